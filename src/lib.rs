@@ -1,0 +1,76 @@
+//! Connects a Spinel co-processor on a Linux SPI bus to the host.
+//!
+//! # The one idea
+//!
+//! A pure core that never touches a descriptor or a clock, inside a thin shell that owns every
+//! descriptor and reads the clock once per turn. Everything hard (framing, retries, CRC, back-off) is a
+//! state machine of octets and instants, so it is tested in virtual time and can be reasoned about.
+//! The shell is boring.
+//!
+//! ```text
+//!        wait ── latch what is ready ── now ── read ── step until idle or budget ── write ── wait
+//!                                                        │
+//!   INT edge ─► link::Link ─► Bus::transfer ─► Link ─► Outcome ─► Upper: hdlc::Port ─► pty / stdio
+//!   pty / stdio ─► Upper ─► Vacant ─► Link ─► Bus::transfer          or raw::Port
+//! ```
+//!
+//! # The turn
+//!
+//! 1. [`event_loop`] waits in epoll until something is ready or the earliest deadline has come.
+//! 2. What is ready sets a latch ([`io::Ready`]); a latch is cleared only by the descriptor itself.
+//! 3. The clock is read.
+//! 4. The client's octets are read into the face ([`bridge::Upper::input`]).
+//! 5. [`bridge::Bridge::step`] runs transactions while any is due, up to a budget.
+//! 6. What the face has to say is written ([`bridge::Upper::output`]), whole frames at a time.
+//!
+//! # Follow one frame
+//!
+//! | from the co-processor | to the co-processor |
+//! | --- | --- |
+//! | [`event_loop`]: INT's edge sets a latch | [`event_loop`]: the pty is readable |
+//! | [`bridge`]: `step` asks the link for a transaction | [`hdlc::decode`]: octets become a frame |
+//! | [`link`]: `poll_transfer` plans, `handle_transfer` judges | [`bridge`]: `feed_link` puts it into the link's [`link::Vacant`] |
+//! | [`hdlc::encode`]: the frame becomes octets | [`link`]: offered until the slave takes it |
+//! | [`io::client`]: one write | [`io::spi`]: one `SPI_IOC_MESSAGE` |
+//!
+//! # Rooms
+//!
+//! | room | what lives there |
+//! | --- | --- |
+//! | [`wire`] | formats: SPI header, FCS, Spinel frame, packing, identifiers, decoding for the log |
+//! | [`link`] | the SPI link engine: planning, acceptance, CRC, back-off, counters |
+//! | [`hdlc`], [`raw`] | the faces towards the host, without descriptors |
+//! | [`bridge`] | where link, bus and face meet |
+//! | [`bus`] | the one seam to hardware |
+//! | [`io`] | every descriptor, one kind of device per file; the only room with `unsafe` |
+//! | [`event_loop`] | the turn, and the only clock |
+//! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
+//! | [`sim`] | a simulated co-processor with faults to order |
+//! | [`time`], [`buffer`], [`trace`], [`error`] | small things that the others share |
+//!
+//! # Back-pressure
+//!
+//! There is no queue and so no drop policy to explain. The client does not read: the face has no room,
+//! no transaction offers to receive, the slave keeps its frame and its INT. The slave takes nothing:
+//! the link has no [`link::Vacant`], the client's octets stay unread. Neither direction waits for the
+//! other.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | frame | one Spinel frame, whatever carries it |
+//! | transaction | one assertion of chip select, both directions at once |
+//! | host, slave | the two ends of the SPI bus: we, and the co-processor's SPI slave |
+//! | co-processor | what sits behind the slave: an NCP or RCP |
+//! | client | the program on the other end of our pty or pipe |
+//! | face | how the co-processor is presented to the client |
+//! | INT, RES | the slave's "I have a frame", the host's reset line; both active low on the wire |
+//! | offer | RECV_LEN, what the sender of a header takes in this transaction |
+//! | TID, property | as in the Spinel specification |
+
+pub mod buffer;
+pub mod bus;
+pub mod error;
+pub mod time;
+pub mod wire;
