@@ -1,0 +1,687 @@
+//! What the command line says, parsed once into units and ranges; nothing validates later.
+//!
+//! The ranges and defaults are the [`Limits`] constants at the end of this file. The parser, the
+//! `--help` text and [`Config::new`] all read them there, so they cannot disagree.
+
+use crate::sim::spec::{Spec, SpecError};
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+use std::path::PathBuf;
+
+/// Everything the daemon needs to know to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The bus device.
+    pub device: Device,
+    /// How the co-processor is presented to the host.
+    pub face: Face,
+    /// How the bus is driven.
+    pub spi: Spi,
+    /// The INT line; `None`: poll.
+    pub interrupt: Option<GpioLine>,
+    /// The RES line; `None`: the co-processor cannot be reset by hardware.
+    pub reset: Option<GpioLine>,
+    /// Whether RES is pulsed at start and at exit (`--no-reset` turns both off).
+    pub reset_at_start_and_exit: bool,
+    /// How long RES is held active: [`RESET_PULSE`].
+    pub reset_pulse: Duration,
+    /// How long the co-processor is left alone after RES was released: [`RESET_SETTLE`].
+    pub reset_settle: Duration,
+    /// The poll period without INT when idle: [`POLL_PERIOD`].
+    pub poll_period: Duration,
+    /// Where the log goes.
+    pub log: LogTarget,
+    /// How much is logged.
+    pub verbosity: Verbosity,
+    /// What the command line asked for and does not get, one line each, to be logged at start.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The configuration of a command line that names `device` and nothing else.
+    pub fn new(device: Device) -> Config {
+        Config {
+            device,
+            face: Face::Pty { link: None },
+            spi: Spi::default(),
+            interrupt: None,
+            reset: None,
+            reset_at_start_and_exit: true,
+            reset_pulse: RESET_PULSE.default_millis(),
+            reset_settle: RESET_SETTLE.default_millis(),
+            poll_period: POLL_PERIOD.default_millis(),
+            log: LogTarget::Auto,
+            verbosity: Verbosity::Info,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// The bus device.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Device {
+    /// `/dev/spidevX.Y`, or a path that leads there.
+    Spi(PathBuf),
+    /// `sim:…`, the simulated co-processor.
+    Sim(Spec),
+}
+
+impl FromStr for Device {
+    type Err = DeviceError;
+
+    /// Takes `sim:…` or any path that is not known to be something else. Whether it exists is found
+    /// out when it is opened.
+    fn from_str(text: &str) -> Result<Device, DeviceError> {
+        if let Some(spec) = text.strip_prefix("sim:") {
+            return spec.parse().map(Device::Sim).map_err(DeviceError::Sim);
+        }
+        let (folder, name) = text.rsplit_once('/').unwrap_or(("", text));
+        if let Some(numbers) = name.strip_prefix("spidev") {
+            return match numbers.split_once('.') {
+                Some((bus, select)) if is_digits(bus) && is_digits(select) => match folder {
+                    "" => Err(DeviceError::NoFolder),
+                    _ if folder.starts_with("/sys/") => Err(DeviceError::Sysfs),
+                    _ => Ok(Device::Spi(PathBuf::from(text))),
+                },
+                _ => Err(DeviceError::NoBusNumber),
+            };
+        }
+        match text {
+            "" => Err(DeviceError::Empty),
+            "sim" => Err(DeviceError::SimColon),
+            _ if text.contains("://") => Err(DeviceError::Url),
+            _ if !text.contains('/') => Err(DeviceError::NotAPath),
+            _ if text.starts_with("/sys/") => Err(DeviceError::Sysfs),
+            _ if text.starts_with("/dev/pts/") || is_serial(text) => Err(DeviceError::Serial),
+            _ if text.starts_with("/dev/gpiochip") => Err(DeviceError::GpioChip),
+            _ => Ok(Device::Spi(PathBuf::from(text))),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Spi(path) => write!(f, "{}", path.display()),
+            Device::Sim(spec) => write!(f, "sim:{spec}"),
+        }
+    }
+}
+
+/// Why a text is no [`Device`]; each message says what to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceError {
+    /// The empty text.
+    Empty,
+    /// `/dev/spidev`, `/dev/spidev0`: the numbers are missing (wpantund#281).
+    NoBusNumber,
+    /// `spidev0.0`: the folder is missing.
+    NoFolder,
+    /// Something below `/sys/`.
+    Sysfs,
+    /// A terminal or UART.
+    Serial,
+    /// A GPIO chip.
+    GpioChip,
+    /// A radio URL, as the OpenThread programs take them.
+    Url,
+    /// `sim` without its colon.
+    SimColon,
+    /// A word without a slash.
+    NotAPath,
+    /// `sim:…`, and what follows is wrong.
+    Sim(SpecError),
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DeviceError::Empty => "the device is empty; write /dev/spidevX.Y, or sim: to simulate one",
+            DeviceError::NoBusNumber => {
+                "which bus and chip select? write both numbers, like /dev/spidev0.0 (ls /dev/spidev*)"
+            }
+            DeviceError::NoFolder => "not a path; write it with its folder, like /dev/spidev0.0",
+            DeviceError::Sysfs => "a sysfs path; write the device node, like /dev/spidev0.0",
+            DeviceError::Serial => {
+                "a serial port, not an SPI device; give it to the host program itself, \
+                 or write /dev/spidevX.Y here"
+            }
+            DeviceError::GpioChip => {
+                "a GPIO chip; lines go after --gpio-int and --gpio-res, the device is /dev/spidevX.Y"
+            }
+            DeviceError::Url => "a radio URL; write the device alone, like /dev/spidev0.0",
+            DeviceError::SimColon => "write sim: with the colon to simulate a co-processor",
+            DeviceError::NotAPath => "not a device; write /dev/spidevX.Y, or sim: to simulate one",
+            DeviceError::Sim(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for DeviceError {}
+
+/// How the co-processor is presented to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// HDLC-lite on a new pty.
+    Pty {
+        /// A stable symlink to the pty.
+        link: Option<PathBuf>,
+    },
+    /// HDLC-lite on standard input and output.
+    Stdio,
+    /// Whole frames on standard input and output, one per read and write.
+    Raw {
+        /// The longest frame: [`MTU`].
+        mtu: usize,
+    },
+}
+
+/// How the bus is driven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spi {
+    /// Clock rate in Hz: [`SPI_SPEED`].
+    pub speed_hz: u32,
+    /// SPI mode: [`SPI_MODE`].
+    pub mode: u8,
+    /// From chip select to the first clock, inside the message: [`SPI_CS_DELAY`].
+    pub cs_delay: Duration,
+    /// The least time between two transactions: [`SPI_GAP`].
+    pub gap: Duration,
+    /// Octets that the slave may put before its header: [`SPI_ALIGN_ALLOWANCE`].
+    pub align_allowance: usize,
+    /// How many payload octets are offered when no length is known: [`SPI_SMALL_PACKET`].
+    pub small_packet: usize,
+    /// Whether a CRC is offered (protocol §5.11).
+    pub crc: CrcMode,
+}
+
+impl Default for Spi {
+    fn default() -> Spi {
+        Spi {
+            speed_hz: SPI_SPEED.default,
+            // Every default lies in its range (tested), and that of the mode ends at 3.
+            mode: SPI_MODE.default as u8,
+            cs_delay: SPI_CS_DELAY.default_micros(),
+            gap: SPI_GAP.default_micros(),
+            align_allowance: SPI_ALIGN_ALLOWANCE.default as usize,
+            small_packet: SPI_SMALL_PACKET.default as usize,
+            crc: CrcMode::Auto,
+        }
+    }
+}
+
+/// `--spi-crc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrcMode {
+    /// Offered until the slave shows that it has none; again after a reset. The default.
+    Auto,
+    /// Always offered, and a frame without one is not accepted.
+    On,
+    /// Never offered.
+    Off,
+}
+
+impl FromStr for CrcMode {
+    type Err = NotAChoice;
+
+    fn from_str(text: &str) -> Result<CrcMode, NotAChoice> {
+        match text {
+            "auto" => Ok(CrcMode::Auto),
+            "on" => Ok(CrcMode::On),
+            "off" => Ok(CrcMode::Off),
+            _ => Err(NotAChoice("auto, on or off")),
+        }
+    }
+}
+
+impl fmt::Display for CrcMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CrcMode::Auto => "auto",
+            CrcMode::On => "on",
+            CrcMode::Off => "off",
+        })
+    }
+}
+
+/// A word that is not one of those that can be written; holds those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAChoice(pub &'static str);
+
+impl fmt::Display for NotAChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "write {}", self.0)
+    }
+}
+
+impl std::error::Error for NotAChoice {}
+
+/// A line of a GPIO chip, as it was named on the command line.
+///
+/// A text that ends in a colon and a number is an offset on a chip; any other is a line's name. The
+/// colon is ours because a comma would cut the command short in wpantund's configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpioLine {
+    /// `gpiochip0:25`, `/dev/gpiochip0:25` or `pinctrl-bcm2711:25`: chip name, path or label, and offset.
+    Offset {
+        /// The chip's name (`gpiochip0`), path or label.
+        chip: String,
+        /// The line's offset on the chip.
+        offset: u32,
+    },
+    /// `GPIO25`: the name that the device tree gives the line. It may contain spaces.
+    Name(String),
+}
+
+impl FromStr for GpioLine {
+    type Err = GpioLineError;
+
+    fn from_str(text: &str) -> Result<GpioLine, GpioLineError> {
+        if text.trim().is_empty() || text.starts_with('-') {
+            return Err(GpioLineError::Missing);
+        }
+        if text.starts_with("/sys/") {
+            let line = sysfs_line(text);
+            return Err(GpioLineError::Sysfs { line });
+        }
+        if let Some((chip, offset)) = text.rsplit_once(',') {
+            if is_digits(offset) {
+                let (chip, offset) = (chip.to_owned(), offset.to_owned());
+                return Err(GpioLineError::Comma { chip, offset });
+            }
+        }
+        let (chip, offset) = text.rsplit_once(':').unwrap_or(("", text));
+        if is_digits(offset) {
+            return match (chip, offset.parse()) {
+                ("", _) => Err(GpioLineError::NoChip {
+                    offset: offset.to_owned(),
+                }),
+                (_, Ok(offset)) => Ok(GpioLine::Offset {
+                    chip: chip.to_owned(),
+                    offset,
+                }),
+                (_, Err(_)) => Err(GpioLineError::NoOffset {
+                    chip: chip.to_owned(),
+                }),
+            };
+        }
+        let chip = text.split(':').next().unwrap_or(text);
+        if chip.starts_with('/') || is_chip_name(chip) || offset.is_empty() {
+            return Err(GpioLineError::NoOffset {
+                chip: chip.to_owned(),
+            });
+        }
+        Ok(GpioLine::Name(text.to_owned()))
+    }
+}
+
+impl fmt::Display for GpioLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GpioLine::Offset { chip, offset } => write!(f, "{chip}:{offset}"),
+            GpioLine::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Why a text is no [`GpioLine`]; each message says what to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpioLineError {
+    /// Nothing, or what looks like the next option.
+    Missing,
+    /// `/sys/class/gpio/gpio25`: the interface that `spi-hdlc-adapter` used.
+    Sysfs {
+        /// The line's offset on its chip, as far as the path tells it.
+        line: Option<u32>,
+    },
+    /// `gpiochip0,25`.
+    Comma {
+        /// `gpiochip0`.
+        chip: String,
+        /// `25`.
+        offset: String,
+    },
+    /// `25`: an offset without a chip.
+    NoChip {
+        /// `25`.
+        offset: String,
+    },
+    /// `gpiochip0`, `/dev/gpiochip0:x`: a chip without a usable offset.
+    NoOffset {
+        /// `gpiochip0`.
+        chip: String,
+    },
+}
+
+impl fmt::Display for GpioLineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GpioLineError::Missing => {
+                write!(f, "no line; write gpiochip0:25 or the line's name GPIO25; see gpioinfo")
+            }
+            GpioLineError::Sysfs { line: Some(line) } => write!(
+                f,
+                "sysfs is not used; write gpiochip0:{line} or the line's name GPIO{line}; see gpioinfo"
+            ),
+            GpioLineError::Sysfs { line: None } => write!(
+                f,
+                "sysfs is not used; write gpiochip0:25 or the line's name GPIO25; see gpioinfo"
+            ),
+            GpioLineError::Comma { chip, offset } => {
+                write!(f, "write {chip}:{offset}, with a colon")
+            }
+            GpioLineError::NoChip { offset } => write!(f, "which chip? write gpiochip0:{offset}"),
+            GpioLineError::NoOffset { chip } => {
+                write!(f, "which line? write its number, like {chip}:25; see gpioinfo")
+            }
+        }
+    }
+}
+
+impl std::error::Error for GpioLineError {}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard error, unless that is the data channel or nobody reads it; syslog then. The default.
+    Auto,
+    /// Standard error.
+    Stderr,
+    /// syslog(3).
+    Syslog,
+    /// Appended to a file.
+    File(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+impl FromStr for LogTarget {
+    type Err = NotAChoice;
+
+    fn from_str(text: &str) -> Result<LogTarget, NotAChoice> {
+        match text {
+            "auto" => Ok(LogTarget::Auto),
+            "stderr" => Ok(LogTarget::Stderr),
+            "syslog" => Ok(LogTarget::Syslog),
+            "none" => Ok(LogTarget::None),
+            _ => match text.strip_prefix("file:") {
+                Some(path) if !path.is_empty() => Ok(LogTarget::File(PathBuf::from(path))),
+                _ => Err(NotAChoice("auto, stderr, syslog, none or file:PATH")),
+            },
+        }
+    }
+}
+
+impl fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogTarget::Auto => f.write_str("auto"),
+            LogTarget::Stderr => f.write_str("stderr"),
+            LogTarget::Syslog => f.write_str("syslog"),
+            LogTarget::File(path) => write!(f, "file:{}", path.display()),
+            LogTarget::None => f.write_str("none"),
+        }
+    }
+}
+
+/// How much is logged: each level holds those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Errors,
+    /// And warnings.
+    Warnings,
+    /// And what happens rarely: start, resets, end. The default.
+    Info,
+    /// `-v`: and every SPI frame header.
+    Headers,
+    /// `-vv`: and every Spinel frame, decoded.
+    Frames,
+    /// `-vvv`: and all octets in hex.
+    Hex,
+}
+
+impl Verbosity {
+    /// All levels, the quietest first.
+    pub const ALL: [Verbosity; 6] = [
+        Verbosity::Errors,
+        Verbosity::Warnings,
+        Verbosity::Info,
+        Verbosity::Headers,
+        Verbosity::Frames,
+        Verbosity::Hex,
+    ];
+
+    /// The level that is `steps` louder (quieter if negative), or the last one in that direction.
+    pub fn louder(self, steps: i32) -> Verbosity {
+        let index = (self as i32).saturating_add(steps);
+        let last = Self::ALL.len() as i32 - 1;
+        Self::ALL[index.clamp(0, last) as usize]
+    }
+}
+
+/// The range, the default and the unit of a number on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The least value.
+    pub min: u32,
+    /// The greatest value.
+    pub max: u32,
+    /// The value when nothing is said.
+    pub default: u32,
+    /// `Hz`, `µs`, `ms`, `octets`, or nothing.
+    pub unit: &'static str,
+}
+
+impl Limits {
+    /// The value, if it is in the range.
+    pub fn check(&self, value: i128) -> Option<u32> {
+        let value = u32::try_from(value).ok()?;
+        (self.min..=self.max).contains(&value).then_some(value)
+    }
+
+    fn default_micros(&self) -> Duration {
+        Duration::from_micros(u64::from(self.default))
+    }
+
+    fn default_millis(&self) -> Duration {
+        Duration::from_millis(u64::from(self.default))
+    }
+}
+
+/// The range and the unit: `0..=65535 µs`.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..={}", self.min, self.max)?;
+        match self.unit {
+            "" => Ok(()),
+            unit => write!(f, " {unit}"),
+        }
+    }
+}
+
+/// A whole number, decimal or `0x` hexadecimal, spaces around it ignored. Saturates, so that a number
+/// that is far too long is out of range and not "no number".
+pub(crate) fn integer(text: &str) -> Option<i128> {
+    let text = text.trim();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (radix, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
+        Some(digits) => (16, digits),
+        None => (10, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    digits.chars().try_fold(0i128, |value, digit| {
+        let digit = sign * i128::from(digit.to_digit(radix)?);
+        Some(
+            value
+                .saturating_mul(i128::from(radix))
+                .saturating_add(digit),
+        )
+    })
+}
+
+/// A decimal number times ten to the power of `places`: `scaled("0.5", 3)` is 500. Saturates. `None`
+/// if it is no number, is negative, or has more than `places` digits after the point.
+pub(crate) fn scaled(text: &str, places: usize) -> Option<u64> {
+    let text = text.trim();
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) if is_digits(fraction) => (whole, fraction),
+        Some(_) => return None,
+        None => (text, ""),
+    };
+    if !is_digits(whole) || fraction.len() > places {
+        return None;
+    }
+    let padding = core::iter::repeat('0').take(places - fraction.len());
+    let digits = whole.chars().chain(fraction.chars()).chain(padding);
+    digits
+        .map(|digit| digit.to_digit(10))
+        .try_fold(0u64, |value, digit| {
+            Some(value.saturating_mul(10).saturating_add(u64::from(digit?)))
+        })
+}
+
+/// The offset of the line of `/sys/class/gpio/gpio25`. Numbers from 512 on are those of newer kernels,
+/// where the first chip begins at 512 (raspberrypi/linux#6037: kernel 6.6).
+fn sysfs_line(path: &str) -> Option<u32> {
+    let number = |part: &str| part.strip_prefix("gpio")?.parse::<u32>().ok();
+    let number = path.rsplit('/').find_map(number)?;
+    Some(number.checked_sub(SYSFS_BASE).unwrap_or(number))
+}
+
+fn is_chip_name(text: &str) -> bool {
+    text.strip_prefix("gpiochip").is_some_and(is_digits)
+}
+
+fn is_serial(path: &str) -> bool {
+    let prefixes = ["/dev/tty", "/dev/serial", "/dev/cu.", "/dev/rfcomm"];
+    prefixes.iter().any(|prefix| path.starts_with(prefix))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+const fn limits(min: u32, max: u32, default: u32, unit: &'static str) -> Limits {
+    Limits {
+        min,
+        max,
+        default,
+        unit,
+    }
+}
+
+/// `--spi-speed`. Default: `spi-hdlc-adapter`; protocol §5.1 asks for more than 500 kHz. Less is let
+/// through for bad wiring, down to where no controller follows (a Raspberry Pi's divides 250 MHz or more
+/// by at most 65,536); the upper end only stops a slipped zero, no co-processor's slave comes near.
+pub const SPI_SPEED: Limits = limits(1_000, 100_000_000, 1_000_000, "Hz");
+
+/// `--spi-mode`. Clock polarity and phase make two bits; default: protocol §5.1.
+pub const SPI_MODE: Limits = limits(0, 3, 0, "");
+
+/// `--spi-cs-delay`. Range: `delay_usecs` of the kernel's `spi_ioc_transfer` has 16 bits; default:
+/// protocol §5.1.
+pub const SPI_CS_DELAY: Limits = limits(0, 65_535, 20, "µs");
+
+/// `--spi-gap`. Protocol §5.1 asks for it to be configurable, some co-processors need it
+/// (openthread#7427, #7431); real hosts have none, hence the default. The longest is ten times the
+/// back-off for a bad header (protocol §5.7).
+pub const SPI_GAP: Limits = limits(0, 100_000, 0, "µs");
+
+/// `--spi-align-allowance`. Range and default: protocol §5.8 and `spi-hdlc-adapter`.
+pub const SPI_ALIGN_ALLOWANCE: Limits = limits(0, 16, 0, "octets");
+
+/// `--spi-small-packet`. Default: protocol §5.3; the longest payload as for [`MTU`].
+pub const SPI_SMALL_PACKET: Limits = limits(0, 2_043, 32, "octets");
+
+/// `--mtu`. Longest: 2048 octets of `spi-hdlc-adapter` less the header of five (protocol §5.2);
+/// shortest: the reset notification `80 06 00 72` (protocol §1.5) must fit.
+pub const MTU: Limits = limits(4, 2_043, 2_043, "octets");
+
+/// `--spi-reset-pulse`. Shortest and default: protocol §5.1; longest: nobody means more than a second.
+pub const RESET_PULSE: Limits = limits(10, 1_000, 20, "ms");
+
+/// `--spi-reset-delay`. Default: protocol §5.10, step 3; the longest is twice the time that hosts wait
+/// for the reset notification (protocol §5.10, step 5).
+pub const RESET_SETTLE: Limits = limits(0, 10_000, 0, "ms");
+
+/// `--poll-ms`. Default: protocol §5.1; epoll counts in whole milliseconds.
+pub const POLL_PERIOD: Limits = limits(1, 10_000, 33, "ms");
+
+/// The number of the first line in sysfs since kernel 6.6 (raspberrypi/linux#6037).
+const SYSFS_BASE: u32 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_in_its_range() {
+        let all = [
+            SPI_SPEED,
+            SPI_MODE,
+            SPI_CS_DELAY,
+            SPI_GAP,
+            SPI_ALIGN_ALLOWANCE,
+            SPI_SMALL_PACKET,
+            MTU,
+            RESET_PULSE,
+            RESET_SETTLE,
+            POLL_PERIOD,
+        ];
+        for limits in all {
+            assert_eq!(
+                limits.check(i128::from(limits.default)),
+                Some(limits.default)
+            );
+            assert_eq!(limits.check(i128::from(limits.min) - 1), None);
+            assert_eq!(limits.check(i128::from(limits.max) + 1), None);
+        }
+    }
+
+    #[test]
+    fn integers() {
+        assert_eq!(integer(" 25 "), Some(25));
+        assert_eq!(integer("0x1F"), Some(31));
+        assert_eq!(integer("-08"), Some(-8));
+        assert_eq!(integer(&"9".repeat(60)), Some(i128::MAX));
+        assert_eq!(integer(&format!("-{}", "9".repeat(60))), Some(i128::MIN));
+        for text in ["", "-", "0x", "1 2", "--1", "1.0", "x"] {
+            assert_eq!(integer(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn decimals() {
+        assert_eq!(scaled("0.5", 3), Some(500));
+        assert_eq!(scaled("12", 0), Some(12));
+        assert_eq!(scaled("1.050", 3), Some(1_050));
+        assert_eq!(scaled(&"9".repeat(60), 6), Some(u64::MAX));
+        for text in ["", ".", "1.", ".5", "1.0001", "-1", "1e3"] {
+            assert_eq!(scaled(text, 3), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn verbosity_stops_at_both_ends() {
+        for (steps, expected) in [
+            (0, Verbosity::Info),
+            (-1, Verbosity::Warnings),
+            (3, Verbosity::Hex),
+            (4, Verbosity::Hex),
+            (i32::MIN, Verbosity::Errors),
+            (i32::MAX, Verbosity::Hex),
+        ] {
+            assert_eq!(Verbosity::Info.louder(steps), expected, "{steps}");
+        }
+    }
+}

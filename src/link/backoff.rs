@@ -1,0 +1,170 @@
+//! How long to leave a slave alone that takes nothing (protocol §5.7).
+//!
+//! The hosts in use wait 1, 10 or 33 ms after a refusal, whoever refuses. [`Rearm`] learns instead how
+//! long *this* slave is busy after it took a frame, tries when it should be ready, and asks again after
+//! a share of the time that it has waited already: a wrong guess costs a quarter more than the slave
+//! takes, and few transactions.
+
+use crate::time::{Duration, Instant};
+
+/// When to offer a frame again that was refused, and when to offer the next one.
+#[derive(Debug)]
+pub struct Rearm {
+    /// How long the slave is expected to be busy after it took a frame.
+    estimate: Duration,
+    /// When it took the last frame, or first refused the present one.
+    busy_since: Option<Instant>,
+    /// When it first refused the present frame.
+    refused_since: Option<Instant>,
+    /// Refusals of the present frame without progress.
+    refusals: u32,
+    /// When the frame that waits should be offered.
+    next_offer: Instant,
+}
+
+impl Rearm {
+    /// Nothing is known of the slave: the first offer goes at once.
+    pub fn new() -> Self {
+        Rearm {
+            estimate: Duration::ZERO,
+            busy_since: None,
+            refused_since: None,
+            refusals: 0,
+            next_offer: Instant::ZERO,
+        }
+    }
+
+    /// The slave took a frame.
+    pub fn accepted(&mut self, now: Instant) {
+        self.estimate = match (self.refused_since, self.busy_since) {
+            // One long pause (a write to flash) must not slow all that follow: at most double.
+            (Some(_), Some(busy_since)) => now
+                .since(busy_since)
+                .min(self.estimate * 2 + RETRY_MIN)
+                .min(RETRY_MAX),
+            // It was ready when expected; perhaps it is ready earlier.
+            _ => self.estimate - self.estimate / 32,
+        };
+        self.busy_since = Some(now);
+        self.refused_since = None;
+        self.refusals = 0;
+        self.next_offer = now + self.estimate;
+    }
+
+    /// The slave refused a frame, and gave none itself.
+    pub fn refused(&mut self, now: Instant) {
+        self.busy_since.get_or_insert(now);
+        let refused_since = *self.refused_since.get_or_insert(now);
+        self.refusals = self.refusals.saturating_add(1);
+        let delay = now.since(refused_since) / 4 + self.estimate / 16;
+        self.next_offer = now + delay.clamp(RETRY_MIN, RETRY_MAX);
+    }
+
+    /// The slave refused a frame, but gave one itself: that is progress (§5.4).
+    pub fn progressed(&mut self) {
+        self.refusals = 0;
+        self.refused_since = None;
+    }
+
+    /// The slave restarted: what it did before means nothing.
+    pub fn reset(&mut self) {
+        *self = Rearm::new();
+    }
+
+    /// When to offer the frame that waits.
+    pub fn next_offer_at(&self) -> Instant {
+        self.next_offer
+    }
+
+    /// Refusals of the present frame in a row without progress, and for how long.
+    pub fn refusals(&self, now: Instant) -> (u32, Duration) {
+        let since = self
+            .refused_since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        (self.refusals, since)
+    }
+}
+
+impl Default for Rearm {
+    fn default() -> Self {
+        Rearm::new()
+    }
+}
+
+/// The first pause after a refusal: slaves re-arm within 100 µs or more (protocol §5.1, gap between
+/// transactions), and a transaction costs as much itself.
+const RETRY_MIN: Duration = Duration::from_micros(200);
+
+/// The longest pause after a refusal: the last step of the hosts in use (protocol §5.7).
+const RETRY_MAX: Duration = Duration::from_millis(33);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slave that is busy for `busy` after each frame; returns refusals and waste per frame.
+    fn run(rearm: &mut Rearm, now: &mut Instant, busy: Duration, frames: u32) -> (f64, f64) {
+        let (mut refusals, mut waste) = (0, Duration::ZERO);
+        for _ in 0..frames {
+            let ready = *now + busy;
+            loop {
+                *now = (*now).max(rearm.next_offer_at());
+                if *now >= ready {
+                    break;
+                }
+                rearm.refused(*now);
+                refusals += 1;
+            }
+            waste += now.since(ready);
+            rearm.accepted(*now);
+        }
+        let frames = f64::from(frames);
+        (
+            f64::from(refusals) / frames,
+            waste.as_secs_f64() / frames / busy.as_secs_f64().max(1e-9),
+        )
+    }
+
+    #[test]
+    fn it_learns_how_long_a_slave_is_busy() {
+        for busy in [300, 1_000, 3_000, 20_000].map(Duration::from_micros) {
+            let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
+            rearm.accepted(now);
+            run(&mut rearm, &mut now, busy, 50);
+            let (refusals, waste) = run(&mut rearm, &mut now, busy, 200);
+            assert!(refusals < 0.5, "{busy:?}: {refusals} refusals a frame");
+            assert!(waste < 0.3, "{busy:?}: waits {waste} of the time too long");
+        }
+    }
+
+    #[test]
+    fn one_long_pause_does_not_slow_the_frames_that_follow() {
+        let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
+        rearm.accepted(now);
+        run(&mut rearm, &mut now, Duration::from_millis(500), 1);
+        assert!(rearm.next_offer_at().since(now) <= Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_slave_that_is_always_ready_never_waits() {
+        let (mut rearm, now) = (Rearm::new(), Instant::from_millis(5));
+        rearm.accepted(now);
+        rearm.accepted(now);
+        assert!(rearm.next_offer_at() <= now);
+    }
+
+    #[test]
+    fn refusals_without_end_are_never_more_than_thirty_a_second() {
+        let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(1));
+        for _ in 0..60 {
+            rearm.refused(now);
+            now = now.max(rearm.next_offer_at());
+        }
+        let start = now;
+        for _ in 0..100 {
+            rearm.refused(now);
+            now = now.max(rearm.next_offer_at());
+        }
+        assert_eq!(now.since(start), Duration::from_millis(3_300));
+    }
+}

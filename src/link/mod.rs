@@ -1,0 +1,1045 @@
+//! The link engine: one Spinel frame at a time over SPI, as a state machine of octets and instants
+//! (protocol §5). It plans transactions and judges what came back; somebody else runs them.
+//!
+//! # Contract
+//!
+//! * [`Link::poll_transfer`] plans a transaction if one is due; run it and call
+//!   [`Link::handle_transfer`], or [`Link::handle_error`] if the driver failed. Nothing else may be
+//!   called in between.
+//! * [`Link::poll_timeout`] is when the next call of `poll_transfer`, `poll_reset_line` or
+//!   `wants_level` can make a difference if nothing happens before. Every `handle_…` call, `vacant`
+//!   and `request_reset` change it, and so does the room of the upper layer.
+//! * RECV_LEN never promises more than what is clocked and stored. Lengths from the slave are compared
+//!   with both before anything is sliced; nothing that a slave sends can make this file panic.
+//!
+//! # When a transaction is due
+//!
+//! A frame waits and the slave should be ready for it; INT is active; a frame that did not fit is
+//! fetched; something must be confirmed under CRC; the first header after a start is awaited; without
+//! INT, the poll period is over. Never before the gap between transactions or the pause after a bad
+//! header has passed. [`Link::transfer_due`] is the only place that decides.
+//!
+//! INT's level decides, its edges only wake. While the level is known to be inactive, the kernel queues
+//! an edge for every change, so the level is read again only after a transaction in which it was
+//! active, and, in case an edge was lost all the same, after [`LEVEL_PERIOD_DUE`] while an answer is
+//! due and after [`LEVEL_PERIOD_IDLE`] otherwise.
+//!
+//! # Nothing lost, doubled or reordered under CRC (§5.11)
+//!
+//! Acceptance of a frame under CRC is provisional until the slave's next header says whether the CRC
+//! was right. So the frame stays in flight, the next transaction carries none, and only then is it
+//! forgotten (CCF 0) or sent again (CCF 1). The mirror image protects the slave's frames: a header that
+//! carries our CCF offers RECV_LEN 0, so that the slave cannot get its next frame accepted ahead of the
+//! repetition, and each good frame is confirmed at once.
+//!
+//! What is left: the headers have no CRC. Once a slave has shown that it has CRC, a header without the
+//! flag is taken for garbage, which closes the hole that a flip of that bit would open. A garbage
+//! header leaves open whether the slave took our frame; we offer it again, because a doubled frame
+//! does less harm than a lost one (errata E9).
+
+pub mod backoff;
+mod crc;
+pub mod stats;
+
+use crate::bus::Line;
+use crate::config::CrcMode;
+use crate::error::is_gone;
+use crate::time::{earliest, Duration, Instant};
+use crate::trace::{self, Hex, Way};
+use crate::wire::fcs::{self, Fcs, FCS_LEN};
+use crate::wire::spi::{self, Header, Reading, ALIGN_MAX, FRAME_MAX, HEADER_LEN};
+use backoff::Rearm;
+use crc::{Crc, Verdict};
+use stats::Stats;
+use std::io;
+
+/// How a link is driven.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Octets that the slave may put before its header: 0..=16.
+    pub align_allowance: usize,
+    /// Payload octets offered when no length is known.
+    pub small_packet: usize,
+    /// Whether a CRC is offered.
+    pub crc: CrcMode,
+    /// The longest transaction that the driver takes, in octets (spidev's `bufsiz`).
+    pub max_transfer: usize,
+    /// The least time between two transactions.
+    pub gap: Duration,
+    /// The poll period without INT when idle.
+    pub poll_period: Duration,
+    /// How long RES is held active.
+    pub reset_pulse: Duration,
+    /// How long the slave is left alone after RES was released.
+    pub reset_settle: Duration,
+    /// Whether an INT line is wired.
+    pub has_interrupt: bool,
+    /// Whether a RES line is wired.
+    pub has_reset: bool,
+    /// Whether to begin with a hardware reset.
+    pub reset_at_start: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            align_allowance: 0,
+            small_packet: 32,
+            crc: CrcMode::Auto,
+            max_transfer: 4096,
+            gap: Duration::ZERO,
+            poll_period: Duration::from_millis(33),
+            reset_pulse: Duration::from_millis(20),
+            reset_settle: Duration::ZERO,
+            has_interrupt: true,
+            has_reset: true,
+            reset_at_start: false,
+        }
+    }
+}
+
+/// The host's end of the SPI link.
+#[derive(Debug)]
+pub struct Link {
+    settings: Settings,
+    /// The longest frame that the driver and our buffers let through.
+    frame_max: usize,
+    stats: Stats,
+
+    /// A transaction with our frame; the frame stands behind the room for the header.
+    mosi: Box<[u8]>,
+    /// A transaction without one: a header and zeros.
+    blank: Box<[u8]>,
+    miso: Box<[u8]>,
+    plan: Plan,
+
+    tx: Tx,
+    rearm: Rearm,
+    /// Times in a row that the frame was longer than the slave's RECV_LEN, which was not 0.
+    too_big: u32,
+    /// Times in a row that the slave reported a wrong CRC for the same frame.
+    rejected: u32,
+
+    /// DATA_LEN of a slave frame that did not fit; 0: none.
+    remembered: usize,
+    /// Frames in a row with a wrong CRC.
+    bad_fcs: u32,
+    /// The next header carries CCF and RECV_LEN 0.
+    report: bool,
+    /// A good frame that came under CRC must be confirmed.
+    confirm: bool,
+    crc: Crc,
+
+    phase: Phase,
+    /// RST is set in our header: from the start until the first valid header (§5.6).
+    awaiting_header: bool,
+    /// Bad headers in a row.
+    bad: u32,
+    /// Times the link failed without a frame moved since.
+    failures: u32,
+    /// Driver errors in a row.
+    errors: u32,
+    /// No transaction before this: the gap, or the pause after a bad header.
+    not_before: Instant,
+    /// The last transaction, while the clock was not read since: the gap begins when it is.
+    gap_from: Option<Instant>,
+
+    level: Level,
+    /// When a level that is believed inactive is read again.
+    level_at: Instant,
+    /// When a level that is active leads to a transaction: later and later while nothing comes of it.
+    level_allowed: Instant,
+    /// Transactions in a row that an active INT led to and nothing came of.
+    stuck: u32,
+    poll_at: Instant,
+    /// When a frame was last moved.
+    active_at: Instant,
+    answers: Answers,
+    shift_seen: u32,
+    reset_reported_at: Option<Instant>,
+    refusals_reported: u64,
+}
+
+/// A transaction to run: `mosi` out, `miso` in, of the same length.
+#[derive(Debug)]
+pub struct Transfer<'a> {
+    /// The octets to clock out.
+    pub mosi: &'a [u8],
+    /// Where the octets that are clocked in go.
+    pub miso: &'a mut [u8],
+}
+
+/// What a transaction brought.
+#[derive(Debug, Default)]
+pub struct Outcome<'a> {
+    /// A frame for the upper layer.
+    pub delivered: Option<&'a [u8]>,
+    /// The slave said that it restarted; comes before the frame.
+    pub slave_reset: bool,
+}
+
+/// Room for one frame to the slave. Without it there is nothing to do but wait.
+#[derive(Debug)]
+pub struct Vacant<'a> {
+    link: &'a mut Link,
+}
+
+impl Vacant<'_> {
+    /// Queues a copy of `frame`. One that can never be sent is dropped, counted and logged.
+    pub fn fill(self, frame: &[u8]) {
+        let link = self.link;
+        if frame.is_empty() || frame.len() > link.frame_max {
+            link.drop_too_big(frame.len(), link.frame_max);
+            return;
+        }
+        link.mosi[HEADER_LEN..HEADER_LEN + frame.len()].copy_from_slice(frame);
+        link.tx = Tx::Queued(frame.len());
+        link.too_big = 0;
+        link.rejected = 0;
+    }
+}
+
+/// The frame to the slave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tx {
+    Empty,
+    /// To be offered; its length.
+    Queued(usize),
+    /// Taken under CRC, not confirmed yet.
+    Flight(usize),
+}
+
+/// What the transaction that is being run offered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    header: Header,
+    clocked: usize,
+    /// It was planned because INT was active.
+    for_level: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// RES is to be pulled.
+    ResetDue,
+    /// RES is active until then.
+    Pulse(Instant),
+    /// Nothing is sent until then.
+    Settle(Instant),
+    /// The link failed; it is tried again then, or when INT gives a sign.
+    Pause(Instant),
+}
+
+/// What is known of INT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Unknown,
+    Active,
+    Inactive,
+}
+
+/// The TIDs that an answer is due for. TID 0 stands for datagrams and resets, whose answer, if there is
+/// one, has TID 0 too.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    tids: u16,
+    since: Instant,
+}
+
+impl Answers {
+    fn asked(&mut self, now: Instant, frame: &[u8]) {
+        self.tids |= Self::bit(frame);
+        self.since = now;
+    }
+
+    fn heard(&mut self, frame: &[u8]) {
+        self.tids &= !Self::bit(frame);
+    }
+
+    fn are_due(&self, now: Instant) -> bool {
+        self.tids != 0 && now.since(self.since) < ANSWER_TIMEOUT
+    }
+
+    fn bit(frame: &[u8]) -> u16 {
+        1 << (frame.first().map_or(0, |octet| octet & 0x0F))
+    }
+}
+
+/// Why the link failed.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    Void(u8),
+    Garbage([u8; HEADER_LEN]),
+    CrcMissing,
+    Refused,
+    CrcReceived,
+    CrcSent,
+}
+
+impl Link {
+    /// A link that has not spoken yet.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let overhead = HEADER_LEN + settings.align_allowance.min(ALIGN_MAX) + FCS_LEN;
+        let frame_max = FRAME_MAX.min(settings.max_transfer.saturating_sub(overhead));
+        let buffer = || vec![0; overhead + frame_max].into_boxed_slice();
+        let phase = if settings.has_reset && settings.reset_at_start {
+            Phase::ResetDue
+        } else {
+            Phase::Running
+        };
+        Link {
+            frame_max,
+            stats: Stats::default(),
+            mosi: buffer(),
+            blank: buffer(),
+            miso: buffer(),
+            plan: Plan::default(),
+            tx: Tx::Empty,
+            rearm: Rearm::new(),
+            too_big: 0,
+            rejected: 0,
+            remembered: 0,
+            bad_fcs: 0,
+            report: false,
+            confirm: false,
+            crc: Crc::new(settings.crc),
+            phase,
+            awaiting_header: true,
+            bad: 0,
+            failures: 0,
+            errors: 0,
+            not_before: Instant::ZERO,
+            gap_from: None,
+            level: Level::Unknown,
+            level_at: Instant::ZERO,
+            level_allowed: Instant::ZERO,
+            stuck: 0,
+            poll_at: Instant::ZERO,
+            active_at: now,
+            answers: Answers::default(),
+            shift_seen: 0,
+            reset_reported_at: None,
+            refusals_reported: 0,
+            settings,
+        }
+    }
+
+    /// The longest frame that can be moved, in octets.
+    pub fn frame_max(&self) -> usize {
+        self.frame_max
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Sets all counters to zero.
+    pub fn clear_stats(&mut self) {
+        self.stats = Stats::default();
+    }
+
+    /// Whether a valid header has come since the start or the last reset.
+    pub fn is_up(&self) -> bool {
+        !self.awaiting_header
+    }
+
+    /// Whether the slave is up, nothing is on its way to it, and no answer is due.
+    pub fn is_quiet(&self, now: Instant) -> bool {
+        let idle = self.phase == Phase::Running && self.tx == Tx::Empty;
+        idle && self.is_up() && !self.answers.are_due(now)
+    }
+
+    /// Room for a frame to the slave, if there is. None while the slave is being reset, which would
+    /// drop the frame.
+    pub fn vacant(&mut self) -> Option<Vacant<'_>> {
+        let vacant = self.tx == Tx::Empty && self.phase == Phase::Running;
+        vacant.then_some(Vacant { link: self })
+    }
+
+    /// Starts a hardware reset, because the client asked for one. A frame that waits is dropped: it was
+    /// meant for the co-processor as it was (§5.10).
+    pub fn request_reset(&mut self, _now: Instant) {
+        if self.settings.has_reset {
+            log::info!("the client asked for a hardware reset");
+            self.phase = Phase::ResetDue;
+        } else {
+            log::warn!("the client asked for a hardware reset, but no RES line is known: name it with --gpio-res");
+        }
+    }
+
+    /// When something is due if nothing happens before; `None`: never.
+    pub fn poll_timeout(&self, has_room: bool) -> Option<Instant> {
+        match self.phase {
+            Phase::ResetDue => Some(Instant::ZERO),
+            Phase::Pulse(at) | Phase::Settle(at) | Phase::Pause(at) => Some(at),
+            Phase::Running => earliest(self.transfer_due(has_room), self.level_due(has_room)),
+        }
+    }
+
+    /// Whether the clock must be read again before the next transaction, for the gap to be kept.
+    pub fn wants_clock(&self) -> bool {
+        self.gap_from.is_some()
+    }
+
+    /// What to do with RES now, if anything. Report with [`Link::reset_line_set`].
+    pub fn poll_reset_line(&mut self, now: Instant) -> Option<Line> {
+        match self.phase {
+            Phase::ResetDue => Some(Line::Active),
+            Phase::Pulse(until) if until <= now => Some(Line::Inactive),
+            Phase::Settle(until) | Phase::Pause(until) if until <= now => {
+                self.phase = Phase::Running;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// What [`Link::poll_reset_line`] asked for was done, or failed.
+    ///
+    /// # Errors
+    /// Only when the line's device is gone.
+    pub fn reset_line_set(&mut self, now: Instant, result: io::Result<bool>) -> io::Result<()> {
+        if let Err(error) = result {
+            self.note_gpio_error("RES cannot be driven", error)?;
+        }
+        if self.phase == Phase::ResetDue {
+            self.phase = Phase::Pulse(now + self.settings.reset_pulse);
+            return Ok(());
+        }
+        self.stats.hardware_resets += 1;
+        self.start_over();
+        self.phase = Phase::Settle(now + self.settings.reset_settle.max(self.failure_pause()));
+        Ok(())
+    }
+
+    /// Whether INT's level should be read now. Hand it in with [`Link::handle_level`].
+    pub fn wants_level(&self, now: Instant, has_room: bool) -> bool {
+        self.phase == Phase::Running && self.level_due(has_room).is_some_and(|at| at <= now)
+    }
+
+    /// INT's level was read.
+    ///
+    /// # Errors
+    /// Only when the line's device is gone.
+    pub fn handle_level(
+        &mut self,
+        now: Instant,
+        level: io::Result<Option<Line>>,
+    ) -> io::Result<()> {
+        let was = self.level;
+        match level {
+            Ok(Some(Line::Active)) => {
+                self.stats.lost_edges += u64::from(was == Level::Inactive);
+                self.level = Level::Active;
+            }
+            Ok(_) => {
+                self.level = Level::Inactive;
+                self.stuck = 0;
+                self.level_allowed = Instant::ZERO;
+            }
+            Err(error) => {
+                // Without the level, believe in edges and in the period.
+                self.level = Level::Inactive;
+                self.note_gpio_error("INT cannot be read", error)?;
+            }
+        }
+        let due = self.answers.are_due(now);
+        self.level_at = now
+            + if due {
+                LEVEL_PERIOD_DUE
+            } else {
+                LEVEL_PERIOD_IDLE
+            };
+        Ok(())
+    }
+
+    /// INT became active.
+    pub fn handle_edge(&mut self, _now: Instant) {
+        self.level = Level::Active;
+        if let Phase::Pause(_) = self.phase {
+            self.phase = Phase::Running;
+        }
+    }
+
+    /// Plans a transaction, if one is due. `has_room`: the upper layer can take a frame.
+    pub fn poll_transfer(&mut self, now: Instant, has_room: bool) -> Option<Transfer<'_>> {
+        self.start_gap(now)?;
+        if self.phase != Phase::Running || self.transfer_due(has_room)? > now {
+            return None;
+        }
+        let (mosi, tx_len) = match self.tx {
+            Tx::Queued(len) => (&mut self.mosi, len),
+            _ => (&mut self.blank, 0),
+        };
+        let recv_len = if has_room && !self.report {
+            let expected = if self.remembered > 0 {
+                self.remembered
+            } else {
+                self.settings.small_packet
+            };
+            expected.max(tx_len).min(self.frame_max)
+        } else {
+            0
+        };
+        let offers_crc = self.crc.is_offered();
+        let header = Header {
+            reset: self.awaiting_header,
+            crc: offers_crc,
+            crc_failed: self.report,
+            recv_len,
+            data_len: tx_len,
+        };
+        mosi[..HEADER_LEN].copy_from_slice(&header.to_octets());
+        let mut end = HEADER_LEN + tx_len;
+        if offers_crc && tx_len > 0 {
+            let crc = fcs::of(&mosi[HEADER_LEN..end]);
+            mosi[end..end + FCS_LEN].copy_from_slice(&crc);
+            end += FCS_LEN;
+        }
+        let clocked = HEADER_LEN
+            + self.settings.align_allowance
+            + recv_len.max(tx_len)
+            + if offers_crc { FCS_LEN } else { 0 };
+        if tx_len > 0 {
+            // Remains of a longer frame before.
+            mosi[end..clocked].fill(0);
+        }
+        self.plan = Plan {
+            header,
+            clocked,
+            for_level: self.level == Level::Active,
+        };
+        Some(Transfer {
+            mosi: &mosi[..clocked],
+            miso: &mut self.miso[..clocked],
+        })
+    }
+
+    /// The transaction was run: judges what came back (§5.4, with §5.11 where CRC is active).
+    pub fn handle_transfer(&mut self, now: Instant) -> Outcome<'_> {
+        self.after_transfer(now);
+        self.errors = 0;
+        self.stats.transactions += 1;
+        self.stats.octets += self.plan.clocked as u64;
+        let miso = &self.miso[..self.plan.clocked];
+        let reading = spi::locate(miso, self.settings.align_allowance);
+        trace::transaction(&self.plan.header, &reading);
+        match reading {
+            Reading::Valid { skipped, header } => match self.crc.judge(&header) {
+                Verdict::Present { active } => self.handle_header(now, skipped, header, active),
+                Verdict::Missing => {
+                    self.stats.crc_missing += 1;
+                    self.in_doubt();
+                    self.bad_header(now, Failure::CrcMissing)
+                }
+            },
+            Reading::Void => {
+                self.stats.void_headers += 1;
+                let octet = miso.first().copied().unwrap_or(0xFF);
+                self.bad_header(now, Failure::Void(octet))
+            }
+            Reading::Garbage(octets) => {
+                self.stats.garbage_headers += 1;
+                self.remembered = 0;
+                self.in_doubt();
+                self.bad_header(now, Failure::Garbage(octets))
+            }
+        }
+    }
+
+    /// The driver failed to run the transaction: it is tried again, later and later.
+    ///
+    /// # Errors
+    /// Hands `error` back if the device is gone.
+    pub fn handle_error(&mut self, now: Instant, error: io::Error) -> io::Result<()> {
+        self.after_transfer(now);
+        if is_gone(&error) {
+            return Err(error);
+        }
+        self.stats.spi_errors += 1;
+        self.errors = self.errors.saturating_add(1);
+        let delay = BAD_DELAY * (1 << (self.errors - 1).min(ERROR_DOUBLINGS));
+        self.not_before = now + delay;
+        if self.errors.is_power_of_two() {
+            log::error!(
+                "the SPI driver failed {} times in a row, trying again in {delay:?}: {error}",
+                self.errors
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    /// When a transaction should be run: the only place that decides.
+    fn transfer_due(&self, has_room: bool) -> Option<Instant> {
+        if let Some(last) = self.gap_from {
+            return Some(last);
+        }
+        let mut due = None;
+        if let Tx::Queued(_) = self.tx {
+            due = earliest(due, Some(self.rearm.next_offer_at()));
+        }
+        let must_confirm = self.confirm || self.report || matches!(self.tx, Tx::Flight(_));
+        if must_confirm || self.awaiting_header || (has_room && self.remembered > 0) {
+            due = Some(Instant::ZERO);
+        }
+        if has_room {
+            if !self.settings.has_interrupt {
+                due = earliest(due, Some(self.poll_at));
+            } else if self.level == Level::Active {
+                due = earliest(due, Some(self.level_allowed));
+            }
+        }
+        due.map(|due| due.max(self.not_before))
+    }
+
+    /// When INT's level should be read: at once if it is unknown, and from time to time if it is
+    /// believed inactive. Not while a frame could not be taken anyway.
+    fn level_due(&self, has_room: bool) -> Option<Instant> {
+        if !self.settings.has_interrupt || !has_room {
+            return None;
+        }
+        match self.level {
+            Level::Unknown => Some(Instant::ZERO),
+            Level::Inactive => Some(self.level_at),
+            Level::Active => None,
+        }
+    }
+
+    fn start_gap(&mut self, now: Instant) -> Option<()> {
+        if let Some(last) = self.gap_from {
+            if now <= last {
+                return None;
+            }
+            self.not_before = self.not_before.max(now + self.settings.gap);
+            self.gap_from = None;
+        }
+        Some(())
+    }
+
+    fn after_transfer(&mut self, now: Instant) {
+        if !self.settings.gap.is_zero() {
+            self.gap_from = Some(now);
+        }
+        // While the level is known to be inactive the kernel will tell of every change.
+        if self.level == Level::Active {
+            self.level = Level::Unknown;
+        }
+    }
+
+    fn handle_header(
+        &mut self,
+        now: Instant,
+        skipped: usize,
+        header: Header,
+        crc: bool,
+    ) -> Outcome<'_> {
+        if self.bad >= BAD_REPORTED {
+            log::info!(
+                "the co-processor answers again after {} bad headers",
+                self.bad
+            );
+        }
+        self.bad = 0;
+        self.shift_seen = 0;
+        if header.reset {
+            self.slave_restarted(now);
+        }
+        self.awaiting_header = false;
+        self.report = false;
+        self.confirm = false;
+        self.settle_flight(now, &header);
+        let moved = self.judge_ours(now, &header, crc);
+        let received = self.judge_theirs(now, skipped, &header, crc);
+        if moved && received.is_some() {
+            self.stats.duplex += 1;
+        }
+        let progress = moved || received.is_some();
+        self.note_progress(now, progress);
+        if !progress {
+            self.stats.fruitless += 1;
+        }
+        let delivered = received.map(|(start, end)| &self.miso[start..end]);
+        Outcome {
+            delivered,
+            slave_reset: header.reset,
+        }
+    }
+
+    /// The slave's header tells whether the frame in flight had a good CRC. Without a frame in flight
+    /// CCF means nothing.
+    fn settle_flight(&mut self, now: Instant, header: &Header) {
+        let Tx::Flight(len) = self.tx else { return };
+        if !header.crc_failed {
+            self.tx = Tx::Empty;
+            self.rejected = 0;
+            return;
+        }
+        self.tx = Tx::Queued(len);
+        self.stats.crc_errors_sent += 1;
+        self.rejected += 1;
+        if self.rejected >= CRC_FAILURES_MAX {
+            self.fail(now, Failure::CrcSent);
+        }
+    }
+
+    /// Whether the slave took our frame.
+    fn judge_ours(&mut self, now: Instant, header: &Header, crc: bool) -> bool {
+        let len = self.plan.header.data_len;
+        if len == 0 {
+            return false;
+        }
+        if len <= header.recv_len {
+            let frame = &self.mosi[HEADER_LEN..HEADER_LEN + len];
+            trace::frame(Way::ToSlave, frame);
+            self.answers.asked(now, frame);
+            self.stats.frames_sent += 1;
+            self.stats.octets_sent += len as u64;
+            self.tx = if crc { Tx::Flight(len) } else { Tx::Empty };
+            self.rearm.accepted(now);
+            self.too_big = 0;
+            // The answer is due: look at INT soon, should its edge get lost.
+            self.level_at = self.level_at.min(now + LEVEL_PERIOD_DUE);
+            return true;
+        }
+        self.stats.refused += 1;
+        if header.recv_len > 0 {
+            self.too_big += 1;
+            if self.too_big >= TOO_BIG_MAX {
+                self.drop_too_big(len, header.recv_len);
+                return false;
+            }
+        }
+        self.note_refusal(now, header);
+        false
+    }
+
+    fn note_refusal(&mut self, now: Instant, header: &Header) {
+        let fits = header.data_len > 0 && header.data_len <= self.plan.header.recv_len;
+        // A slave that waits for us to fetch its frame first is not to blame if we cannot.
+        let our_fault = header.data_len > 0 && self.plan.header.recv_len == 0;
+        if fits {
+            self.rearm.progressed();
+            return;
+        }
+        self.rearm.refused(now);
+        let (refusals, since) = self.rearm.refusals(now);
+        if our_fault {
+            return;
+        }
+        if refusals == REFUSALS_REPORTED {
+            self.refusals_reported += 1;
+        }
+        if refusals == REFUSALS_REPORTED && self.refusals_reported.is_power_of_two() {
+            log::warn!("the co-processor has refused a frame {refusals} times in {since:?}: it is busy or out of buffers");
+        }
+        if refusals >= REFUSALS_MAX && since >= REFUSALS_TIME {
+            self.fail(now, Failure::Refused);
+        }
+    }
+
+    /// Where the slave's frame stands, if it gave one.
+    fn judge_theirs(
+        &mut self,
+        now: Instant,
+        skipped: usize,
+        header: &Header,
+        crc: bool,
+    ) -> Option<(usize, usize)> {
+        let len = header.data_len;
+        let start = skipped + HEADER_LEN;
+        let end = start + len;
+        let checked = if crc { end + FCS_LEN } else { end };
+        if len == 0 {
+            self.remembered = 0;
+            return None;
+        }
+        if len > self.plan.header.recv_len || checked > self.plan.clocked {
+            self.stats.fetched_again += u64::from(self.plan.header.recv_len > 0);
+            self.remembered = len;
+            return None;
+        }
+        if crc && !self.fcs_is_good(now, start, checked) {
+            return None;
+        }
+        self.remembered = 0;
+        self.confirm = crc;
+        let frame = &self.miso[start..end];
+        trace::frame(Way::FromSlave, frame);
+        self.answers.heard(frame);
+        self.stats.frames_received += 1;
+        self.stats.octets_received += len as u64;
+        Some((start, end))
+    }
+
+    fn fcs_is_good(&mut self, now: Instant, start: usize, end: usize) -> bool {
+        let mut check = Fcs::new();
+        check.update(&self.miso[start..end]);
+        if check.is_good() {
+            self.bad_fcs = 0;
+            return true;
+        }
+        self.report = true;
+        self.stats.crc_errors_received += 1;
+        self.bad_fcs += 1;
+        if self.bad_fcs >= CRC_FAILURES_MAX {
+            self.bad_fcs = 0;
+            self.fail(now, Failure::CrcReceived);
+        }
+        false
+    }
+
+    fn note_progress(&mut self, now: Instant, progress: bool) {
+        if progress {
+            self.failures = 0;
+            self.stuck = 0;
+            self.active_at = now;
+        } else if self.plan.for_level && !self.confirm {
+            self.throttle_level(now);
+        }
+        self.plan_poll(now, progress);
+    }
+
+    /// INT led to a transaction that moved nothing: its level was stale, or it is stuck. The first
+    /// repetition is free; then 1 ms, doubling up to the poll period.
+    fn throttle_level(&mut self, now: Instant) {
+        if self.stuck > 0 {
+            let delay = LEVEL_DELAY_MIN * (1 << (self.stuck - 1).min(LEVEL_DOUBLINGS));
+            self.level_allowed = now + delay.min(self.settings.poll_period.max(LEVEL_DELAY_MIN));
+        }
+        self.stuck = self.stuck.saturating_add(1);
+        if self.stuck == STUCK_REPORTED {
+            log::warn!("INT is active, but the co-processor has nothing to say: is the line stuck low, or is it the wrong one? It is polled meanwhile");
+        }
+    }
+
+    /// Without INT: at once after a frame; then every millisecond, and less often the longer nothing
+    /// happens, down to the poll period.
+    fn plan_poll(&mut self, now: Instant, progress: bool) {
+        let quiet = now.since(self.active_at) / POLL_SHARE;
+        let period = quiet
+            .max(POLL_MIN)
+            .min(self.settings.poll_period.max(POLL_MIN));
+        self.poll_at = if progress { now } else { now + period };
+    }
+
+    /// The slave took part in a transaction whose outcome we could not read.
+    fn in_doubt(&mut self) {
+        if self.crc.is_active() && self.plan.header.recv_len > 0 {
+            // It may have given a frame: ask for a repetition.
+            self.report = true;
+        }
+        if let Tx::Flight(len) = self.tx {
+            self.tx = Tx::Queued(len);
+        }
+        self.stats.repeated_in_doubt += u64::from(matches!(self.tx, Tx::Queued(_)));
+    }
+
+    fn bad_header(&mut self, now: Instant, failure: Failure) -> Outcome<'_> {
+        self.plan_poll(now, false);
+        self.hint_at_shift();
+        let void = matches!(failure, Failure::Void(_));
+        let expected = self.tx != Tx::Empty || self.plan.for_level || self.awaiting_header;
+        if void && !expected {
+            // Polled, and asleep: not even an error (§5.7).
+            return Outcome::default();
+        }
+        self.bad += 1;
+        let soon = self.plan.for_level && self.bad <= BAD_SOON;
+        self.not_before = now + if soon { BAD_DELAY_SOON } else { BAD_DELAY };
+        if self.bad >= BAD_MAX {
+            self.bad = 0;
+            self.fail(now, failure);
+        }
+        Outcome::default()
+    }
+
+    /// Names the option for a slave that shifts MISO by more octets than are allowed for.
+    fn hint_at_shift(&mut self) {
+        let Some(shift) = spi::shift(&self.miso[..self.plan.clocked]) else {
+            return;
+        };
+        self.shift_seen = self.shift_seen.saturating_add(1);
+        if shift > self.settings.align_allowance && self.shift_seen == SHIFT_REPORTED {
+            log::warn!("the co-processor's headers come {shift} octets late: use --spi-align-allowance {shift}");
+        }
+    }
+
+    fn slave_restarted(&mut self, now: Instant) {
+        self.stats.slave_resets += 1;
+        if self
+            .reset_reported_at
+            .map_or(true, |at| now.since(at) >= RESET_REPORT_PERIOD)
+        {
+            self.reset_reported_at = Some(now);
+            log::info!("the co-processor was reset");
+        }
+        if let Tx::Flight(_) = self.tx {
+            // The co-processor that took it is no more.
+            self.tx = Tx::Empty;
+            self.stats.dropped_by_reset += 1;
+        }
+        self.forget();
+    }
+
+    /// What a restart of the slave makes void.
+    fn forget(&mut self) {
+        self.remembered = 0;
+        self.report = false;
+        self.confirm = false;
+        self.rejected = 0;
+        self.too_big = 0;
+        self.bad_fcs = 0;
+        self.bad = 0;
+        self.rearm.reset();
+        self.answers = Answers::default();
+    }
+
+    /// RES was pulled: the link begins anew, without the frame that waits (§5.10).
+    fn start_over(&mut self) {
+        if self.tx != Tx::Empty {
+            self.tx = Tx::Empty;
+            self.stats.dropped_by_reset += 1;
+        }
+        self.forget();
+        self.crc.reset();
+        self.awaiting_header = true;
+        self.level = Level::Unknown;
+        self.stuck = 0;
+        self.not_before = Instant::ZERO;
+    }
+
+    /// The remedial action of §5.7: a hardware reset where RES is wired, and a pause that grows each
+    /// time, so that a slave that starts slowly is not reset for ever. The link is never given up.
+    fn fail(&mut self, now: Instant, failure: Failure) {
+        self.stats.link_failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        if self.failures.is_power_of_two() {
+            self.report_failure(failure);
+        }
+        if self.settings.has_reset {
+            self.phase = Phase::ResetDue;
+        } else {
+            // The slave lives on, so what is in flight or to be reported stays.
+            self.rejected = 0;
+            self.rearm.progressed();
+            self.awaiting_header = true;
+            self.phase = Phase::Pause(now + self.failure_pause());
+        }
+    }
+
+    fn failure_pause(&self) -> Duration {
+        match self.failures {
+            0 => Duration::ZERO,
+            n => FAILURE_PAUSE * (1 << (n - 1).min(FAILURE_DOUBLINGS)),
+        }
+    }
+
+    fn report_failure(&self, failure: Failure) {
+        let remedy = if self.settings.has_reset {
+            "resetting it over RES"
+        } else {
+            "trying again (no RES line is known, see --gpio-res)"
+        };
+        let times = self.failures;
+        match failure {
+            Failure::Void(octet) => log::error!("no co-processor answers (MISO is all {octet:02X}): check its power, MISO, chip select and RES wiring; {remedy}, attempt {times}"),
+            Failure::Garbage(octets) => log::error!("{BAD_MAX} headers in a row are garbage, the last one {}: check --spi-mode, --spi-speed, --spi-cs-delay and the ground wire; {remedy}, attempt {times}", Hex(&octets)),
+            Failure::CrcMissing => log::error!("the co-processor offers no CRC, which --spi-crc on demands: use --spi-crc auto; {remedy}, attempt {times}"),
+            Failure::Refused => log::error!("the co-processor has refused a frame for {REFUSALS_TIME:?}; {remedy}, attempt {times}"),
+            Failure::CrcReceived => log::error!("{CRC_FAILURES_MAX} frames in a row came with a wrong CRC: lower --spi-speed or shorten the wires; {remedy}, attempt {times}"),
+            Failure::CrcSent => log::error!("the co-processor found {CRC_FAILURES_MAX} CRC errors in a row in a frame: lower --spi-speed or shorten the wires; {remedy}, attempt {times}"),
+        }
+    }
+
+    fn drop_too_big(&mut self, len: usize, limit: usize) {
+        self.tx = Tx::Empty;
+        self.too_big = 0;
+        self.rearm.progressed();
+        self.stats.dropped_too_big += 1;
+        if self.stats.dropped_too_big.is_power_of_two() {
+            log::warn!("dropped a frame of {len} octets: the co-processor takes {limit} at the most (the {}. so far)", self.stats.dropped_too_big);
+        }
+    }
+
+    fn note_gpio_error(&mut self, what: &str, error: io::Error) -> io::Result<()> {
+        if is_gone(&error) {
+            return Err(error);
+        }
+        self.stats.gpio_errors += 1;
+        if self.stats.gpio_errors.is_power_of_two() {
+            log::error!("{what} ({} times so far): {error}", self.stats.gpio_errors);
+        }
+        Ok(())
+    }
+}
+
+/// How often INT's level is looked at while an answer is due, in case its edge was lost: what a lost
+/// edge may cost, at a thirtieth of a second of idle wakeups.
+const LEVEL_PERIOD_DUE: Duration = Duration::from_millis(30);
+
+/// How often INT's level is looked at when idle: the most that a lost edge can delay an unsolicited
+/// frame, and at most one wakeup in ten seconds.
+const LEVEL_PERIOD_IDLE: Duration = Duration::from_secs(10);
+
+/// How long an answer is waited for: wpantund's command time-out (protocol §7.3).
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// First pause while INT is active for nothing: the first step of the hosts in use (§5.9, §5.7).
+const LEVEL_DELAY_MIN: Duration = Duration::from_millis(1);
+
+/// 1 ms doubled ten times is a second, above any sensible poll period.
+const LEVEL_DOUBLINGS: u32 = 10;
+
+/// Fruitless transactions after which a stuck INT is reported: some 2 s at the poll period of 33 ms.
+const STUCK_REPORTED: u32 = 64;
+
+/// The shortest poll period without INT: what epoll can time.
+const POLL_MIN: Duration = Duration::from_millis(1);
+
+/// Without INT, a poll comes after a sixteenth of the time that nothing happened: an answer that took
+/// `t` is found at most `t`/16, or 1 ms, late.
+const POLL_SHARE: u32 = 16;
+
+/// Pause after a bad header, and after a bad header that INT announced (§5.7).
+const BAD_DELAY: Duration = Duration::from_millis(10);
+const BAD_DELAY_SOON: Duration = Duration::from_millis(1);
+
+/// How many bad headers in a row get the shorter pause (§5.7).
+const BAD_SOON: u32 = 4;
+
+/// Bad headers in a row before the remedial action (§5.7).
+const BAD_MAX: u32 = 200;
+
+/// Bad headers in a row after which their end is worth a line (30 is where the hosts in use warn).
+const BAD_REPORTED: u32 = 30;
+
+/// Refusals in a row that are reported, and that make the link fail (§5.7); the time keeps a slave that
+/// is asked often from being given up early: 100 steps of the hosts in use take that long.
+const REFUSALS_REPORTED: u32 = 30;
+const REFUSALS_MAX: u32 = 100;
+const REFUSALS_TIME: Duration = Duration::from_millis(2_900);
+
+/// How often a frame may be longer than a RECV_LEN that is not 0 before it is dropped (§5.4).
+const TOO_BIG_MAX: u32 = 3;
+
+/// How often in a row a CRC may be wrong, either way (§5.11, failure cap).
+const CRC_FAILURES_MAX: u32 = 8;
+
+/// The first pause after a failure, doubled each time up to 6.4 s: longer than any boot that the hosts
+/// in use wait for (2 to 5 s, §5.6).
+const FAILURE_PAUSE: Duration = Duration::from_millis(100);
+const FAILURE_DOUBLINGS: u32 = 6;
+
+/// Pauses after driver errors double up to 0.64 s.
+const ERROR_DOUBLINGS: u32 = 6;
+
+/// How often a reset of the slave is worth a line: a slave that sets RST in every header cannot flood
+/// the log.
+const RESET_REPORT_PERIOD: Duration = Duration::from_secs(1);
+
+/// Shifted headers in a row before the option is named: one can be chance.
+const SHIFT_REPORTED: u32 = 3;

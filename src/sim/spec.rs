@@ -1,0 +1,394 @@
+//! The command-line syntax of the simulated co-processor: `sim:key=value:key:…`.
+//!
+//! Tokens are separated by `:`, in any order; `sim:` alone is a co-processor without faults. When a
+//! key comes twice the last one counts. No token needs a comma, an ampersand or a space.
+//!
+//! | token | value | meaning |
+//! | --- | --- | --- |
+//! | `ncp`, `echo` | | a Spinel NCP (default), or all frames sent back |
+//! | `seed=N` | number | of everything random; the same seed gives the same run |
+//! | `crc` | | the slave offers and checks a CRC (protocol §5.11) |
+//! | `align=N` | 0..=16 | junk octets FF before the slave's header (protocol §5.8) |
+//! | `busy=T` | time | the slave takes no frame for this long after it took one |
+//! | `boot=T` | time | it answers FF for this long after a reset |
+//! | `half-duplex` | | it takes no frame while it has one to give |
+//! | `no-int`, `no-res` | | there is no such line |
+//! | `stuck-int` | | INT is active for ever |
+//! | `dead` | | MISO is all FF for ever |
+//! | `void=P` | rate | transactions that the slave does not see |
+//! | `garbage=P` | rate | transactions with a garbage header |
+//! | `flip=P` | rate | transactions with one bit flipped in data or CRC |
+//! | `flip-any=P` | rate | transactions with one bit flipped anywhere |
+//! | `refuse=P` | rate | transactions in which the slave takes nothing |
+//! | `lose-edge=P` | rate | INT edges that wake nobody |
+//! | `late-int=T` | time | INT follows this much later |
+//! | `reset=P` | rate | transactions after which it crashes and restarts |
+//! | `eio=P` | rate | transactions that fail with EIO |
+//!
+//! A **time** is `3` or `3ms`, `500us`, `1s`: at most a minute, to the microsecond. A **rate** is `1%`,
+//! `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to the millionth. In a systemd unit `%` is special:
+//! write `ppm` there, or `%%`.
+
+use crate::config::{integer, scaled};
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+/// A chance in parts per million.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// 0..=1,000,000.
+    pub ppm: u32,
+}
+
+impl FromStr for Rate {
+    type Err = NotARate;
+
+    /// `1%`, `0.1%`, `0.01` or `200ppm`.
+    fn from_str(text: &str) -> Result<Rate, NotARate> {
+        let ppm = match (text.strip_suffix('%'), text.strip_suffix("ppm")) {
+            (Some(percent), _) => scaled(percent, 4),
+            (_, Some(ppm)) => scaled(ppm, 0),
+            (None, None) => scaled(text, 6),
+        };
+        match ppm.and_then(|ppm| u32::try_from(ppm).ok()) {
+            Some(ppm) if ppm <= MILLION => Ok(Rate { ppm }),
+            _ => Err(NotARate),
+        }
+    }
+}
+
+/// Whole percents as `5%`, everything else as `200ppm`.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ppm % (MILLION / 100) {
+            0 => write!(f, "{}%", self.ppm / (MILLION / 100)),
+            _ => write!(f, "{}ppm", self.ppm),
+        }
+    }
+}
+
+/// A text that is no [`Rate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotARate;
+
+impl fmt::Display for NotARate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(WANT_RATE)
+    }
+}
+
+impl std::error::Error for NotARate {}
+
+/// What the co-processor runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A Spinel NCP (the default).
+    #[default]
+    Ncp,
+    /// Sends every frame back, for throughput and soak tests.
+    Echo,
+}
+
+/// Everything that can be chosen of the simulated co-processor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spec {
+    /// `ncp` or `echo`.
+    pub kind: Kind,
+    /// `seed=N`: of everything random.
+    pub seed: u64,
+    /// `crc`: the slave offers and checks a CRC.
+    pub crc: bool,
+    /// `align=N`: junk octets (0xFF) before the slave's header, 0..=16.
+    pub align: usize,
+    /// `busy=T`: how long the slave takes no frame after it took one (accepts `3`, `3ms`, `500us`, `1s`).
+    pub busy: Duration,
+    /// `boot=T`: how long it answers FF after a reset.
+    pub boot: Duration,
+    /// `half-duplex`: takes no frame while it has one to give (2016 firmware).
+    pub half_duplex: bool,
+    /// `no-int`: there is no INT line.
+    pub no_interrupt: bool,
+    /// `no-res`: there is no RES line.
+    pub no_reset: bool,
+    /// `stuck-int`: INT is active for ever.
+    pub stuck_interrupt: bool,
+    /// `dead`: MISO is all FF for ever, INT inactive.
+    pub dead: bool,
+    /// `void=P`: transactions that the slave does not see (MISO all FF).
+    pub void: Rate,
+    /// `garbage=P`: transactions with a garbage header; half of them are not seen by the slave.
+    pub garbage: Rate,
+    /// `flip=P`: transactions with one bit flipped in the data or CRC octets of either direction.
+    pub flip: Rate,
+    /// `flip-any=P`: transactions with one bit flipped anywhere, headers included.
+    pub flip_any: Rate,
+    /// `refuse=P`: transactions in which the slave takes nothing (RECV_LEN 0).
+    pub refuse: Rate,
+    /// `lose-edge=P`: INT edges that wake nobody.
+    pub lose_edge: Rate,
+    /// `late-int=T`: INT follows this much later than it should.
+    pub late_interrupt: Duration,
+    /// `reset=P`: transactions after which the co-processor crashes and restarts.
+    pub reset: Rate,
+    /// `eio=P`: transactions that fail with EIO.
+    pub eio: Rate,
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    /// Takes what follows `sim:`.
+    fn from_str(text: &str) -> Result<Spec, SpecError> {
+        let mut spec = Spec::default();
+        for token in text.split(':').filter(|token| !token.is_empty()) {
+            spec.set(token)?;
+        }
+        Ok(spec)
+    }
+}
+
+impl Spec {
+    fn set(&mut self, token: &str) -> Result<(), SpecError> {
+        let (name, value) = match token.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (token, None),
+        };
+        let Some((key, field)) = KEYS.iter().find(|(key, _)| *key == name) else {
+            return Err(SpecError::UnknownKey {
+                key: name.to_owned(),
+            });
+        };
+        match (field, value) {
+            (Field::Kind(kind), None) => self.kind = *kind,
+            (Field::Flag(flag), None) => *flag(self) = true,
+            (Field::Kind(_) | Field::Flag(_), Some(_)) => return Err(SpecError::NoValue { key }),
+            (_, None) => {
+                return Err(SpecError::NeedsValue {
+                    key,
+                    want: field.want(),
+                })
+            }
+            (_, Some(value)) => {
+                self.set_value(field, value)
+                    .ok_or_else(|| SpecError::BadValue {
+                        key,
+                        value: value.to_owned(),
+                        want: field.want(),
+                    })?
+            }
+        }
+        Ok(())
+    }
+
+    fn set_value(&mut self, field: &Field, value: &str) -> Option<()> {
+        match field {
+            Field::Kind(_) | Field::Flag(_) => return None,
+            Field::Seed => self.seed = u64::try_from(integer(value)?).ok()?,
+            Field::Align => {
+                let align = usize::try_from(integer(value)?).ok()?;
+                self.align = Some(align).filter(|align| *align <= MAX_ALIGN)?;
+            }
+            Field::Time(time) => *time(self) = parse_time(value)?,
+            Field::Rate(rate) => *rate(self) = value.parse().ok()?,
+        }
+        Some(())
+    }
+}
+
+/// What follows `sim:`; the defaults are left out, so that of `Spec::default()` is empty.
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The accessors of KEYS want a `&mut`; a copy is the price for having each key once.
+        let mut spec = self.clone();
+        let mut separator = "";
+        for (key, field) in KEYS {
+            let token = match field {
+                Field::Kind(kind) => {
+                    (spec.kind == *kind && *kind != Kind::default()).then(String::new)
+                }
+                Field::Flag(flag) => flag(&mut spec).then(String::new),
+                Field::Seed => (spec.seed != 0).then(|| format!("={}", spec.seed)),
+                Field::Align => (spec.align != 0).then(|| format!("={}", spec.align)),
+                Field::Time(time) => {
+                    let time = *time(&mut spec);
+                    (!time.is_zero()).then(|| format!("={}", TimeText(time)))
+                }
+                Field::Rate(rate) => {
+                    let rate = *rate(&mut spec);
+                    (rate != Rate::default()).then(|| format!("={rate}"))
+                }
+            };
+            if let Some(value) = token {
+                write!(f, "{separator}{key}{value}")?;
+                separator = ":";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a text is no [`Spec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpecError {
+    /// A key that is not in the table.
+    UnknownKey {
+        /// As it was written.
+        key: String,
+    },
+    /// A flag with `=`.
+    NoValue {
+        /// The flag.
+        key: &'static str,
+    },
+    /// A key without `=`.
+    NeedsValue {
+        /// The key.
+        key: &'static str,
+        /// What to write.
+        want: &'static str,
+    },
+    /// A value that cannot be read, or is out of range.
+    BadValue {
+        /// The key.
+        key: &'static str,
+        /// As it was written.
+        value: String,
+        /// What to write.
+        want: &'static str,
+    },
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpecError::UnknownKey { key } => {
+                write!(f, "no key {key}; known are")?;
+                KEYS.iter().try_for_each(|(key, _)| write!(f, " {key}"))
+            }
+            SpecError::NoValue { key } => write!(f, "{key} takes no value"),
+            SpecError::NeedsValue { key, want } => write!(f, "{key} needs a value; {want}"),
+            SpecError::BadValue { key, value, want } => write!(f, "{key}={value}: {want}"),
+        }
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+/// One key's place in the [`Spec`].
+enum Field {
+    Kind(Kind),
+    Flag(fn(&mut Spec) -> &mut bool),
+    Seed,
+    Align,
+    Time(fn(&mut Spec) -> &mut Duration),
+    Rate(fn(&mut Spec) -> &mut Rate),
+}
+
+impl Field {
+    fn want(&self) -> &'static str {
+        match self {
+            Field::Kind(_) | Field::Flag(_) => "write it without a value",
+            Field::Seed => "write a number, 0..=18446744073709551615",
+            Field::Align => "write a number, 0..=16",
+            Field::Time(_) => "write a time up to 60s, like 3ms, 500us or 1s",
+            Field::Rate(_) => WANT_RATE,
+        }
+    }
+}
+
+/// A plain number is in milliseconds.
+fn parse_time(text: &str) -> Option<Duration> {
+    // "us" and "ms" end in "s", so they come first.
+    let micros = match (
+        text.strip_suffix("us"),
+        text.strip_suffix("ms"),
+        text.strip_suffix('s'),
+    ) {
+        (Some(micros), ..) => scaled(micros, 0),
+        (_, Some(millis), _) => scaled(millis, 3),
+        (.., Some(seconds)) => scaled(seconds, 6),
+        (None, None, None) => scaled(text, 3),
+    };
+    micros
+        .map(Duration::from_micros)
+        .filter(|time| *time <= MAX_TIME)
+}
+
+/// A time as [`parse_time`] reads it.
+struct TimeText(Duration);
+
+impl fmt::Display for TimeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_micros() {
+            micros if micros % 1_000 == 0 => write!(f, "{}ms", micros / 1_000),
+            micros => write!(f, "{micros}us"),
+        }
+    }
+}
+
+/// The syntax for `--help`; the module's table has more to say.
+pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all frames sent back
+  seed=N             of everything random
+  crc                the slave offers and checks a CRC
+  align=N            junk octets before its header, 0..=16
+  busy=T, boot=T     takes no frame after one, says nothing after a reset
+  half-duplex        takes no frame while it has one to give
+  no-int, no-res     without that line; stuck-int: INT is active for ever
+  dead               MISO is all FF for ever
+  void=P, garbage=P  transactions not seen, with a garbage header
+  flip=P             with a bit flipped in data or CRC; flip-any=P: anywhere
+  refuse=P, reset=P  refused by the slave, followed by a crash
+  lose-edge=P        INT edges that wake nobody; late-int=T: INT comes late
+  eio=P              transactions that fail with EIO
+  T is 3 or 3ms, 500us, 1s; P is 1%, 0.01 or 200ppm
+";
+
+/// All keys, in the order in which they are printed.
+const KEYS: &[(&str, Field)] = &[
+    ("ncp", Field::Kind(Kind::Ncp)),
+    ("echo", Field::Kind(Kind::Echo)),
+    ("seed", Field::Seed),
+    ("crc", Field::Flag(|spec| &mut spec.crc)),
+    ("align", Field::Align),
+    ("busy", Field::Time(|spec| &mut spec.busy)),
+    ("boot", Field::Time(|spec| &mut spec.boot)),
+    ("half-duplex", Field::Flag(|spec| &mut spec.half_duplex)),
+    ("no-int", Field::Flag(|spec| &mut spec.no_interrupt)),
+    ("no-res", Field::Flag(|spec| &mut spec.no_reset)),
+    ("stuck-int", Field::Flag(|spec| &mut spec.stuck_interrupt)),
+    ("dead", Field::Flag(|spec| &mut spec.dead)),
+    ("void", Field::Rate(|spec| &mut spec.void)),
+    ("garbage", Field::Rate(|spec| &mut spec.garbage)),
+    ("flip", Field::Rate(|spec| &mut spec.flip)),
+    ("flip-any", Field::Rate(|spec| &mut spec.flip_any)),
+    ("refuse", Field::Rate(|spec| &mut spec.refuse)),
+    ("lose-edge", Field::Rate(|spec| &mut spec.lose_edge)),
+    ("late-int", Field::Time(|spec| &mut spec.late_interrupt)),
+    ("reset", Field::Rate(|spec| &mut spec.reset)),
+    ("eio", Field::Rate(|spec| &mut spec.eio)),
+];
+
+const WANT_RATE: &str = "write a rate up to 100%, like 1%, 0.01 or 200ppm";
+
+const MILLION: u32 = 1_000_000;
+
+/// The most that a real slave was seen to need, with some room (protocol §5.8).
+const MAX_ALIGN: usize = 16;
+
+/// Longer than any time-out of any host (protocol §5.6: at most 5 s), so that all of them can be tried.
+const MAX_TIME: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_text_has_every_key() {
+        for (key, _) in KEYS {
+            let words = HELP.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            assert!(words.into_iter().any(|word| word == *key), "{key}");
+        }
+        assert!(HELP.lines().all(|line| line.len() <= 80));
+    }
+}

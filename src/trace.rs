@@ -1,0 +1,68 @@
+//! What `-v`, `-vv` and `-vvv` show. The log targets tell them apart from messages for everyone.
+
+use crate::wire::describe::Described;
+use crate::wire::spi::{Header, Reading};
+use core::fmt;
+
+/// Log target of `-v`: the headers of every transaction. Level: debug.
+pub const HEADER: &str = "header";
+/// Log target of `-vv`: every Spinel frame, decoded. Level: trace.
+pub const FRAME: &str = "frame";
+/// Log target of `-vvv`: the octets. Level: trace.
+pub const HEX: &str = "hex";
+/// Log target of the counters that SIGUSR1 asks for: shown at every verbosity. Level: info.
+pub const COUNTERS: &str = "counters";
+
+/// Which way a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the host to the co-processor.
+    ToSlave,
+    /// From the co-processor to the host.
+    FromSlave,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::ToSlave => "->",
+            Way::FromSlave => "<-",
+        })
+    }
+}
+
+/// One line for a transaction.
+pub fn transaction(host: &Header, slave: &Reading) {
+    match slave {
+        Reading::Valid { skipped: 0, header } => {
+            log::debug!(target: HEADER, "-> {host} | <- {header}");
+        }
+        Reading::Valid { skipped, header } => {
+            log::debug!(target: HEADER, "-> {host} | <- {header} (behind {skipped} octets)");
+        }
+        Reading::Void => log::debug!(target: HEADER, "-> {host} | <- void"),
+        Reading::Garbage(octets) => {
+            log::debug!(target: HEADER, "-> {host} | <- garbage {}", Hex(octets));
+        }
+    }
+}
+
+/// One line, or two with the octets, for a frame that was moved.
+pub fn frame(way: Way, frame: &[u8]) {
+    log::trace!(target: FRAME, "{way} {}", Described(frame));
+    log::trace!(target: HEX, "{way} {}", Hex(frame));
+}
+
+/// Octets in hex, with spaces between.
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, octet) in self.0.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            write!(f, "{space}{octet:02X}")?;
+        }
+        Ok(())
+    }
+}
