@@ -1,0 +1,248 @@
+//! HDLC-lite (protocol §6): the co-processor as a serial NCP, on a pty or on stdin and stdout.
+//!
+//! [`decode::Decoder`] and [`encode::encode`] are the codec; [`Port`] is the face that the bridge sees:
+//! frames on one side, a stream of octets on the other. No descriptor here: the event loop reads into
+//! [`Upper::input`] and writes from [`Upper::output`].
+
+pub mod decode;
+pub mod encode;
+
+use crate::bridge::Upper;
+use crate::buffer::Buffer;
+use crate::wire::spi::FRAME_MAX;
+use crate::wire::spinel::Header;
+use decode::{Decoder, Discard, Event};
+use encode::{encode, encoded_max};
+
+/// Begins and ends a frame.
+pub const FLAG: u8 = 0x7E;
+/// The next octet was changed by [`ESCAPE_XOR`].
+pub const ESCAPE: u8 = 0x7D;
+/// What an escaped octet is combined with.
+pub const ESCAPE_XOR: u8 = 0x20;
+/// The reset sequence (protocol §6.4): a client that sends it asks for a hardware reset, and it is what
+/// a client is told when the co-processor restarted.
+pub const RESET_SEQUENCE: [u8; 4] = [FLAG, 0x13, 0x11, FLAG];
+
+/// Whether an octet must be escaped: flag, escape, XON, XOFF, and the vendor's F8 (protocol §6.3).
+pub const fn is_special(octet: u8) -> bool {
+    matches!(octet, FLAG | ESCAPE | 0x11 | 0x13 | 0xF8)
+}
+
+/// Whether a frame's first octet says so (protocol §1.1: anything else is to be ignored).
+fn is_spinel(frame: &[u8]) -> bool {
+    frame
+        .first()
+        .is_some_and(|&octet| Header::parse(octet).is_some())
+}
+
+/// The HDLC-lite face of the bridge.
+#[derive(Debug)]
+pub struct Port {
+    decoder: Decoder,
+    input: Buffer,
+    output: Buffer,
+    reset_requested: bool,
+    has_client: bool,
+    stats: Stats,
+}
+
+/// What the HDLC-lite face counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames from the client.
+    pub frames_from_client: u64,
+    /// Frames for the client.
+    pub frames_to_client: u64,
+    /// Frames from the client that were discarded: wrong FCS.
+    pub bad_fcs: u64,
+    /// Frames from the client that were discarded: more than [`FRAME_MAX`] octets.
+    pub too_long: u64,
+    /// Frames from the client that were discarded: given up by the client.
+    pub aborted: u64,
+    /// Frames that were discarded because they are not Spinel (FLG is not 2, protocol §1.1).
+    pub not_spinel: u64,
+    /// Frames for the client that were discarded because there was none.
+    pub no_client: u64,
+    /// Reset sequences from the client.
+    pub reset_requests: u64,
+}
+
+impl Port {
+    /// A port whose client is there.
+    pub fn new() -> Self {
+        Port {
+            decoder: Decoder::new(),
+            input: Buffer::new(INPUT_LEN),
+            output: Buffer::new(OUTPUT_LEN),
+            reset_requested: false,
+            has_client: true,
+            stats: Stats::default(),
+        }
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn discarded(&mut self, why: Discard) {
+        let (counter, text) = match why {
+            Discard::BadFcs => (&mut self.stats.bad_fcs, "its FCS is wrong"),
+            Discard::TooLong => (&mut self.stats.too_long, "it is longer than 2043 octets"),
+            Discard::Aborted => (&mut self.stats.aborted, "the client gave it up"),
+        };
+        *counter += 1;
+        log::debug!("discarded a frame from the client: {text}");
+    }
+}
+
+impl Upper for Port {
+    fn has_room(&self) -> bool {
+        self.output.room() >= encoded_max(FRAME_MAX) + RESET_SEQUENCE.len()
+    }
+
+    fn deliver(&mut self, frame: &[u8]) {
+        if !is_spinel(frame) {
+            self.stats.not_spinel += 1;
+            return;
+        }
+        if !self.has_client {
+            self.stats.no_client += 1;
+            return;
+        }
+        if let Some(len) = encode(frame, self.output.space()) {
+            self.output.commit(len);
+            self.stats.frames_to_client += 1;
+        }
+    }
+
+    fn slave_was_reset(&mut self) {
+        // No room means a client that has hundreds of these to read already.
+        let len = RESET_SEQUENCE.len();
+        if self.has_client && self.output.room() >= len {
+            self.output.space()[..len].copy_from_slice(&RESET_SEQUENCE);
+            self.output.commit(len);
+        }
+    }
+
+    fn next_frame(&mut self) -> Option<&[u8]> {
+        loop {
+            let (taken, event) = self.decoder.decode(self.input.filled());
+            self.input.consume(taken);
+            match event? {
+                Event::Frame { len } if is_spinel(self.decoder.frame(len)) => {
+                    self.stats.frames_from_client += 1;
+                    return Some(self.decoder.frame(len));
+                }
+                Event::Frame { .. } => self.stats.not_spinel += 1,
+                Event::Reset => self.request_reset(),
+                Event::Discarded(why) => self.discarded(why),
+            }
+        }
+    }
+
+    fn take_reset_request(&mut self) -> bool {
+        core::mem::take(&mut self.reset_requested)
+    }
+
+    fn input(&mut self) -> &mut [u8] {
+        self.input.space()
+    }
+
+    fn input_filled(&mut self, n: usize) {
+        self.input.commit(n);
+        self.look_for_reset();
+    }
+
+    fn output(&self) -> &[u8] {
+        self.output.filled()
+    }
+
+    fn output_written(&mut self, n: usize) {
+        self.output.consume(n);
+    }
+
+    /// What a client that went did not read is dropped, so that the next one does not read stale
+    /// frames; a frame that it had begun is given up. What it sent in whole is kept.
+    fn set_client(&mut self, has_client: bool) {
+        self.has_client = has_client;
+        if !has_client {
+            self.output.clear();
+            self.give_up_partial_frame();
+        }
+    }
+
+    fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+        let Stats {
+            frames_from_client,
+            frames_to_client,
+            ..
+        } = self.stats;
+        print("frames read from the client", frames_from_client);
+        print("frames written to the client", frames_to_client);
+        print("client frames dropped: wrong FCS", self.stats.bad_fcs);
+        print("client frames dropped: too long", self.stats.too_long);
+        print("client frames dropped: given up", self.stats.aborted);
+        print("frames dropped: not Spinel", self.stats.not_spinel);
+        print("frames dropped: no client", self.stats.no_client);
+        print("hardware resets asked for", self.stats.reset_requests);
+    }
+
+    fn clear_counters(&mut self) {
+        self.stats = Stats::default();
+    }
+}
+
+impl Port {
+    /// A reset sequence overtakes the frames that wait before it: they may be what the co-processor
+    /// chokes on, and a reset drops them anyway (protocol §5.10, step 1). No frame can hold the
+    /// sequence, because 7E is a flag wherever it stands.
+    fn look_for_reset(&mut self) {
+        let len = RESET_SEQUENCE.len();
+        let mut windows = self.input.filled().windows(len);
+        if let Some(last) = windows.rposition(|octets| octets == RESET_SEQUENCE) {
+            // The last flag may begin the next frame.
+            self.input.consume(last + len - 1);
+            self.decoder.reset();
+            self.request_reset();
+        }
+    }
+
+    fn request_reset(&mut self) {
+        self.reset_requested = true;
+        self.stats.reset_requests += 1;
+    }
+
+    /// Ends a frame whose sender is gone, as its sender would have.
+    fn give_up_partial_frame(&mut self) {
+        let partial = match self.input.filled().last() {
+            Some(&octet) => octet != FLAG,
+            None => self.decoder.has_begun(),
+        };
+        let abort = [ESCAPE, FLAG];
+        if let Some(space) = self
+            .input
+            .space()
+            .get_mut(..abort.len())
+            .filter(|_| partial)
+        {
+            space.copy_from_slice(&abort);
+            self.input.commit(abort.len());
+        }
+    }
+}
+
+impl Default for Port {
+    fn default() -> Self {
+        Port::new()
+    }
+}
+
+/// Room for what one read can bring: a pty gives at most 4095 octets at a time, a pipe more. Twice
+/// the longest frame with every octet escaped.
+const INPUT_LEN: usize = 2 * encoded_max(FRAME_MAX);
+
+/// Room for frames that wait for the client: four of the longest, or some dozens of usual ones, go in
+/// one write.
+const OUTPUT_LEN: usize = 4 * encoded_max(FRAME_MAX);
