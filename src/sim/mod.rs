@@ -1,0 +1,90 @@
+//! A simulated co-processor, in this process and without a thread, so that everyone can try and test
+//! all of the bridge without hardware: `sim:` in place of the device.
+
+pub mod echo;
+pub mod faults;
+pub mod ncp;
+pub mod rng;
+pub mod slave;
+pub mod spec;
+
+use crate::bus::Bus;
+use crate::time::Instant;
+use faults::Faults;
+use slave::Slave;
+use spec::{Kind, Spec};
+
+/// The simulated co-processor that `spec` describes, on its bus.
+pub fn open(spec: &Spec, now: Instant) -> Box<dyn Bus> {
+    let firmware: Box<dyn Firmware> = match spec.kind {
+        Kind::Ncp => Box::new(echo::Echo::new()),
+        Kind::Echo => Box::new(echo::Echo::new()),
+    };
+    Box::new(Faults::new(Slave::new(firmware, spec, now), spec))
+}
+
+/// Why a co-processor started: the status code that it reports after a reset (protocol §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ResetCause {
+    /// Power was applied.
+    PowerOn = 112,
+    /// The RES line was pulled.
+    External = 113,
+    /// The host asked for it with a RESET command.
+    Software = 114,
+    /// It fell over by itself (`sim:reset=`).
+    Crash = 116,
+}
+
+/// What runs on the co-processor, behind its SPI slave: it takes and gives whole Spinel frames.
+///
+/// Pure: time comes in as an argument, randomness from a seed.
+pub trait Firmware {
+    /// Starts over. The first frame that it transmits afterwards is the reset notification.
+    fn reset(&mut self, now: Instant, cause: ResetCause);
+
+    /// Takes a frame from the host.
+    fn receive(&mut self, now: Instant, frame: &[u8]);
+
+    /// Writes the next frame for the host to `buf` (at least 1300 octets) and returns its length, or
+    /// `None` when there is nothing to say now.
+    fn transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize>;
+
+    /// When [`Firmware::transmit`] may have something to say although nothing was received.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Whether it can take a frame now.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Whether it wants to be reset now (it took a RESET command, or it crashed), and why.
+    fn take_reset_request(&mut self) -> Option<ResetCause>;
+}
+
+impl<F: Firmware + ?Sized> Firmware for Box<F> {
+    fn reset(&mut self, now: Instant, cause: ResetCause) {
+        (**self).reset(now, cause);
+    }
+
+    fn receive(&mut self, now: Instant, frame: &[u8]) {
+        (**self).receive(now, frame);
+    }
+
+    fn transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
+        (**self).transmit(now, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        (**self).poll_timeout()
+    }
+
+    fn is_ready(&self) -> bool {
+        (**self).is_ready()
+    }
+
+    fn take_reset_request(&mut self) -> Option<ResetCause> {
+        (**self).take_reset_request()
+    }
+}

@@ -1,0 +1,150 @@
+//! A bridge, a simulated slave and a client in virtual time.
+
+#![allow(dead_code)]
+
+use spinel_bridge::bridge::{Bridge, Step, Upper};
+use spinel_bridge::bus::Bus;
+use spinel_bridge::hdlc::decode::{Decoder, Event};
+use spinel_bridge::hdlc::encode::{encode, encoded_max};
+use spinel_bridge::hdlc::Port;
+use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::sim::echo::Echo;
+use spinel_bridge::sim::faults::Faults;
+use spinel_bridge::sim::slave::Slave;
+use spinel_bridge::sim::spec::{Rate, Spec};
+use spinel_bridge::time::{Duration, Instant};
+use spinel_bridge::wire::spi::FRAME_MAX;
+
+/// The bus of most tests.
+pub(crate) type EchoBus = Faults<Slave<Echo>>;
+
+/// Both ends of a link, the HDLC face, and a client behind it.
+pub(crate) struct Pair<B> {
+    pub(crate) bridge: Bridge<B, Port>,
+    pub(crate) now: Instant,
+    decoder: Decoder,
+    scratch: Vec<u8>,
+}
+
+impl Pair<EchoBus> {
+    /// A co-processor that echoes, with the faults of `spec`.
+    pub(crate) fn echo(spec: &Spec, settings: Settings) -> Self {
+        let now = Instant::from_millis(1_000);
+        let bus = Faults::new(Slave::new(Echo::new(), spec, now), spec);
+        Pair::new(bus, settings, now)
+    }
+}
+
+impl<B: Bus> Pair<B> {
+    /// A bridge over `bus`.
+    pub(crate) fn new(bus: B, settings: Settings, now: Instant) -> Self {
+        let settings = Settings {
+            has_interrupt: bus.has_interrupt(),
+            has_reset: bus.has_reset(),
+            ..settings
+        };
+        let link = Link::new(settings, now);
+        let bridge = Bridge {
+            bus,
+            link,
+            upper: Port::new(),
+        };
+        Pair {
+            bridge,
+            now,
+            decoder: Decoder::new(),
+            scratch: vec![0; encoded_max(FRAME_MAX)],
+        }
+    }
+
+    /// The client sends octets, as far as there is room. Returns how many were taken.
+    pub(crate) fn send_octets(&mut self, octets: &[u8]) -> usize {
+        let space = self.bridge.upper.input();
+        let len = space.len().min(octets.len());
+        space[..len].copy_from_slice(&octets[..len]);
+        self.bridge.upper.input_filled(len);
+        len
+    }
+
+    /// The client sends a frame; false if there is no room for it.
+    pub(crate) fn send(&mut self, frame: &[u8]) -> bool {
+        let len = encode(frame, &mut self.scratch).expect("scratch holds the longest frame");
+        let space = self.bridge.upper.input();
+        if space.len() < len {
+            return false;
+        }
+        space[..len].copy_from_slice(&self.scratch[..len]);
+        self.bridge.upper.input_filled(len);
+        true
+    }
+
+    /// One turn of the event loop, then on to the next deadline, `limit` at the latest. Calls `deliver`
+    /// for each frame that the client reads. False if nothing will ever happen again.
+    pub(crate) fn turn(&mut self, limit: Instant, mut deliver: impl FnMut(&[u8])) -> bool {
+        if self
+            .bridge
+            .bus
+            .poll_timeout()
+            .is_some_and(|at| at <= self.now)
+        {
+            self.bridge.take_edge(self.now).expect("the bus is there");
+        }
+        let step = self.bridge.step(self.now).expect("the bus is there");
+        self.drain(&mut deliver);
+        let next = match step {
+            Step::Again => Some(self.now + Duration::from_micros(50)),
+            Step::Idle => self.bridge.poll_timeout(),
+        };
+        match next {
+            Some(at) => {
+                self.now = at
+                    .max(self.now + Duration::from_micros(1))
+                    .min(limit.max(self.now));
+                true
+            }
+            None => {
+                self.now = limit.max(self.now);
+                false
+            }
+        }
+    }
+
+    /// Runs for `time` and returns the frames that the client read.
+    pub(crate) fn run(&mut self, time: Duration) -> Vec<Vec<u8>> {
+        let end = self.now + time;
+        let mut frames = Vec::new();
+        while self.now < end {
+            self.turn(end, |frame| frames.push(frame.to_vec()));
+        }
+        self.turn(end, |frame| frames.push(frame.to_vec()));
+        frames
+    }
+
+    /// The client reads all that is there.
+    pub(crate) fn drain(&mut self, deliver: &mut impl FnMut(&[u8])) {
+        loop {
+            let (taken, event) = self.decoder.decode(self.bridge.upper.output());
+            self.bridge.upper.output_written(taken);
+            match event {
+                Some(Event::Frame { len }) => deliver(self.decoder.frame(len)),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+}
+
+/// `percent` of all transactions.
+pub(crate) fn percent(percent: u32) -> Rate {
+    Rate {
+        ppm: percent * 10_000,
+    }
+}
+
+/// No faults, no reset.
+pub(crate) fn spec(seed: u64) -> Spec {
+    Spec {
+        seed,
+        ..Spec::default()
+    }
+}
