@@ -69,8 +69,18 @@
 //! | offer | RECV_LEN, what the sender of a header takes in this transaction |
 //! | TID, property | as in the Spinel specification |
 
+pub mod bridge;
 pub mod buffer;
 pub mod bus;
+pub mod cli;
+pub mod config;
 pub mod error;
+pub mod event_loop;
+pub mod hdlc;
+pub mod io;
+pub mod link;
+pub mod raw;
+pub mod sim;
 pub mod time;
+pub mod trace;
 pub mod wire;

@@ -1,0 +1,901 @@
+//! The INT and RES lines on `/dev/gpiochipN`: finding the line that was named, and holding it.
+//!
+//! Finding works on plain data ([`Chip`], a snapshot taken by [`scan`]), so that it can be tried without
+//! hardware; only [`InterruptLine::request`] and [`ResetLine::request`] touch a line.
+//!
+//! Chip numbers change between kernels, labels and line names do not: all three spellings of
+//! [`GpioLine`] are taken. On Raspberry Pi OS `/dev/gpiochip4` is a symlink to `gpiochip0`, kept for old
+//! programs; such a link is another name of the chip, not a second chip.
+//!
+//! Both lines are active low on the wire (protocol §5.1). They are requested without the kernel's
+//! ACTIVE_LOW flag, so a value of 0 is a low wire, and this module translates to [`Line`].
+
+use crate::bus::Line;
+use crate::config::GpioLine;
+use gpio_cdev::{EventRequestFlags, LineEventHandle, LineHandle, LineRequestFlags};
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use std::error::Error as _;
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::{Path, PathBuf};
+
+/// What is known of a GPIO chip.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chip {
+    /// The character device, `/dev/gpiochip0`.
+    pub path: PathBuf,
+    /// Symlinks to it in `/dev`.
+    pub aliases: Vec<PathBuf>,
+    /// The kernel's name, `gpiochip0`.
+    pub name: String,
+    /// The driver's label, `pinctrl-bcm2711`; may be empty, may be shared by several chips.
+    pub label: String,
+    /// The name of each line by offset; many have none.
+    pub lines: Vec<Option<String>>,
+}
+
+/// All GPIO chips of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chips {
+    /// Those that could be read, in the order of their numbers.
+    pub chips: Vec<Chip>,
+    /// Those that we may not open.
+    pub denied: Vec<PathBuf>,
+}
+
+/// A line that was found: which chip, which offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The character device of the chip.
+    pub path: PathBuf,
+    /// The offset on the chip.
+    pub offset: u32,
+    /// The name of the line, where it has one.
+    pub name: Option<String>,
+}
+
+/// Why a line cannot be had. Every message is one line and says what to do.
+#[derive(Debug)]
+pub enum LineError {
+    /// `/dev` has no `gpiochip*`.
+    NoChips,
+    /// The chip exists, but we may not open it.
+    Denied {
+        /// The character device.
+        path: PathBuf,
+    },
+    /// No chip has that name, path or label.
+    NoSuchChip {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        chips: String,
+        /// Chips that we could not look into.
+        denied: Vec<PathBuf>,
+    },
+    /// Several chips have that label.
+    SeveralChips {
+        /// What was asked for.
+        wanted: String,
+        /// Those that match.
+        chips: String,
+    },
+    /// The chip has fewer lines.
+    NoSuchOffset {
+        /// The chip.
+        chip: String,
+        /// What was asked for.
+        offset: u32,
+        /// How many lines the chip has.
+        count: usize,
+    },
+    /// No line has that name.
+    NoSuchName {
+        /// What was asked for.
+        wanted: String,
+        /// Names that resemble it.
+        near: Vec<String>,
+        /// Which chips were searched.
+        chips: String,
+        /// Chips that we could not look into.
+        denied: Vec<PathBuf>,
+    },
+    /// Several lines have that name.
+    SeveralLines {
+        /// What was asked for.
+        wanted: String,
+        /// Those that match, as `chip:offset`.
+        lines: String,
+    },
+    /// Somebody else holds the line.
+    Busy {
+        /// The line.
+        line: Location,
+        /// Who holds it, as the kernel knows it.
+        consumer: Option<String>,
+    },
+    /// The line cannot report edges.
+    NoEdges {
+        /// The line.
+        line: Location,
+        /// What the driver reported.
+        cause: io::Error,
+    },
+    /// Anything else.
+    Failed {
+        /// What was being done, "open", "request".
+        doing: &'static str,
+        /// To which chip or line.
+        what: String,
+        /// What the driver reported.
+        cause: io::Error,
+    },
+}
+
+/// The INT line: an input that reports falling edges.
+#[derive(Debug)]
+pub struct InterruptLine {
+    handle: LineEventHandle,
+}
+
+impl InterruptLine {
+    /// Finds the line and requests it as an input with falling-edge events, not blocking.
+    ///
+    /// # Errors
+    /// [`LineError`].
+    pub fn request(wanted: &GpioLine) -> Result<InterruptLine, LineError> {
+        let (line, location) = find(wanted)?;
+        let handle = line
+            .events(
+                LineRequestFlags::INPUT,
+                EventRequestFlags::FALLING_EDGE,
+                "spinel-bridge INT",
+            )
+            .map_err(|error| match os_error(&error) {
+                // gpiolib answers ENXIO where gpiod_to_irq has no interrupt for the line, drivers
+                // that cannot do edges EINVAL or ENOTSUPP.
+                cause if is_one_of(&cause, &NO_EDGES) => LineError::NoEdges {
+                    line: location.clone(),
+                    cause,
+                },
+                cause => explain_request(&line, location.clone(), cause),
+            })?;
+        // The kernel's event descriptor blocks, and so does gpio-cdev's get_event().
+        set_nonblocking(handle.file()).map_err(|cause| LineError::Failed {
+            doing: "set O_NONBLOCK on",
+            what: location.to_string(),
+            cause,
+        })?;
+        Ok(InterruptLine { handle })
+    }
+
+    /// The level of the line.
+    ///
+    /// # Errors
+    /// What the driver reported.
+    pub fn level(&self) -> io::Result<Line> {
+        match self.handle.get_value() {
+            Ok(0) => Ok(Line::Active),
+            Ok(_) => Ok(Line::Inactive),
+            Err(error) => Err(os_error(&error)),
+        }
+    }
+
+    /// Takes the events that wait: true if there was a falling edge.
+    ///
+    /// # Errors
+    /// What the driver reported.
+    pub fn take_edge(&self) -> io::Result<bool> {
+        drain_events(self.handle.file())
+    }
+
+    /// The descriptor that becomes readable with an edge.
+    pub fn fd(&self) -> RawFd {
+        self.handle.as_raw_fd()
+    }
+}
+
+/// The RES line: an output, released when it is requested.
+#[derive(Debug)]
+pub struct ResetLine {
+    handle: LineHandle,
+}
+
+impl ResetLine {
+    /// Finds the line and requests it as an output that is high, which is [`Line::Inactive`].
+    ///
+    /// When the line is dropped the kernel makes no promise about its level; most drivers leave it.
+    ///
+    /// # Errors
+    /// [`LineError`].
+    pub fn request(wanted: &GpioLine) -> Result<ResetLine, LineError> {
+        let (line, location) = find(wanted)?;
+        let handle = line
+            .request(LineRequestFlags::OUTPUT, HIGH, "spinel-bridge RES")
+            .map_err(|error| explain_request(&line, location, os_error(&error)))?;
+        Ok(ResetLine { handle })
+    }
+
+    /// Drives the line.
+    ///
+    /// # Errors
+    /// What the driver reported.
+    pub fn set(&self, line: Line) -> io::Result<()> {
+        let value = match line {
+            Line::Active => LOW,
+            Line::Inactive => HIGH,
+        };
+        self.handle
+            .set_value(value)
+            .map_err(|error| os_error(&error))
+    }
+}
+
+/// Takes a snapshot of all chips and the names of their lines.
+///
+/// # Errors
+/// Only if `/dev` cannot be listed; a chip that cannot be opened is noted in [`Chips::denied`].
+pub fn scan() -> Result<Chips, LineError> {
+    scan_directory(Path::new("/dev"))
+}
+
+/// Finds the one line that `wanted` means.
+///
+/// A chip is looked for by path, then by name, then by label. A path must be in its canonical form.
+///
+/// # Errors
+/// No such chip or line, or several.
+pub fn resolve(all: &Chips, wanted: &GpioLine) -> Result<Location, LineError> {
+    match wanted {
+        GpioLine::Offset { chip, offset } => resolve_offset(all, chip, *offset),
+        GpioLine::Name(name) => resolve_name(all, name),
+    }
+}
+
+fn resolve_offset(all: &Chips, wanted: &str, offset: u32) -> Result<Location, LineError> {
+    let chip = resolve_chip(all, wanted)?;
+    let index = usize::try_from(offset).unwrap_or(usize::MAX);
+    let name = chip
+        .lines
+        .get(index)
+        .ok_or_else(|| LineError::NoSuchOffset {
+            chip: describe(chip),
+            offset,
+            count: chip.lines.len(),
+        })?;
+    Ok(Location {
+        path: chip.path.clone(),
+        offset,
+        name: name.clone(),
+    })
+}
+
+fn resolve_chip<'a>(all: &'a Chips, wanted: &str) -> Result<&'a Chip, LineError> {
+    let path = Path::new("/dev").join(wanted);
+    if let Some(chip) = all
+        .chips
+        .iter()
+        .find(|chip| chip.name == wanted || chip.path == path || chip.aliases.contains(&path))
+    {
+        return Ok(chip);
+    }
+    if all.denied.contains(&path) {
+        return Err(LineError::Denied { path });
+    }
+    let labelled: Vec<&Chip> = all
+        .chips
+        .iter()
+        .filter(|chip| chip.label == wanted)
+        .collect();
+    match labelled[..] {
+        [chip] => Ok(chip),
+        [] if all.chips.is_empty() && all.denied.is_empty() => Err(LineError::NoChips),
+        [] => Err(LineError::NoSuchChip {
+            wanted: wanted.to_owned(),
+            chips: describe_all(all.chips.iter()),
+            denied: all.denied.clone(),
+        }),
+        _ => Err(LineError::SeveralChips {
+            wanted: wanted.to_owned(),
+            chips: describe_all(labelled.into_iter()),
+        }),
+    }
+}
+
+fn resolve_name(all: &Chips, wanted: &str) -> Result<Location, LineError> {
+    let found: Vec<(&Chip, u32)> = named_lines(all)
+        .filter(|(_, _, name)| *name == wanted)
+        .map(|(chip, offset, _)| (chip, offset))
+        .collect();
+    match found[..] {
+        [(chip, offset)] => Ok(Location {
+            path: chip.path.clone(),
+            offset,
+            name: Some(wanted.to_owned()),
+        }),
+        [] if all.chips.is_empty() && all.denied.is_empty() => Err(LineError::NoChips),
+        [] => Err(LineError::NoSuchName {
+            wanted: wanted.to_owned(),
+            near: near_names(all, wanted),
+            chips: describe_all(all.chips.iter()),
+            denied: all.denied.clone(),
+        }),
+        _ => Err(LineError::SeveralLines {
+            wanted: wanted.to_owned(),
+            lines: join(
+                found
+                    .iter()
+                    .map(|(chip, offset)| format!("{}:{offset}", chip.name)),
+            ),
+        }),
+    }
+}
+
+/// All lines that have a name, as (chip, offset, name).
+fn named_lines(all: &Chips) -> impl Iterator<Item = (&Chip, u32, &str)> {
+    all.chips.iter().flat_map(|chip| {
+        (0u32..)
+            .zip(&chip.lines)
+            .filter_map(move |(offset, name)| Some((chip, offset, name.as_deref()?)))
+    })
+}
+
+/// Up to [`NEAR_NAMES`] line names that somebody who typed `wanted` may have meant, nearest first.
+fn near_names(all: &Chips, wanted: &str) -> Vec<String> {
+    let wanted = fold(wanted);
+    let mut near: Vec<(usize, &str)> = named_lines(all)
+        .map(|(_, _, name)| (distance(&fold(name), &wanted), name))
+        .filter(|(distance, _)| *distance <= NEAR_DISTANCE)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.truncate(NEAR_NAMES);
+    near.into_iter().map(|(_, name)| name.to_owned()).collect()
+}
+
+/// `GPIO_25`, `gpio25` and `GPIO25` look the same to the one who types.
+fn fold(name: &str) -> Vec<u8> {
+    name.bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|octet| octet.to_ascii_lowercase())
+        .collect()
+}
+
+/// How many insertions, removals and replacements lead from `a` to `b` (Levenshtein).
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn describe(chip: &Chip) -> String {
+    if chip.label.is_empty() {
+        return chip.name.clone();
+    }
+    format!("{} [{}]", chip.name, chip.label)
+}
+
+fn describe_all<'a>(chips: impl Iterator<Item = &'a Chip>) -> String {
+    join(chips.map(|chip| format!("{} ({} lines)", describe(chip), chip.lines.len())))
+}
+
+fn join(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}
+
+/// Finds the line on this machine.
+fn find(wanted: &GpioLine) -> Result<(gpio_cdev::Line, Location), LineError> {
+    let location = resolve(&scan()?, &canonical(wanted))?;
+    let failed = |cause| LineError::Failed {
+        doing: "open",
+        what: location.to_string(),
+        cause,
+    };
+    let line = gpio_cdev::Chip::new(&location.path)
+        .and_then(|mut chip| chip.get_line(location.offset))
+        .map_err(|error| failed(os_error(&error)))?;
+    Ok((line, location))
+}
+
+/// Follows a path of the chip (udev rules make symlinks), so that it can be compared.
+fn canonical(wanted: &GpioLine) -> GpioLine {
+    match wanted {
+        GpioLine::Offset { chip, offset } if chip.contains('/') => GpioLine::Offset {
+            chip: match fs::canonicalize(chip) {
+                Ok(path) => path.to_string_lossy().into_owned(),
+                Err(_) => chip.clone(),
+            },
+            offset: *offset,
+        },
+        other => other.clone(),
+    }
+}
+
+fn scan_directory(directory: &Path) -> Result<Chips, LineError> {
+    let listing = fs::read_dir(directory).map_err(|cause| LineError::Failed {
+        doing: "list",
+        what: directory.display().to_string(),
+        cause,
+    })?;
+    let mut paths: Vec<PathBuf> = listing
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| is_chip_name(path))
+        .collect();
+    // By number: gpiochip2 comes before gpiochip10.
+    paths.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+
+    let (links, nodes): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_symlink());
+    let mut all = Chips::default();
+    for path in nodes {
+        match look_into(&path) {
+            Ok(chip) => all.chips.push(chip),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => all.denied.push(path),
+            // Not a GPIO chip whatever its name says, or one that just went away.
+            Err(error) => log::debug!("{}: {error}", path.display()),
+        }
+    }
+    for link in links {
+        let target = fs::canonicalize(&link).unwrap_or_default();
+        if let Some(chip) = all.chips.iter_mut().find(|chip| chip.path == target) {
+            chip.aliases.push(link);
+        }
+    }
+    Ok(all)
+}
+
+fn is_chip_name(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with("gpiochip"))
+}
+
+fn look_into(path: &Path) -> io::Result<Chip> {
+    let chip = gpio_cdev::Chip::new(path).map_err(|error| os_error(&error))?;
+    Ok(Chip {
+        path: path.to_owned(),
+        aliases: Vec::new(),
+        name: chip.name().to_owned(),
+        label: chip.label().to_owned(),
+        lines: chip
+            .lines()
+            .map(|line| Some(line.info().ok()?.name()?.to_owned()))
+            .collect(),
+    })
+}
+
+fn explain_request(line: &gpio_cdev::Line, location: Location, cause: io::Error) -> LineError {
+    match cause.raw_os_error() {
+        Some(code) if code == nix::errno::Errno::EBUSY as i32 => LineError::Busy {
+            line: location,
+            consumer: line
+                .info()
+                .ok()
+                .and_then(|info| Some(info.consumer()?.to_owned())),
+        },
+        _ => LineError::Failed {
+            doing: "request",
+            what: location.to_string(),
+            cause,
+        },
+    }
+}
+
+/// The error of the system call behind an error of gpio-cdev.
+///
+/// gpio-cdev 0.6 keeps the kind private and the cause is an `Errno` of its own version of nix, which
+/// cannot be named here. The thread's errno still holds the code: gpio-cdev makes no further call after
+/// a failed ioctl but for the close of the descriptor, which leaves errno alone when it succeeds.
+fn os_error(error: &gpio_cdev::Error) -> io::Error {
+    let last = io::Error::last_os_error();
+    match error.source() {
+        Some(cause) => match cause.downcast_ref::<io::Error>() {
+            Some(cause) => cause
+                .raw_os_error()
+                .map_or_else(|| cause.kind().into(), io::Error::from_raw_os_error),
+            None => last,
+        },
+        None => io::Error::new(io::ErrorKind::InvalidInput, error.to_string()),
+    }
+}
+
+fn is_one_of(error: &io::Error, codes: &[i32]) -> bool {
+    error.raw_os_error().is_some_and(|c| codes.contains(&c))
+}
+
+fn set_nonblocking(file: &fs::File) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+    fcntl(file, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Reads line events until none is left: true if one was a falling edge.
+fn drain_events(mut file: impl Read) -> io::Result<bool> {
+    let mut buffer = [0; EVENT_SIZE * EVENT_FIFO];
+    let mut falling = false;
+    for _ in 0..MAX_READS {
+        let length = match file.read(&mut buffer) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        falling |= buffer[..length]
+            .chunks_exact(EVENT_SIZE)
+            .any(is_falling_edge);
+        if length < buffer.len() {
+            break;
+        }
+    }
+    Ok(falling)
+}
+
+fn is_falling_edge(event: &[u8]) -> bool {
+    event.get(EVENT_ID_OFFSET..EVENT_ID_OFFSET + 4) == Some(&FALLING_EDGE.to_ne_bytes())
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.path.display(), self.offset)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LineError::NoChips => write!(
+                f,
+                "no /dev/gpiochip* here: the kernel needs CONFIG_GPIO_CDEV and the driver of the GPIO \
+                 controller"
+            ),
+            LineError::Denied { path } => write!(
+                f,
+                "{}: permission denied: join the group that owns it (on Raspberry Pi OS: sudo usermod \
+                 -aG gpio $USER) or install the udev rules",
+                path.display()
+            ),
+            LineError::NoSuchChip {
+                wanted,
+                chips,
+                denied,
+            } => {
+                write!(f, "no GPIO chip has the name or label \"{wanted}\"")?;
+                write_chips(f, chips)?;
+                write_denied(f, denied)
+            }
+            LineError::SeveralChips { wanted, chips } => write!(
+                f,
+                "several GPIO chips have the label \"{wanted}\": {chips}; give the name instead"
+            ),
+            LineError::NoSuchOffset {
+                chip,
+                offset,
+                count: 0,
+            } => write!(f, "{chip} has no lines, so none with offset {offset}"),
+            LineError::NoSuchOffset {
+                chip,
+                offset,
+                count,
+            } => write!(
+                f,
+                "{chip} has no line {offset}: its offsets are 0 to {}",
+                count - 1
+            ),
+            LineError::NoSuchName {
+                wanted,
+                near,
+                chips,
+                denied,
+            } => {
+                write!(f, "no GPIO line has the name \"{wanted}\"")?;
+                if !near.is_empty() {
+                    write!(f, "; did you mean {}?", near.join(", "))?;
+                }
+                write_chips(f, chips)?;
+                write!(f, "; chip:offset works without names")?;
+                write_denied(f, denied)
+            }
+            LineError::SeveralLines { wanted, lines } => write!(
+                f,
+                "several GPIO lines have the name \"{wanted}\": {lines}; give one of these instead"
+            ),
+            LineError::Busy { line, consumer } => write!(
+                f,
+                "{line} is in use by \"{}\": stop that program, or disable the kernel driver or device \
+                 tree overlay that holds the line",
+                consumer.as_deref().unwrap_or("unknown")
+            ),
+            LineError::NoEdges { line, cause } => write!(
+                f,
+                "{line} cannot report edges ({cause}): use a line with an interrupt, or leave out \
+                 --gpio-int to poll"
+            ),
+            LineError::Failed { doing, what, cause } => write!(f, "cannot {doing} {what}: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for LineError {}
+
+fn write_chips(f: &mut fmt::Formatter<'_>, chips: &str) -> fmt::Result {
+    match chips {
+        "" => Ok(()),
+        chips => write!(f, "; there are {chips}"),
+    }
+}
+
+fn write_denied(f: &mut fmt::Formatter<'_>, denied: &[PathBuf]) -> fmt::Result {
+    if denied.is_empty() {
+        return Ok(());
+    }
+    let paths = join(denied.iter().map(|path| path.display().to_string()));
+    write!(
+        f,
+        "; not searched, permission denied (join the group gpio): {paths}"
+    )
+}
+
+/// struct gpioevent_data of `linux/gpio.h`. It is 16 octets long but for 32-bit x86, where it is 12.
+#[repr(C)]
+struct EventData {
+    timestamp: u64,
+    id: u32,
+}
+
+const EVENT_SIZE: usize = size_of::<EventData>();
+/// `id` follows `timestamp`.
+const EVENT_ID_OFFSET: usize = size_of::<u64>();
+/// GPIOEVENT_EVENT_FALLING_EDGE of `linux/gpio.h`.
+const FALLING_EDGE: u32 = 0x02;
+/// The kernel keeps 16 events for a line (`DECLARE_KFIFO(events, …, 16)` in gpiolib-cdev.c).
+const EVENT_FIFO: usize = 16;
+/// A line that chatters faster than we read must not hold the turn: edges only wake.
+const MAX_READS: usize = 4;
+
+const LOW: u8 = 0;
+const HIGH: u8 = 1;
+
+/// What drivers answer to a request for edges that they cannot report.
+/// 524 is the kernel's ENOTSUPP, which leaks out of some drivers.
+const NO_EDGES: [i32; 4] = [
+    nix::errno::Errno::ENXIO as i32,
+    nix::errno::Errno::EINVAL as i32,
+    nix::errno::Errno::EOPNOTSUPP as i32,
+    524,
+];
+
+/// How many names a message can hold and still be read.
+const NEAR_NAMES: usize = 6;
+/// One wrong and one missing letter.
+const NEAR_DISTANCE: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chip(number: u32, label: &str, lines: &[&str]) -> Chip {
+        Chip {
+            path: format!("/dev/gpiochip{number}").into(),
+            aliases: Vec::new(),
+            name: format!("gpiochip{number}"),
+            label: label.to_owned(),
+            lines: lines
+                .iter()
+                .map(|name| (!name.is_empty()).then(|| (*name).to_owned()))
+                .collect(),
+        }
+    }
+
+    /// A Raspberry Pi 4 with a port expander twice.
+    fn board() -> Chips {
+        let mut soc = chip(0, "pinctrl-bcm2711", &["ID_SDA", "", "GPIO25", "GPIO26"]);
+        soc.aliases.push("/dev/gpiochip4".into());
+        Chips {
+            chips: vec![
+                soc,
+                chip(1, "mcp23017", &["", "INT", "SHARED"]),
+                chip(2, "mcp23017", &["", "SHARED"]),
+                chip(3, "", &[]),
+            ],
+            denied: Vec::new(),
+        }
+    }
+
+    fn at(chip: &str, offset: u32) -> GpioLine {
+        GpioLine::Offset {
+            chip: chip.to_owned(),
+            offset,
+        }
+    }
+
+    fn named(name: &str) -> GpioLine {
+        GpioLine::Name(name.to_owned())
+    }
+
+    #[track_caller]
+    fn found(wanted: &GpioLine) -> (String, u32) {
+        let location = resolve(&board(), wanted).unwrap();
+        (location.path.display().to_string(), location.offset)
+    }
+
+    #[track_caller]
+    fn refused(all: &Chips, wanted: &GpioLine) -> String {
+        let message = resolve(all, wanted).unwrap_err().to_string();
+        assert!(!message.contains('\n'), "{message}");
+        message
+    }
+
+    #[test]
+    fn chip_by_name_path_alias_and_label() {
+        for spelling in [
+            "gpiochip0",
+            "/dev/gpiochip0",
+            "gpiochip4",
+            "/dev/gpiochip4",
+            "pinctrl-bcm2711",
+        ] {
+            assert_eq!(found(&at(spelling, 2)), ("/dev/gpiochip0".into(), 2));
+        }
+    }
+
+    #[test]
+    fn line_by_name() {
+        assert_eq!(found(&named("GPIO25")), ("/dev/gpiochip0".into(), 2));
+        assert_eq!(found(&named("INT")), ("/dev/gpiochip1".into(), 1));
+    }
+
+    #[test]
+    fn location_prints_what_was_found() {
+        let location = resolve(&board(), &at("gpiochip0", 2)).unwrap();
+        assert_eq!(location.to_string(), "/dev/gpiochip0:2 (GPIO25)");
+        let location = resolve(&board(), &at("gpiochip0", 1)).unwrap();
+        assert_eq!(location.to_string(), "/dev/gpiochip0:1");
+    }
+
+    #[test]
+    fn unknown_chip_lists_the_chips() {
+        assert_eq!(
+            refused(&board(), &at("gpiochip9", 0)),
+            "no GPIO chip has the name or label \"gpiochip9\"; there are gpiochip0 [pinctrl-bcm2711] \
+             (4 lines), gpiochip1 [mcp23017] (3 lines), gpiochip2 [mcp23017] (2 lines), gpiochip3 \
+             (0 lines)"
+        );
+    }
+
+    #[test]
+    fn label_of_several_chips_lists_them() {
+        assert_eq!(
+            refused(&board(), &at("mcp23017", 0)),
+            "several GPIO chips have the label \"mcp23017\": gpiochip1 [mcp23017] (3 lines), gpiochip2 \
+             [mcp23017] (2 lines); give the name instead"
+        );
+    }
+
+    #[test]
+    fn offset_beyond_the_chip() {
+        assert_eq!(
+            refused(&board(), &at("gpiochip0", 4)),
+            "gpiochip0 [pinctrl-bcm2711] has no line 4: its offsets are 0 to 3"
+        );
+        assert_eq!(
+            refused(&board(), &at("gpiochip3", 0)),
+            "gpiochip3 has no lines, so none with offset 0"
+        );
+    }
+
+    #[test]
+    fn name_of_several_lines_lists_them() {
+        assert_eq!(
+            refused(&board(), &named("SHARED")),
+            "several GPIO lines have the name \"SHARED\": gpiochip1:2, gpiochip2:1; give one of these \
+             instead"
+        );
+    }
+
+    #[test]
+    fn unknown_name_offers_near_ones() {
+        let message = refused(&board(), &named("gpio_25"));
+        assert!(
+            message
+                .starts_with("no GPIO line has the name \"gpio_25\"; did you mean GPIO25, GPIO26?"),
+            "{message}"
+        );
+        let message = refused(&board(), &named("nothing-like-it"));
+        assert!(!message.contains("did you mean"), "{message}");
+        assert!(message.contains("gpiochip0"), "{message}");
+    }
+
+    #[test]
+    fn chip_that_may_not_be_opened() {
+        let mut all = board();
+        all.denied = vec!["/dev/gpiochip7".into()];
+        let message = refused(&all, &at("gpiochip7", 0));
+        assert!(message.starts_with("/dev/gpiochip7: permission denied"));
+        assert!(message.contains("gpio"), "{message}");
+        // The line that was not found may be on it.
+        assert!(refused(&all, &named("WAKE")).contains("/dev/gpiochip7"));
+        assert!(refused(&all, &at("label", 0)).contains("/dev/gpiochip7"));
+    }
+
+    #[test]
+    fn machine_without_gpio() {
+        let none = Chips::default();
+        assert!(refused(&none, &named("GPIO25")).contains("CONFIG_GPIO_CDEV"));
+        assert!(refused(&none, &at("gpiochip0", 0)).contains("CONFIG_GPIO_CDEV"));
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(distance(b"gpio25", b"gpio25"), 0);
+        assert_eq!(distance(b"gpio25", b"gpio5"), 1);
+        assert_eq!(distance(b"gpio25", b"gpio52"), 2);
+        assert_eq!(distance(b"", b"abc"), 3);
+        assert_eq!(distance(b"abc", b""), 3);
+    }
+
+    #[test]
+    fn os_error_is_that_of_the_call() {
+        let not_a_chip = gpio_cdev::Chip::new("/dev/null").unwrap_err();
+        assert_eq!(os_error(&not_a_chip).raw_os_error(), Some(25 /* ENOTTY */));
+        let missing = gpio_cdev::Chip::new("/dev/gpiochip-none").unwrap_err();
+        assert_eq!(os_error(&missing).kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn busy_names_the_consumer() {
+        let busy = LineError::Busy {
+            line: resolve(&board(), &named("GPIO25")).unwrap(),
+            consumer: Some("spi0 CS1".to_owned()),
+        };
+        assert!(busy
+            .to_string()
+            .starts_with("/dev/gpiochip0:2 (GPIO25) is in use by \"spi0 CS1\": "));
+    }
+
+    /// A descriptor that answers each read with the next batch of event ids, then EAGAIN.
+    struct Events<'a>(std::slice::Iter<'a, Vec<u32>>, usize);
+
+    impl Read for Events<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 += 1;
+            let ids = self.0.next().ok_or(io::ErrorKind::WouldBlock)?;
+            for (event, id) in buffer.chunks_exact_mut(EVENT_SIZE).zip(ids) {
+                event.fill(0xa5);
+                event[EVENT_ID_OFFSET..EVENT_ID_OFFSET + 4].copy_from_slice(&id.to_ne_bytes());
+            }
+            Ok(ids.len() * EVENT_SIZE)
+        }
+    }
+
+    /// (whether there was an edge, how many reads it took)
+    fn drain(batches: &[Vec<u32>]) -> (bool, usize) {
+        let mut events = Events(batches.iter(), 0);
+        let edge = drain_events(&mut events).unwrap();
+        (edge, events.1)
+    }
+
+    #[test]
+    fn edges_are_drained_with_as_few_reads_as_can_be() {
+        assert_eq!(drain(&[]), (false, 1));
+        assert_eq!(drain(&[vec![2]]), (true, 1));
+        assert_eq!(drain(&[vec![1]]), (false, 1));
+        assert_eq!(drain(&[vec![1, 2]]), (true, 1));
+        assert_eq!(drain(&[vec![2; 16], vec![1]]), (true, 2));
+        assert_eq!(drain(&[vec![1; 16]]), (false, 2));
+        assert_eq!(drain(&vec![vec![2; 16]; 9]), (true, MAX_READS));
+    }
+}

@@ -1,0 +1,743 @@
+//! Where messages go, and where they must never go.
+//!
+//! # Never on the data channel
+//! OpenThread starts us on a pty whose slave is standard input, output *and error*: one line there breaks
+//! HDLC. So [`start`] looks whether standard error is the same file as standard input or output, the
+//! panic hook reports through the log, and [`report_startup_error`] looks before it writes.
+//!
+//! # Never in the way
+//! A message may be lost, the bridge may not stop for it. Lost messages are counted ([`lost`]).
+//! - Standard error: O_NONBLOCK is a flag of the open file, which the shell and our other descriptors
+//!   share, so it is not set. Instead poll(2) is asked before each piece of up to 4096 octets
+//!   (PIPE_BUF), and the rest of the message is dropped where there is no room. A pipe that polls
+//!   writable takes that much without blocking, a stopped terminal (Ctrl-S) does not poll writable. Left
+//!   over: another writer that fills the same pipe between the two calls.
+//! - A file: errors, a full disk among them, lose the message. A line that was torn is ended before the
+//!   next one.
+//! - syslog(3): drops messages silently where `/dev/log` is absent. Its write does block while the
+//!   syslog daemon is alive but does not read, for every program on the machine alike; who wants frames
+//!   logged under such conditions takes a file.
+//!
+//! # Formats
+//! | sink | line |
+//! | --- | --- |
+//! | standard error | `spinel-bridge[123]: warning: text` |
+//! | standard error, when it is the journal | `<4>text` (sd-daemon(3)) |
+//! | syslog | the text, facility daemon, with identifier and pid |
+//! | a file | `2026-11-20T18:24:00.123Z spinel-bridge[123]: warning: text` |
+
+use crate::config::{Face, LogTarget, Verbosity};
+use env_logger::{Builder, Target};
+use log::{Level, LevelFilter, Record};
+use nix::fcntl::OFlag;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::sys::stat::{fstat, FileStat, SFlag};
+use nix::sys::termios::{tcgetattr, LocalFlags};
+use nix::syslog::{openlog, syslog, Facility, LogFlags, Priority, Severity};
+use std::ffi::CStr;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The log target of decoded Spinel frames (`-vv`): `log::trace!(target: FRAME, …)`.
+pub const FRAME: &str = "frame";
+
+/// The log target of octets in hex (`-vvv`): `log::trace!(target: HEX, …)`.
+pub const HEX: &str = "hex";
+
+/// Starts the log. Once in a process, and before anything else may want to log.
+///
+/// SPI frame headers (`-v`) are logged at [`Level::Debug`], frames and octets at [`Level::Trace`] with
+/// the targets [`FRAME`] and [`HEX`].
+///
+/// # Errors
+/// [`StartError`], whose message says what to do.
+pub fn start(target: &LogTarget, verbosity: Verbosity, face: &Face) -> Result<(), StartError> {
+    let sink = Sink::choose(target, face)?;
+    STARTED.store(true, Ordering::Relaxed);
+    let (style, writer): (Style, Box<dyn Write + Send>) = match sink {
+        Sink::Nowhere => return Ok(()),
+        Sink::Lines(style, file) => (style, Box::new(LineWriter::new(file))),
+        Sink::Syslog => (Style::Priority, Box::new(SyslogWriter::open())),
+    };
+    builder(style, verbosity, writer)
+        .try_init()
+        .map_err(|_| StartError::Twice)
+}
+
+/// Makes a panic a message of the log, or before [`start`] a startup error; the default hook writes to
+/// standard error whatever that is. To be called first of all.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("unknown reason")
+            .replace('\n', " ");
+        let message = match info.location() {
+            Some(place) => format!("panic at {place}: {text}: please report this"),
+            None => format!("panic: {text}: please report this"),
+        };
+        if STARTED.load(Ordering::Relaxed) {
+            log::error!("{message}");
+        } else {
+            report_startup_error(None, &message);
+        }
+    }));
+}
+
+/// Tells an error that ends us before there is a log. `face` is `None` while the command line is not
+/// known yet.
+///
+/// It goes to standard error, for whoever typed the command, unless that is the data channel:
+///
+/// - With a known face: standard error is the same file as standard input or output, and not a
+///   terminal in line mode. Programs make their pty raw before they start us; line mode means a human.
+/// - With an unknown face: standard error is a terminal that is not in line mode, or a socket that is
+///   also standard input or output.
+///
+/// Then it goes to syslog.
+pub fn report_startup_error(face: Option<&Face>, message: &str) {
+    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+    let streams = Streams {
+        input: input.as_fd(),
+        output: output.as_fd(),
+        error: error.as_fd(),
+    };
+    if streams.error_carries_data_at_start(face) {
+        SyslogWriter::open().send(Level::Error, message);
+        return;
+    }
+    let line = match is_journal(streams.error) {
+        true => format!("<{}>{message}\n", priority(Level::Error)),
+        false => format!("{IDENT}: {message}\n"),
+    };
+    // It is the last thing that we do: here there is time for a slow reader.
+    write_pieces(streams.error, line.as_bytes(), LAST_WORDS_MS);
+}
+
+/// How many messages were lost, in whole or in part, because a sink did not take them.
+pub fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Why there is no log. Every message is one line and says what to do.
+#[derive(Debug)]
+pub enum StartError {
+    /// The log file cannot be opened.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What the system reported.
+        cause: io::Error,
+    },
+    /// Standard error cannot be duplicated.
+    Stderr(io::Error),
+    /// There is a log already.
+    Twice,
+}
+
+/// A log target after all questions were answered.
+enum Sink {
+    Lines(Style, File),
+    Syslog,
+    Nowhere,
+}
+
+impl Sink {
+    fn choose(target: &LogTarget, face: &Face) -> Result<Sink, StartError> {
+        match target {
+            LogTarget::None => Ok(Sink::Nowhere),
+            LogTarget::Syslog => Ok(Sink::Syslog),
+            LogTarget::Stderr => Sink::stderr(),
+            LogTarget::File(path) => match open_file(path) {
+                Ok(file) => Ok(Sink::Lines(Style::Dated, file)),
+                Err(cause) => Err(StartError::File {
+                    path: path.clone(),
+                    cause,
+                }),
+            },
+            LogTarget::Auto => {
+                let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+                let streams = Streams {
+                    input: input.as_fd(),
+                    output: output.as_fd(),
+                    error: error.as_fd(),
+                };
+                match streams.log_goes_to_error(face, Path::new("/dev/log").exists()) {
+                    true => Sink::stderr(),
+                    false => Ok(Sink::Syslog),
+                }
+            }
+        }
+    }
+
+    fn stderr() -> Result<Sink, StartError> {
+        let stderr = io::stderr();
+        let own = stderr.as_fd().try_clone_to_owned();
+        let own = own.map_err(StartError::Stderr)?;
+        let style = match is_journal(stderr.as_fd()) {
+            true => Style::Priority,
+            false => Style::Named,
+        };
+        Ok(Sink::Lines(style, own.into()))
+    }
+}
+
+/// The three standard streams, or others in a test.
+struct Streams<'a> {
+    input: BorrowedFd<'a>,
+    output: BorrowedFd<'a>,
+    error: BorrowedFd<'a>,
+}
+
+impl Streams<'_> {
+    /// [`LogTarget::Auto`]: standard error, unless it is the data channel or nobody is known to read it.
+    /// Without a syslog daemon (containers) an unknown reader is better than none.
+    fn log_goes_to_error(&self, face: &Face, syslog_exists: bool) -> bool {
+        if self.error_carries_data(face) {
+            return false;
+        }
+        self.error.is_terminal() || is_journal(self.error) || !syslog_exists
+    }
+
+    fn error_carries_data(&self, face: &Face) -> bool {
+        match face {
+            Face::Pty { .. } => false,
+            Face::Stdio | Face::Raw { .. } => self.error_is_shared(),
+        }
+    }
+
+    /// See [`report_startup_error`].
+    fn error_carries_data_at_start(&self, face: Option<&Face>) -> bool {
+        let line_mode = line_mode(self.error);
+        match face {
+            Some(face) => self.error_carries_data(face) && line_mode != Some(true),
+            None => match line_mode {
+                Some(on) => !on,
+                None => is_socket(self.error) && self.error_is_shared(),
+            },
+        }
+    }
+
+    fn error_is_shared(&self) -> bool {
+        same_file(self.error, self.input) || same_file(self.error, self.output)
+    }
+}
+
+fn same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    let identity = |stat: FileStat| (stat.st_dev, stat.st_ino, stat.st_rdev);
+    match (fstat(a), fstat(b)) {
+        (Ok(a), Ok(b)) => identity(a) == identity(b),
+        _ => false,
+    }
+}
+
+fn is_socket(fd: BorrowedFd<'_>) -> bool {
+    fstat(fd).is_ok_and(|stat| {
+        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFSOCK
+    })
+}
+
+/// Whether a terminal hands over whole lines (ICANON); `None` if it is no terminal.
+fn line_mode(fd: BorrowedFd<'_>) -> Option<bool> {
+    let settings = tcgetattr(fd).ok()?;
+    Some(settings.local_flags.contains(LocalFlags::ICANON))
+}
+
+/// systemd tells the journal's socket as `device:inode` (systemd.exec(5)).
+fn is_journal(fd: BorrowedFd<'_>) -> bool {
+    std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stream(fd, &stream))
+}
+
+fn is_stream(fd: BorrowedFd<'_>, stream: &str) -> bool {
+    fstat(fd).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// O_NONBLOCK is for a FIFO: to open it must not wait for a reader, to write must not either.
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
+        .open(path)
+}
+
+fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) -> Builder {
+    let level = match verbosity {
+        Verbosity::Errors => LevelFilter::Error,
+        Verbosity::Warnings => LevelFilter::Warn,
+        Verbosity::Info => LevelFilter::Info,
+        Verbosity::Headers | Verbosity::Frames | Verbosity::Hex => LevelFilter::Debug,
+    };
+    let traced = |from: Verbosity| match verbosity >= from {
+        true => LevelFilter::Trace,
+        false => LevelFilter::Off,
+    };
+    let mut builder = Builder::new();
+    builder
+        .filter_level(level)
+        .filter_module(FRAME, traced(Verbosity::Frames))
+        .filter_module(HEX, traced(Verbosity::Hex))
+        // It has something to say about each registration.
+        .filter_module("mio", level.min(LevelFilter::Warn))
+        .format(move |line, record| style.write(line, record))
+        .target(Target::Pipe(writer));
+    builder
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// `spinel-bridge[123]: warning: text`
+    Named,
+    /// The same after a date.
+    Dated,
+    /// `<4>text`
+    Priority,
+}
+
+impl Style {
+    fn write(self, line: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
+        let text = record.args();
+        if self == Style::Priority {
+            return writeln!(line, "<{}>{text}", priority(record.level()));
+        }
+        if self == Style::Dated {
+            write!(line, "{} ", Utc::now())?;
+        }
+        let pid = std::process::id();
+        writeln!(line, "{IDENT}[{pid}]: {}: {text}", word(record.level()))
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warning",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+/// The severity of syslog(3) and sd-daemon(3).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// Writes whole lines to a file or a standard stream. Never fails, never waits.
+struct LineWriter {
+    file: File,
+    /// The last line was cut off.
+    torn: bool,
+}
+
+impl LineWriter {
+    fn new(file: File) -> LineWriter {
+        LineWriter { file, torn: false }
+    }
+}
+
+impl Write for LineWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.torn && write_pieces(self.file.as_fd(), b"\n", 0) == 0 {
+            return Ok(line.len());
+        }
+        let written = write_pieces(self.file.as_fd(), line, 0);
+        self.torn = written > 0 && written < line.len();
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes piece by piece as long as there is room, and waits for it up to `patience_ms` each time.
+/// Returns how many octets were written; if not all, that is one lost message.
+fn write_pieces(fd: BorrowedFd<'_>, octets: &[u8], patience_ms: u16) -> usize {
+    let mut written = 0;
+    for piece in octets.chunks(PIPE_BUF) {
+        let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
+        if !matches!(poll(&mut ready, PollTimeout::from(patience_ms)), Ok(1)) {
+            break;
+        }
+        match nix::unistd::write(fd, piece) {
+            Ok(length) => written += length,
+            Err(_) => break,
+        }
+        if written % PIPE_BUF != 0 {
+            break;
+        }
+    }
+    if written < octets.len() {
+        LOST.fetch_add(1, Ordering::Relaxed);
+    }
+    written
+}
+
+/// Sends lines of [`Style::Priority`] to syslog(3).
+struct SyslogWriter;
+
+impl SyslogWriter {
+    fn open() -> SyslogWriter {
+        let ident = CStr::from_bytes_with_nul(b"spinel-bridge\0").ok();
+        let _ = openlog(ident, LogFlags::LOG_PID, Facility::LOG_DAEMON);
+        SyslogWriter
+    }
+
+    fn send(&self, level: Level, text: &str) {
+        let severity = match level {
+            Level::Error => Severity::LOG_ERR,
+            Level::Warn => Severity::LOG_WARNING,
+            Level::Info => Severity::LOG_INFO,
+            Level::Debug | Level::Trace => Severity::LOG_DEBUG,
+        };
+        if syslog(Priority::new(severity, Facility::LOG_DAEMON), text).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Write for SyslogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let (level, text) = split_priority(text.trim_end());
+        self.send(level, text);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The way back from [`Style::Priority`]: env_logger hands a writer nothing but the line.
+fn split_priority(line: &str) -> (Level, &str) {
+    for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
+        let prefix = [b'<', b'0' + priority(level), b'>'];
+        if line.as_bytes().starts_with(&prefix) {
+            return (level, &line[prefix.len()..]);
+        }
+    }
+    (Level::Info, line)
+}
+
+/// A point in time to print as in RFC 3339.
+struct Utc {
+    millis: u64,
+}
+
+impl Utc {
+    fn now() -> Utc {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = since.map_or(0, |since| since.as_millis());
+        Utc {
+            millis: u64::try_from(millis).unwrap_or(0),
+        }
+    }
+}
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.millis / 1_000;
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        // Days to a date of the Gregorian calendar, in years that begin in March (Howard Hinnant,
+        // "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
+        let shifted = days + 719_468;
+        let era = shifted / 146_097;
+        let day_of_era = shifted % 146_097;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+        let month = (march_month + 2) % 12 + 1;
+        let year = era * 400 + year_of_era + u64::from(month <= 2);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+            second / 3_600,
+            second / 60 % 60,
+            second % 60,
+            self.millis % 1_000
+        )
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::File { path, cause } => write!(
+                f,
+                "cannot open the log file {}: {cause}: its directory must exist and be writable",
+                path.display()
+            ),
+            StartError::Stderr(cause) => {
+                write!(f, "cannot log to standard error: {cause}: use --log syslog")
+            }
+            StartError::Twice => write!(f, "the log was started twice: please report this"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::File { cause, .. } | StartError::Stderr(cause) => Some(cause),
+            StartError::Twice => None,
+        }
+    }
+}
+
+static STARTED: AtomicBool = AtomicBool::new(false);
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+const IDENT: &str = "spinel-bridge";
+/// What a pipe that polls writable takes at once (pipe(7)).
+const PIPE_BUF: usize = 4096;
+/// How long the reader of our last words may take: a second, which a human waits for.
+const LAST_WORDS_MS: u16 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log::Log;
+    use nix::pty::{openpty, OpenptyResult};
+    use nix::sys::socket::{socketpair, AddressFamily, SockFlag, SockType};
+    use nix::sys::termios::{cfmakeraw, tcsetattr, SetArg};
+    use nix::unistd::{pipe, read};
+    use std::os::fd::OwnedFd;
+
+    const RAW: Face = Face::Raw { mtu: 1300 };
+    const PTY: Face = Face::Pty { link: None };
+
+    fn socket() -> OwnedFd {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        socketpair(AddressFamily::Unix, SockType::Stream, None, flags)
+            .unwrap()
+            .0
+    }
+
+    fn terminal(raw: bool) -> OpenptyResult {
+        let pty = openpty(None, None).unwrap();
+        if raw {
+            let mut settings = tcgetattr(&pty.slave).unwrap();
+            cfmakeraw(&mut settings);
+            tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).unwrap();
+        }
+        pty
+    }
+
+    /// Standard input and output are `data`, standard error is `error`.
+    fn streams<'a>(data: &'a OwnedFd, error: &'a OwnedFd) -> Streams<'a> {
+        Streams {
+            input: data.as_fd(),
+            output: data.as_fd(),
+            error: error.as_fd(),
+        }
+    }
+
+    fn logged(style: Style, verbosity: Verbosity, records: &[(Level, &str, &str)]) -> String {
+        let (reader, writer) = pipe().unwrap();
+        let logger = builder(style, verbosity, Box::new(LineWriter::new(writer.into()))).build();
+        for (level, target, text) in records {
+            logger.log(
+                &Record::builder()
+                    .level(*level)
+                    .target(target)
+                    .args(format_args!("{text}"))
+                    .build(),
+            );
+        }
+        drop(logger);
+        io::read_to_string(File::from(reader)).unwrap()
+    }
+
+    #[test]
+    fn verbosity_chooses_levels_and_targets() {
+        let records = [
+            (Level::Error, "spinel_bridge::link", "E"),
+            (Level::Warn, "spinel_bridge::link", "W"),
+            (Level::Info, "spinel_bridge::link", "I"),
+            (Level::Debug, "spinel_bridge::link", "D"),
+            (Level::Trace, FRAME, "F"),
+            (Level::Trace, HEX, "H"),
+            (Level::Trace, "mio::poll", "M"),
+            (Level::Info, "mio::poll", "M"),
+        ];
+        for (verbosity, expected) in [
+            (Verbosity::Errors, "E"),
+            (Verbosity::Warnings, "EW"),
+            (Verbosity::Info, "EWI"),
+            (Verbosity::Headers, "EWID"),
+            (Verbosity::Frames, "EWIDF"),
+            (Verbosity::Hex, "EWIDFH"),
+        ] {
+            let lines = logged(Style::Priority, verbosity, &records);
+            let letters: String = lines
+                .lines()
+                .map(|line| line.split('>').nth(1).unwrap())
+                .collect();
+            assert_eq!(letters, expected, "{verbosity:?}");
+        }
+    }
+
+    #[test]
+    fn formats() {
+        let record = [(Level::Warn, "spinel_bridge", "too late")];
+        let named = format!("spinel-bridge[{}]: warning: too late\n", std::process::id());
+        assert_eq!(logged(Style::Named, Verbosity::Info, &record), named);
+        let dated = logged(Style::Dated, Verbosity::Info, &record);
+        assert!(dated.starts_with("20") && dated.ends_with(&format!("Z {named}")));
+        let priority = logged(Style::Priority, Verbosity::Info, &record);
+        assert_eq!(priority, "<4>too late\n");
+    }
+
+    #[test]
+    fn priority_there_and_back() {
+        for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
+            let line = format!("<{}>text", priority(level));
+            assert_eq!(split_priority(&line), (level, "text"));
+        }
+        assert_eq!(split_priority("<9>text"), (Level::Info, "<9>text"));
+        assert_eq!(split_priority("<"), (Level::Info, "<"));
+    }
+
+    #[test]
+    fn dates() {
+        for (millis, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_000, "2024-02-29T23:59:59.000Z"),
+            (1_767_225_599_000, "2025-12-31T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(Utc { millis }.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn stalled_pipe_loses_messages_and_never_blocks() {
+        let (reader, writer) = pipe().unwrap();
+        let mut writer = LineWriter::new(writer.into());
+        let before = lost();
+        let line = [b"x".repeat(9_000), b"\n".to_vec()].concat();
+        // A pipe has 16 pages; were the writer to block, the test would hang.
+        for _ in 0..100 {
+            assert_eq!(writer.write(&line).unwrap(), line.len());
+        }
+        assert!(lost() - before >= 90);
+
+        // Each line takes three pages, so after five of them there is one left.
+        let mut buffer = vec![0; 65_536];
+        let length = read(&reader, &mut buffer).unwrap();
+        assert_eq!(length, 5 * line.len() + 4_096);
+        assert!(writer.torn);
+        writer.write_all(b"next\n").unwrap();
+        let length = read(&reader, &mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"\nnext\n");
+        assert!(!writer.torn);
+    }
+
+    #[test]
+    fn closed_pipe_and_full_disk_lose_messages() {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let full = open_file(Path::new("/dev/full")).unwrap();
+        for file in [writer.into(), full] {
+            let before = lost();
+            let mut writer = LineWriter::new(file);
+            assert_eq!(writer.write(b"text\n").unwrap(), 5);
+            assert!(lost() > before);
+        }
+    }
+
+    #[test]
+    fn file_is_appended_to() {
+        let path = std::env::temp_dir().join(format!("spinel-bridge-log-{}", std::process::id()));
+        for line in ["one\n", "two\n"] {
+            let mut writer = LineWriter::new(open_file(&path).unwrap());
+            writer.write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        std::fs::remove_file(path).unwrap();
+        let error = Sink::choose(&LogTarget::File("/nowhere/log".into()), &PTY).err();
+        assert!(error.unwrap().to_string().contains("/nowhere/log"));
+    }
+
+    #[test]
+    fn log_stays_off_the_data_channel() {
+        // OpenThread's forkpty: one pty for all three.
+        let pty = terminal(true);
+        let all = streams(&pty.slave, &pty.slave);
+        assert!(!all.log_goes_to_error(&Face::Stdio, true));
+        assert!(!all.log_goes_to_error(&RAW, false));
+        assert!(all.log_goes_to_error(&PTY, true));
+
+        // Another descriptor of the same pty.
+        let again = pty.slave.try_clone().unwrap();
+        assert!(!streams(&pty.slave, &again).log_goes_to_error(&Face::Stdio, true));
+        // Only the output.
+        let input = socket();
+        let mut only_output = streams(&pty.slave, &pty.slave);
+        only_output.input = input.as_fd();
+        assert!(!only_output.log_goes_to_error(&Face::Stdio, true));
+    }
+
+    #[test]
+    fn log_goes_where_somebody_reads() {
+        let (data, other, human) = (socket(), socket(), terminal(false));
+        assert!(streams(&data, &human.slave).log_goes_to_error(&Face::Stdio, true));
+        assert!(!streams(&data, &other).log_goes_to_error(&Face::Stdio, true));
+        assert!(!streams(&data, &data).log_goes_to_error(&PTY, true));
+        // A container without syslog.
+        assert!(streams(&data, &other).log_goes_to_error(&Face::Stdio, false));
+    }
+
+    #[test]
+    fn startup_errors_reach_the_human_and_not_the_program() {
+        let (human, program) = (terminal(false), terminal(true));
+        let (data, other) = (socket(), socket());
+        let at_start = |data, error, face: Option<&Face>| {
+            streams(data, error).error_carries_data_at_start(face)
+        };
+        // Typed in a shell, for whatever face.
+        for face in [None, Some(&Face::Stdio), Some(&RAW), Some(&PTY)] {
+            assert!(!at_start(&human.slave, &human.slave, face));
+        }
+        // OpenThread's forkpty.
+        for face in [None, Some(&Face::Stdio), Some(&RAW)] {
+            assert!(at_start(&program.slave, &program.slave, face));
+        }
+        // wpantund's socket pair, with and without standard error of its own.
+        assert!(at_start(&data, &data, None));
+        assert!(at_start(&data, &data, Some(&Face::Stdio)));
+        assert!(!at_start(&data, &other, None));
+        assert!(!at_start(&data, &other, Some(&Face::Stdio)));
+        assert!(!at_start(&data, &data, Some(&PTY)));
+    }
+
+    #[test]
+    fn journal_is_known_by_device_and_inode() {
+        let (journal, other) = (socket(), socket());
+        let stat = fstat(&journal).unwrap();
+        let stream = format!("{}:{}", stat.st_dev, stat.st_ino);
+        assert!(is_stream(journal.as_fd(), &stream));
+        assert!(!is_stream(other.as_fd(), &stream));
+        assert!(!is_stream(journal.as_fd(), ""));
+    }
+}

@@ -1,0 +1,584 @@
+//! A pseudo-terminal whose slave side a client opens like a serial port.
+//!
+//! # What a client may rely on
+//! - The slave is in raw mode before its name is told to anyone, and again after each client.
+//! - Clients may come and go; the name, and the symlink to it if one was asked for, stay.
+//! - A client never reads frames that were meant for the one before it, if there was a moment without a
+//!   client that we had a turn to notice. Nothing that a client wrote is lost.
+//!
+//! # How the presence of a client is known
+//! We keep no slave descriptor of our own, so the kernel tells: [`Pty::read`] fails when no slave is
+//! open. What it does not tell is that one was opened again. That is what the inotify descriptor
+//! ([`Pty::hint_fd`]) is for; it is only a hint to try a read.
+//!
+//! Measured on Linux 6.18 (the tests below repeat it):
+//!
+//! | when | `read` on the master | epoll on the master (edge-triggered) |
+//! | --- | --- | --- |
+//! | no slave was ever open | EAGAIN | OUT |
+//! | a slave opens, for the first time or again | EAGAIN | **nothing** |
+//! | the last slave closes | EIO | OUT, HUP |
+//! | a client wrote and closed at once | its octets, then EIO | IN, OUT, HUP |
+//!
+//! - The terminal settings outlive the last slave as long as the master is open, those that a client
+//!   made included: hence raw mode is set again after each client.
+//! - With no slave open the master still takes 18,432 octets before EAGAIN, and the next client reads
+//!   them all. A TCIFLUSH on the slave drops them; a TCOFLUSH on the master does not. It concerns this
+//!   direction alone, so a client that opens and writes meanwhile loses nothing.
+//! - The open and close that the flush needs cause one inotify event and one HUP of their own. They lead
+//!   to one more read that finds nobody, and no second flush; so this does not go on for ever.
+
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt, PtyMaster};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::termios::{cfmakeraw, tcflush, tcgetattr, tcsetattr, FlushArg, SetArg};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::{symlink, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The master side of a pseudo-terminal.
+#[derive(Debug)]
+pub struct Pty {
+    master: PtyMaster,
+    name: PathBuf,
+    link: Option<PathBuf>,
+    /// Watches `name` for opens; `None` if the system has no watch left for us.
+    opens: Option<Inotify>,
+    state: ClientState,
+}
+
+/// Whether anyone has the slave side open, as of the last [`Pty::read`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientState {
+    /// Nobody.
+    NoClient,
+    /// At least one client.
+    Connected,
+}
+
+impl Pty {
+    /// Makes a new pseudo-terminal in raw mode, and the symlink `link` to it.
+    ///
+    /// An existing symlink is replaced in one step; anything else of that name is left alone.
+    ///
+    /// # Errors
+    /// [`OpenError`], whose message says what to do.
+    pub fn open(link: Option<&Path>) -> Result<Pty, OpenError> {
+        let (master, name) = open_master().map_err(OpenError::NoPty)?;
+        // From here on the kernel answers EIO while nobody is there.
+        prepare_slave(&name).map_err(OpenError::NoPty)?;
+        // The watch comes after that, so that our own open is not the first hint.
+        let opens = watch_opens(&name)
+            .map_err(|error| log::warn!("{}: cannot watch for clients: {error}", name.display()))
+            .ok();
+        if let Some(link) = link {
+            publish(&name, link)?;
+        }
+        Ok(Pty {
+            master,
+            name,
+            link: link.map(Path::to_owned),
+            opens,
+            state: ClientState::NoClient,
+        })
+    }
+
+    /// The slave side, `/dev/pts/N`: what a client opens.
+    pub fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// Whether there is a client, as of the last [`Pty::read`].
+    pub fn state(&self) -> ClientState {
+        self.state
+    }
+
+    /// The descriptor of the master, readable also when the last client closes.
+    pub fn fd(&self) -> RawFd {
+        self.master.as_raw_fd()
+    }
+
+    /// A descriptor that becomes readable when a client may have opened the slave: call
+    /// [`Pty::drain_hints`], then [`Pty::read`].
+    ///
+    /// `None` if the system has no inotify watch left. A client is then seen with its first octet, or
+    /// by a [`Pty::read`] now and then.
+    pub fn hint_fd(&self) -> Option<RawFd> {
+        self.opens.as_ref().map(|opens| opens.as_fd().as_raw_fd())
+    }
+
+    /// Throws the hints away.
+    pub fn drain_hints(&mut self) {
+        let Some(opens) = &self.opens else { return };
+        // An event without a name is 16 octets; several opens give one event while it is unread.
+        let mut events = [0; 1024];
+        while matches!(nix::unistd::read(opens, &mut events), Ok(length) if length > 0) {}
+    }
+
+    /// Reads what the client wrote, at least one octet. Updates [`Pty::state`].
+    ///
+    /// # Errors
+    /// `WouldBlock` when the client has nothing to say, `NotConnected` when there is no client. With the
+    /// first `NotConnected` after a client, what that client did not read has been thrown away.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let error = match (&self.master).read(buffer) {
+            // Not seen on a master; it must not look like the end of something.
+            Ok(0) => io::ErrorKind::WouldBlock.into(),
+            Ok(length) => {
+                self.state = ClientState::Connected;
+                return Ok(length);
+            }
+            Err(error) => error,
+        };
+        if error.raw_os_error() == Some(nix::errno::Errno::EIO as i32) {
+            self.lose_client();
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        if error.kind() == io::ErrorKind::WouldBlock {
+            self.state = ClientState::Connected;
+        }
+        Err(error)
+    }
+
+    /// Writes to the client as much as there is room for.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the client does not read, `NotConnected` when there is no client: nothing is
+    /// kept for one that may come later.
+    pub fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if self.state == ClientState::NoClient {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        match (&self.master).write(octets)? {
+            0 if !octets.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+            length => Ok(length),
+        }
+    }
+
+    fn lose_client(&mut self) {
+        if self.state == ClientState::NoClient {
+            return;
+        }
+        self.state = ClientState::NoClient;
+        // Fails when the last client set TIOCEXCL, and we have no CAP_SYS_ADMIN.
+        if let Err(error) = prepare_slave(&self.name) {
+            let name = self.name.display();
+            log::warn!("{name}: cannot reset it for the next client: {error}");
+        }
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let Some(link) = &self.link else { return };
+        // Another bridge may have taken the name over.
+        if fs::read_link(link).is_ok_and(|target| target == self.name) {
+            let _ = fs::remove_file(link);
+        }
+    }
+}
+
+/// Why there is no pty. Every message is one line and says what to do.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The system gave none.
+    NoPty(io::Error),
+    /// The symlink cannot be made.
+    Link {
+        /// What was asked for.
+        link: PathBuf,
+        /// What the system reported.
+        cause: io::Error,
+    },
+    /// Something that is not a symlink has that name.
+    NotASymlink {
+        /// What was asked for.
+        link: PathBuf,
+    },
+}
+
+fn open_master() -> io::Result<(PtyMaster, PathBuf)> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let name = ptsname_r(&master)?;
+    Ok((master, name.into()))
+}
+
+/// Makes the slave fit for the next client: nothing to read, raw mode.
+fn prepare_slave(name: &Path) -> io::Result<()> {
+    let slave = open_slave(name)?;
+    tcflush(&slave, FlushArg::TCIFLUSH)?;
+    make_raw(&slave)
+}
+
+/// `O_NOCTTY`, or a bridge that leads a session would get it as its controlling terminal.
+fn open_slave(name: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags((OFlag::O_NOCTTY | OFlag::O_NONBLOCK).bits())
+        .open(name)
+}
+
+/// Only where it is needed: a client that just opened may be setting its own.
+fn make_raw(slave: &File) -> io::Result<()> {
+    let found = tcgetattr(slave)?;
+    let mut raw = found.clone();
+    cfmakeraw(&mut raw);
+    if raw != found {
+        tcsetattr(slave, SetArg::TCSANOW, &raw)?;
+    }
+    Ok(())
+}
+
+fn watch_opens(name: &Path) -> io::Result<Inotify> {
+    let opens = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    opens.add_watch(name, AddWatchFlags::IN_OPEN)?;
+    Ok(opens)
+}
+
+/// Makes `link` point to `name` in one step: under a name of our own first, then renamed.
+fn publish(name: &Path, link: &Path) -> Result<(), OpenError> {
+    let failed = |cause| OpenError::Link {
+        link: link.to_owned(),
+        cause,
+    };
+    match fs::symlink_metadata(link) {
+        Ok(found) if !found.is_symlink() => {
+            return Err(OpenError::NotASymlink {
+                link: link.to_owned(),
+            })
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut own = link.as_os_str().to_owned();
+    own.push(format!(".{}", std::process::id()));
+    let own = PathBuf::from(own);
+    // Left by a process of the same number that was killed just here.
+    if own.is_symlink() {
+        fs::remove_file(&own).map_err(failed)?;
+    }
+    symlink(name, &own).map_err(failed)?;
+    fs::rename(&own, link).map_err(|error| {
+        let _ = fs::remove_file(&own);
+        failed(error)
+    })
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::NoPty(cause) => write!(
+                f,
+                "cannot make a pty: {cause}: is devpts mounted on /dev/pts, and kernel.pty.max not \
+                 reached?"
+            ),
+            OpenError::Link { link, cause } => write!(
+                f,
+                "cannot make the symlink {} to the pty: {cause}: its directory must exist and be \
+                 writable",
+                link.display()
+            ),
+            OpenError::NotASymlink { link } => write!(
+                f,
+                "{} exists and is not a symlink, so it is left alone: remove it or choose another name",
+                link.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            OpenError::NoPty(cause) | OpenError::Link { cause, .. } => Some(cause),
+            OpenError::NotASymlink { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+    use mio::unix::SourceFd;
+    use mio::{Events, Interest, Poll, Token};
+    use nix::sys::termios::LocalFlags;
+
+    const MASTER: Token = Token(0);
+    const HINT: Token = Token(1);
+
+    fn client(pty: &Pty) -> File {
+        open_slave(pty.name()).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_blocks(result: io::Result<usize>) {
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[track_caller]
+    fn assert_no_client(result: io::Result<usize>) {
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::NotConnected);
+    }
+
+    fn read(pty: &mut Pty) -> Vec<u8> {
+        let mut buffer = [0; 4096];
+        let length = pty.read(&mut buffer).unwrap();
+        buffer[..length].to_vec()
+    }
+
+    /// A pty with a client that we know of.
+    fn connected() -> (Pty, File) {
+        let mut pty = Pty::open(None).unwrap();
+        let client = client(&pty);
+        assert_blocks(pty.read(&mut [0; 8]));
+        assert_eq!(pty.state(), ClientState::Connected);
+        (pty, client)
+    }
+
+    /// A poll with both descriptors, past the events of the registration itself.
+    fn watched(pty: &Pty) -> Poll {
+        let mut poll = Poll::new().unwrap();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let registry = poll.registry();
+        registry
+            .register(&mut SourceFd(&pty.fd()), MASTER, both)
+            .unwrap();
+        registry
+            .register(
+                &mut SourceFd(&pty.hint_fd().unwrap()),
+                HINT,
+                Interest::READABLE,
+            )
+            .unwrap();
+        wait(&mut poll);
+        poll
+    }
+
+    /// The tokens with an event, and whether the master's was a hangup.
+    fn wait(poll: &mut Poll) -> (Vec<Token>, bool) {
+        let mut events = Events::with_capacity(8);
+        poll.poll(&mut events, Some(Duration::from_millis(20)))
+            .unwrap();
+        let hangup = events
+            .iter()
+            .any(|e| e.token() == MASTER && e.is_read_closed());
+        let mut tokens: Vec<Token> = events.iter().map(|e| e.token()).collect();
+        tokens.sort();
+        (tokens, hangup)
+    }
+
+    #[test]
+    fn nobody_is_there_at_first() {
+        let mut pty = Pty::open(None).unwrap();
+        assert_eq!(pty.state(), ClientState::NoClient);
+        assert_no_client(pty.read(&mut [0; 8]));
+        assert_no_client(pty.write(b"lost"));
+    }
+
+    #[test]
+    fn all_octets_pass_both_ways_unchanged() {
+        let (mut pty, mut client) = connected();
+        let all: Vec<u8> = (0..=255).collect();
+        client.write_all(&all).unwrap();
+        assert_eq!(read(&mut pty), all);
+        // Nothing was echoed.
+        assert_eq!(
+            client.read(&mut [0; 8]).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        assert_eq!(pty.write(&all).unwrap(), all.len());
+        let mut got = [0; 256];
+        client.read_exact(&mut got).unwrap();
+        assert_eq!(got[..], all);
+    }
+
+    #[test]
+    fn opening_gives_a_hint_and_closing_a_hangup() {
+        let mut pty = Pty::open(None).unwrap();
+        let mut poll = watched(&pty);
+
+        let client = client(&pty);
+        assert_eq!(wait(&mut poll), (vec![HINT], false));
+        pty.drain_hints();
+        assert_blocks(pty.read(&mut [0; 8]));
+        assert_eq!(pty.state(), ClientState::Connected);
+
+        drop(client);
+        assert_eq!(wait(&mut poll), (vec![MASTER], true));
+        assert_no_client(pty.read(&mut [0; 8]));
+        assert_eq!(pty.state(), ClientState::NoClient);
+    }
+
+    #[test]
+    fn own_flush_wakes_once_and_no_more() {
+        let (mut pty, client) = connected();
+        let mut poll = watched(&pty);
+        pty.drain_hints();
+        drop(client);
+        wait(&mut poll);
+        assert_no_client(pty.read(&mut [0; 8]));
+
+        assert_eq!(wait(&mut poll), (vec![MASTER, HINT], true));
+        pty.drain_hints();
+        assert_no_client(pty.read(&mut [0; 8]));
+        assert_eq!(wait(&mut poll), (vec![], false));
+    }
+
+    #[test]
+    fn client_that_comes_during_the_flush_is_not_missed() {
+        let (mut pty, first) = connected();
+        let mut poll = watched(&pty);
+        pty.drain_hints();
+        drop(first);
+        assert_no_client(pty.read(&mut [0; 8]));
+        // Our own hint still waits, and so does this one.
+        let mut second = client(&pty);
+        second.write_all(b"hello").unwrap();
+        assert!(wait(&mut poll).0.contains(&HINT));
+        pty.drain_hints();
+        assert_eq!(read(&mut pty), b"hello");
+        assert_eq!(pty.state(), ClientState::Connected);
+    }
+
+    #[test]
+    fn what_a_client_wrote_last_is_read_before_it_is_gone() {
+        let mut pty = Pty::open(None).unwrap();
+        for round in 0..500u32 {
+            let mut client = client(&pty);
+            client.write_all(&round.to_be_bytes()).unwrap();
+            drop(client);
+            assert_eq!(read(&mut pty), round.to_be_bytes());
+            assert_no_client(pty.read(&mut [0; 8]));
+        }
+    }
+
+    #[test]
+    fn next_client_reads_no_stale_frames() {
+        for octets in [5, 4096, 1 << 20] {
+            let (mut pty, first) = connected();
+            let stale = vec![0x7e; octets];
+            let mut written = 0;
+            while written < octets {
+                match pty.write(&stale[written..]) {
+                    Ok(length) => written += length,
+                    Err(_) => break,
+                }
+            }
+            drop(first);
+            assert_no_client(pty.read(&mut [0; 8]));
+
+            let mut second = client(&pty);
+            let error = second.read(&mut [0; 8]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            // And there is room again.
+            assert_blocks(pty.read(&mut [0; 8]));
+            assert_eq!(pty.write(b"fresh").unwrap(), 5);
+            let mut got = [0; 5];
+            second.read_exact(&mut got).unwrap();
+            assert_eq!(&got, b"fresh");
+        }
+    }
+
+    #[test]
+    fn stale_frames_would_be_read_without_the_flush() {
+        let (mut pty, first) = connected();
+        assert_eq!(pty.write(b"stale").unwrap(), 5);
+        drop(first);
+        let mut second = client(&pty);
+        let mut got = [0; 5];
+        second.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"stale");
+    }
+
+    #[test]
+    fn terminal_settings_of_a_client_end_with_it() {
+        let (mut pty, first) = connected();
+        let mut cooked = tcgetattr(&first).unwrap();
+        cooked.local_flags |= LocalFlags::ICANON | LocalFlags::ECHO;
+        tcsetattr(&first, SetArg::TCSANOW, &cooked).unwrap();
+        drop(first);
+        // The kernel keeps them ...
+        let probe = client(&pty);
+        let kept = tcgetattr(&probe).unwrap().local_flags;
+        assert!(kept.contains(LocalFlags::ICANON | LocalFlags::ECHO));
+        drop(probe);
+        // ... and we do not.
+        assert_no_client(pty.read(&mut [0; 8]));
+        let second = client(&pty);
+        let reset = tcgetattr(&second).unwrap().local_flags;
+        assert!(!reset.intersects(LocalFlags::ICANON | LocalFlags::ECHO));
+    }
+
+    #[test]
+    fn full_pty_blocks_and_goes_on_when_read() {
+        let (mut pty, mut client) = connected();
+        let mut written = 0;
+        let error = loop {
+            match pty.write(&[0x55; 512]) {
+                Ok(length) => written += length,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let mut poll = watched(&pty);
+        let mut got = 0;
+        let mut buffer = [0; 4096];
+        while let Ok(length) = client.read(&mut buffer) {
+            got += length;
+        }
+        assert!(got > 0 && got <= written);
+        assert_eq!(wait(&mut poll), (vec![MASTER], false));
+        assert!(pty.write(b"more").is_ok());
+    }
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("spinel-bridge-{name}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn symlink_comes_and_goes_with_the_pty() {
+        let link = scratch("link");
+        let pty = Pty::open(Some(&link)).unwrap();
+        assert_eq!(fs::read_link(&link).unwrap(), pty.name());
+        drop(pty);
+        assert!(!link.is_symlink());
+    }
+
+    #[test]
+    fn symlink_of_another_is_replaced_and_then_left_to_it() {
+        let link = scratch("taken");
+        symlink("/dev/pts/gone", &link).unwrap();
+        let first = Pty::open(Some(&link)).unwrap();
+        let second = Pty::open(Some(&link)).unwrap();
+        drop(first);
+        assert_eq!(fs::read_link(&link).unwrap(), second.name());
+        drop(second);
+        assert!(!link.is_symlink());
+    }
+
+    #[test]
+    fn anything_but_a_symlink_is_left_alone() {
+        let link = scratch("file");
+        fs::write(&link, "precious").unwrap();
+        let error = Pty::open(Some(&link)).unwrap_err().to_string();
+        assert!(error.contains("not a symlink"), "{error}");
+        assert_eq!(fs::read_to_string(&link).unwrap(), "precious");
+        fs::remove_file(&link).unwrap();
+    }
+
+    #[test]
+    fn symlink_without_a_directory_is_explained() {
+        let link = scratch("nowhere").join("link");
+        let error = Pty::open(Some(&link)).unwrap_err().to_string();
+        assert!(error.contains("directory must exist"), "{error}");
+    }
+}

@@ -1,0 +1,593 @@
+//! Standard input and output as one channel, for `--stdio` (a stream of octets) and `--raw` (one frame
+//! for each read and write).
+//!
+//! Whoever starts us chooses what the two are: wpantund and OpenThread give a pty or a socket pair,
+//! pyspinel two pipes, a shell its terminal, and `</dev/null` must work as well. So:
+//!
+//! - O_NONBLOCK belongs to the open file, not to us: a shell shares it. It is set here and put back on
+//!   drop. Both flags are read before either is set, as both may be the same open file.
+//! - A terminal that would change octets (echo, line editing, newline translation) is made raw, and put
+//!   back on drop. One that its owner made raw already is left as it is.
+//! - epoll refuses regular files and `/dev/null` (EPERM). They are always ready:
+//!   [`Stdio::pollable_input`] and [`Stdio::pollable_output`] tell.
+//!
+//! # How the end shows (measured on Linux 6.18)
+//!
+//! | the other end | read | write | epoll |
+//! | --- | --- | --- | --- |
+//! | pipe closed | 0 | EPIPE | HUP, ERR |
+//! | stream or SEQPACKET socket closed | 0; ECONNRESET once before, if it left octets unread | EPIPE | IN, OUT, RDHUP, HUP, ERR |
+//! | datagram socket closed | **EAGAIN** | ECONNREFUSED, then ENOTCONN | OUT |
+//! | pty master closed | 0 | EIO | IN, OUT, HUP, ERR |
+//! | a datagram of length 0 | 0, no end | | IN |
+//!
+//! So the end of a datagram peer is found by a write alone.
+//!
+//! # Frames (`--raw`)
+//! Sockets of type SOCK_DGRAM and SOCK_SEQPACKET keep frames apart in both directions. A pipe does
+//! if its writer sets O_DIRECT (pipe(2), "packet mode"), as we do for standard output. On a stream socket
+//! nothing does: it works as long as the other side reads each frame before the next is written.
+
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::sys::socket::{getsockopt, sockopt, SockType};
+use nix::sys::stat::{fstat, SFlag};
+use nix::sys::termios::{
+    cfmakeraw, tcgetattr, tcsetattr, InputFlags, LocalFlags, OutputFlags, SetArg, Termios,
+};
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+/// Standard input and output.
+#[derive(Debug)]
+pub struct Stdio {
+    input: Channel,
+    output: Channel,
+}
+
+/// What [`Stdio::read_frame`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A frame of so many octets, at least 1.
+    Octets(usize),
+    /// A datagram without octets.
+    Empty,
+    /// A frame that is longer than the mtu. It is gone, and on a pipe or stream socket all that waited
+    /// behind it as well, for there is no telling where the next frame begins.
+    TooLong,
+    /// The other side has closed.
+    End,
+}
+
+impl Stdio {
+    /// Takes standard input and output, for a stream of octets.
+    ///
+    /// # Errors
+    /// What the system reported.
+    pub fn stream() -> io::Result<Stdio> {
+        let [input, output] = standard()?;
+        Stdio::new(input, output, false)
+    }
+
+    /// Takes standard input and output, for one frame in each read and write.
+    ///
+    /// # Errors
+    /// What the system reported.
+    pub fn frames() -> io::Result<Stdio> {
+        let [input, output] = standard()?;
+        Stdio::new(input, output, true)
+    }
+
+    /// Takes any two descriptors, which may be of the same open file.
+    ///
+    /// # Errors
+    /// What the system reported.
+    fn new(input: OwnedFd, output: OwnedFd, frames: bool) -> io::Result<Stdio> {
+        let mut input = Channel::new(input)?;
+        let mut output = Channel::new(output)?;
+        let packets = match frames && output.kind == Kind::Pipe {
+            true => OFlag::O_DIRECT,
+            false => OFlag::empty(),
+        };
+        input.prepare(OFlag::empty())?;
+        output.prepare(packets)?;
+        Ok(Stdio { input, output })
+    }
+
+    /// The descriptor to read from.
+    pub fn input_fd(&self) -> RawFd {
+        self.input.fd.as_raw_fd()
+    }
+
+    /// The descriptor to write to. It may be another number for the same file as
+    /// [`Stdio::input_fd`]; epoll takes both.
+    pub fn output_fd(&self) -> RawFd {
+        self.output.fd.as_raw_fd()
+    }
+
+    /// Whether epoll takes the input; if not, it is always ready.
+    pub fn pollable_input(&self) -> bool {
+        self.input.pollable
+    }
+
+    /// Whether epoll takes the output; if not, it is always ready.
+    pub fn pollable_output(&self) -> bool {
+        self.output.pollable
+    }
+
+    /// Whether the input keeps frames apart for certain.
+    pub fn input_keeps_frames(&self) -> bool {
+        matches!(self.input.kind, Kind::Datagrams | Kind::Records)
+    }
+
+    /// Reads octets of the stream. `Ok(0)` is the end: the other side has closed.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing to read; what the system reported else.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut result = self.input.read(buffer);
+        if has_code(&result, Errno::ECONNRESET) {
+            // It comes once, before what the other side wrote last.
+            result = self.input.read(buffer);
+        }
+        match result {
+            Err(error) if self.input.means_closed(&error) => Ok(0),
+            result => result,
+        }
+    }
+
+    /// Reads one frame of at most `mtu` octets into `buffer`, which has room for one octet more than
+    /// that: a frame that needs it is too long.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing to read; `InvalidInput` if `buffer` is too short; what the
+    /// system reported else.
+    pub fn read_frame(&mut self, buffer: &mut [u8], mtu: usize) -> io::Result<Frame> {
+        let buffer = buffer.get_mut(..=mtu).ok_or(io::ErrorKind::InvalidInput)?;
+        let mut length = self.read(buffer)?;
+        if length == 0 {
+            match self.input.kind {
+                Kind::Datagrams => return Ok(Frame::Empty),
+                // A record without octets, or the end? The end comes again.
+                Kind::Records => length = self.read(buffer)?,
+                _ => {}
+            }
+        }
+        match length {
+            0 => Ok(Frame::End),
+            length if length <= mtu => Ok(Frame::Octets(length)),
+            _ => {
+                if !self.input_keeps_frames() {
+                    self.discard(buffer);
+                }
+                Ok(Frame::TooLong)
+            }
+        }
+    }
+
+    /// Writes octets of the stream, or one frame. On a socket or pipe that keeps frames apart it takes all
+    /// or nothing; elsewhere it may take a part.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room, `BrokenPipe` when the other side has closed, what the system
+    /// reported else.
+    pub fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match nix::unistd::write(&self.output.fd, octets).map_err(io::Error::from) {
+            Err(error) if self.output.means_closed(&error) => Err(io::ErrorKind::BrokenPipe.into()),
+            result => result,
+        }
+    }
+
+    /// Throws away what waits to be read, at most what a pipe holds.
+    fn discard(&mut self, buffer: &mut [u8]) {
+        let mut left = DISCARD;
+        while let Ok(length) = self.input.read(buffer) {
+            left = left.saturating_sub(length);
+            if length < buffer.len() || left == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Channel {
+    fd: OwnedFd,
+    kind: Kind,
+    pollable: bool,
+    /// The flags that the open file had.
+    flags: OFlag,
+    /// The settings that the terminal had, if we changed them.
+    settings: Option<Termios>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Terminal,
+    Pipe,
+    /// SOCK_STREAM.
+    Stream,
+    /// SOCK_DGRAM.
+    Datagrams,
+    /// SOCK_SEQPACKET.
+    Records,
+    /// Regular files, `/dev/null` and the like.
+    Other,
+}
+
+impl Channel {
+    /// Looks at a descriptor, changes nothing.
+    fn new(fd: OwnedFd) -> io::Result<Channel> {
+        Ok(Channel {
+            kind: kind(&fd)?,
+            pollable: is_pollable(&fd)?,
+            flags: flags(&fd)?,
+            settings: None,
+            fd,
+        })
+    }
+
+    fn prepare(&mut self, packets: OFlag) -> io::Result<()> {
+        let flags = flags(&self.fd)? | OFlag::O_NONBLOCK;
+        // A kernel without packet mode (before 3.4) answers EINVAL: then without it.
+        fcntl(&self.fd, FcntlArg::F_SETFL(flags | packets))
+            .or_else(|_| fcntl(&self.fd, FcntlArg::F_SETFL(flags)))?;
+        if self.kind == Kind::Terminal {
+            self.make_raw()?;
+        }
+        Ok(())
+    }
+
+    fn make_raw(&mut self) -> io::Result<()> {
+        let found = tcgetattr(&self.fd)?;
+        if !changes_octets(&found) {
+            return Ok(());
+        }
+        let mut raw = found.clone();
+        cfmakeraw(&mut raw);
+        tcsetattr(&self.fd, SetArg::TCSANOW, &raw)?;
+        self.settings = Some(found);
+        Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(nix::unistd::read(&self.fd, buffer)?)
+    }
+
+    /// EIO is the end of a terminal, but of a disk it is an error.
+    fn means_closed(&self, error: &io::Error) -> bool {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EPIPE | Errno::ECONNRESET | Errno::ECONNREFUSED | Errno::ENOTCONN) => true,
+            Some(Errno::EIO) => self.kind == Kind::Terminal,
+            _ => false,
+        }
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if let Some(settings) = &self.settings {
+            let _ = tcsetattr(&self.fd, SetArg::TCSANOW, settings);
+        }
+        let _ = fcntl(&self.fd, FcntlArg::F_SETFL(self.flags));
+    }
+}
+
+/// Descriptors of our own for the open files of 0 and 1. Rust's own handles have a buffer.
+fn standard() -> io::Result<[OwnedFd; 2]> {
+    Ok([
+        io::stdin().as_fd().try_clone_to_owned()?,
+        io::stdout().as_fd().try_clone_to_owned()?,
+    ])
+}
+
+fn kind(fd: &OwnedFd) -> io::Result<Kind> {
+    if fd.as_fd().is_terminal() {
+        return Ok(Kind::Terminal);
+    }
+    let mode = SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT;
+    if mode == SFlag::S_IFIFO {
+        return Ok(Kind::Pipe);
+    }
+    if mode != SFlag::S_IFSOCK {
+        return Ok(Kind::Other);
+    }
+    Ok(match getsockopt(fd, sockopt::SockType)? {
+        SockType::Datagram => Kind::Datagrams,
+        SockType::SeqPacket => Kind::Records,
+        _ => Kind::Stream,
+    })
+}
+
+/// Asks the one who decides.
+fn is_pollable(fd: &OwnedFd) -> io::Result<bool> {
+    let poll = mio::Poll::new()?;
+    let fd = fd.as_raw_fd();
+    let mut source = mio::unix::SourceFd(&fd);
+    match poll
+        .registry()
+        .register(&mut source, mio::Token(0), mio::Interest::READABLE)
+    {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(Errno::EPERM as i32) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn flags(fd: &OwnedFd) -> io::Result<OFlag> {
+    Ok(OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?))
+}
+
+fn changes_octets(settings: &Termios) -> bool {
+    let input = InputFlags::ICRNL
+        | InputFlags::INLCR
+        | InputFlags::IGNCR
+        | InputFlags::ISTRIP
+        | InputFlags::IXON;
+    let local = LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG;
+    settings.input_flags.intersects(input)
+        || settings.local_flags.intersects(local)
+        || settings.output_flags.contains(OutputFlags::OPOST)
+}
+
+fn has_code(result: &io::Result<usize>, code: Errno) -> bool {
+    matches!(result, Err(error) if error.raw_os_error() == Some(code as i32))
+}
+
+/// What a pipe holds (pipe(7)).
+const DISCARD: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::pty::openpty;
+    use nix::sys::socket::{socketpair, AddressFamily, SockFlag};
+    use nix::unistd::{pipe, read, write};
+    use std::fs::File;
+
+    const MTU: usize = 8;
+
+    fn sockets(kind: SockType) -> (OwnedFd, OwnedFd) {
+        socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC).unwrap()
+    }
+
+    /// A channel over one end of a socket pair, and the other end.
+    fn over(kind: SockType) -> (Stdio, OwnedFd) {
+        let (ours, theirs) = sockets(kind);
+        let input = ours.try_clone().unwrap();
+        (Stdio::new(input, ours, true).unwrap(), theirs)
+    }
+
+    /// A channel over two pipes: their write end, their read end.
+    fn over_pipes(frames: bool) -> (Stdio, OwnedFd, OwnedFd) {
+        let (input, their_output) = pipe().unwrap();
+        let (their_input, output) = pipe().unwrap();
+        let stdio = Stdio::new(input, output, frames).unwrap();
+        (stdio, their_output, their_input)
+    }
+
+    fn file(path: &str, write: bool) -> OwnedFd {
+        let file = File::options().read(true).write(write).open(path);
+        file.unwrap().into()
+    }
+
+    fn is_nonblocking(fd: &OwnedFd) -> bool {
+        flags(fd).unwrap().contains(OFlag::O_NONBLOCK)
+    }
+
+    fn frame(stdio: &mut Stdio) -> Result<Frame, io::ErrorKind> {
+        let mut buffer = [0xa5; 64];
+        stdio
+            .read_frame(&mut buffer, MTU)
+            .map_err(|error| error.kind())
+    }
+
+    fn octets(stdio: &mut Stdio) -> Result<Vec<u8>, io::ErrorKind> {
+        let mut buffer = [0xa5; 64];
+        let length = stdio.read(&mut buffer).map_err(|error| error.kind())?;
+        Ok(buffer[..length].to_vec())
+    }
+
+    fn receive(fd: &OwnedFd) -> Vec<u8> {
+        let mut buffer = [0; 64];
+        let length = read(fd, &mut buffer).unwrap();
+        buffer[..length].to_vec()
+    }
+
+    #[test]
+    fn pipes_are_a_stream() {
+        let (mut stdio, theirs, their_input) = over_pipes(false);
+        assert!(stdio.pollable_input() && stdio.pollable_output());
+        assert_eq!(octets(&mut stdio), Err(io::ErrorKind::WouldBlock));
+        write(&theirs, b"abc").unwrap();
+        write(&theirs, b"de").unwrap();
+        assert_eq!(octets(&mut stdio).unwrap(), b"abcde");
+        stdio.write(b"12").unwrap();
+        stdio.write(b"3").unwrap();
+        assert_eq!(receive(&their_input), b"123");
+
+        drop(theirs);
+        assert_eq!(octets(&mut stdio).unwrap(), b"");
+        drop(their_input);
+        let error = stdio.write(b"4").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn output_pipe_keeps_frames_apart() {
+        let (mut stdio, _theirs, their_input) = over_pipes(true);
+        stdio.write(b"12").unwrap();
+        stdio.write(b"3").unwrap();
+        assert_eq!(receive(&their_input), b"12");
+        assert_eq!(receive(&their_input), b"3");
+    }
+
+    #[test]
+    fn full_pipe_blocks() {
+        let (mut stdio, _theirs, _their_input) = over_pipes(false);
+        let error = loop {
+            if let Err(error) = stdio.write(&[0; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn datagrams_and_records_are_frames() {
+        for kind in [SockType::Datagram, SockType::SeqPacket] {
+            let (mut stdio, theirs) = over(kind);
+            assert!(stdio.input_keeps_frames());
+            assert_eq!(frame(&mut stdio), Err(io::ErrorKind::WouldBlock));
+            write(&theirs, &[1; MTU]).unwrap();
+            write(&theirs, &[2; MTU + 1]).unwrap();
+            write(&theirs, &[3; 60]).unwrap();
+            write(&theirs, &[4; 1]).unwrap();
+            assert_eq!(frame(&mut stdio), Ok(Frame::Octets(MTU)));
+            assert_eq!(frame(&mut stdio), Ok(Frame::TooLong));
+            assert_eq!(frame(&mut stdio), Ok(Frame::TooLong));
+            assert_eq!(frame(&mut stdio), Ok(Frame::Octets(1)));
+
+            assert_eq!(stdio.write(b"12").unwrap(), 2);
+            assert_eq!(stdio.write(b"3").unwrap(), 1);
+            assert_eq!(receive(&theirs), b"12");
+            assert_eq!(receive(&theirs), b"3");
+        }
+    }
+
+    #[test]
+    fn empty_datagram_is_not_the_end() {
+        let (mut stdio, theirs) = over(SockType::Datagram);
+        write(&theirs, &[]).unwrap();
+        assert_eq!(frame(&mut stdio), Ok(Frame::Empty));
+        assert_eq!(frame(&mut stdio), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn empty_record_is_not_the_end_and_the_end_is() {
+        let (mut stdio, theirs) = over(SockType::SeqPacket);
+        write(&theirs, &[]).unwrap();
+        assert_eq!(frame(&mut stdio), Err(io::ErrorKind::WouldBlock));
+        write(&theirs, &[]).unwrap();
+        write(&theirs, b"x").unwrap();
+        assert_eq!(frame(&mut stdio), Ok(Frame::Octets(1)));
+        drop(theirs);
+        assert_eq!(frame(&mut stdio), Ok(Frame::End));
+    }
+
+    #[test]
+    fn end_of_a_datagram_peer_is_found_by_a_write() {
+        let (mut stdio, theirs) = over(SockType::Datagram);
+        drop(theirs);
+        assert_eq!(frame(&mut stdio), Err(io::ErrorKind::WouldBlock));
+        for _ in 0..2 {
+            let error = stdio.write(b"x").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        }
+    }
+
+    #[test]
+    fn what_a_stream_peer_wrote_last_is_read_before_its_end() {
+        let (mut stdio, theirs) = over(SockType::Stream);
+        write(&theirs, b"last").unwrap();
+        stdio.write(b"never read").unwrap();
+        drop(theirs);
+        assert_eq!(octets(&mut stdio).unwrap(), b"last");
+        assert_eq!(octets(&mut stdio).unwrap(), b"");
+        let error = stdio.write(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn frame_too_long_on_a_stream_starts_afresh() {
+        let (mut stdio, theirs) = over(SockType::Stream);
+        write(&theirs, &[1; 60]).unwrap();
+        assert_eq!(frame(&mut stdio), Ok(Frame::TooLong));
+        assert_eq!(frame(&mut stdio), Err(io::ErrorKind::WouldBlock));
+        write(&theirs, &[1; 3]).unwrap();
+        assert_eq!(frame(&mut stdio), Ok(Frame::Octets(3)));
+    }
+
+    #[test]
+    fn buffer_without_the_spare_octet_is_refused() {
+        let (mut stdio, _theirs) = over(SockType::Datagram);
+        let error = stdio.read_frame(&mut [0; MTU], MTU).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn null_is_always_ready_and_ends_at_once() {
+        let (null, sink) = (file("/dev/null", false), file("/dev/null", true));
+        let mut stdio = Stdio::new(null, sink, false).unwrap();
+        assert!(!stdio.pollable_input() && !stdio.pollable_output());
+        assert_eq!(octets(&mut stdio).unwrap(), b"");
+        assert_eq!(stdio.write(b"gone").unwrap(), 4);
+    }
+
+    #[test]
+    fn regular_file_is_always_ready() {
+        let input = file("/proc/self/exe", false);
+        let mut stdio = Stdio::new(input, file("/dev/null", true), false).unwrap();
+        assert!(!stdio.pollable_input());
+        assert_eq!(&octets(&mut stdio).unwrap()[..4], b"\x7fELF");
+    }
+
+    #[test]
+    fn flags_are_put_back() {
+        // The same open file twice, as in a terminal.
+        let (ours, _theirs) = sockets(SockType::Stream);
+        let [input, output] = [ours.try_clone().unwrap(), ours.try_clone().unwrap()];
+        let stdio = Stdio::new(input, output, false).unwrap();
+        assert!(is_nonblocking(&ours));
+        drop(stdio);
+        assert!(!is_nonblocking(&ours));
+
+        // And what was set before stays set.
+        let before = flags(&ours).unwrap() | OFlag::O_NONBLOCK;
+        fcntl(&ours, FcntlArg::F_SETFL(before)).unwrap();
+        let [input, output] = [ours.try_clone().unwrap(), ours.try_clone().unwrap()];
+        drop(Stdio::new(input, output, false).unwrap());
+        assert!(is_nonblocking(&ours));
+    }
+
+    #[test]
+    fn terminal_is_made_raw_and_put_back() {
+        let pty = openpty(None, None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let input = pty.slave.try_clone().unwrap();
+        let output = pty.slave.try_clone().unwrap();
+        let mut stdio = Stdio::new(input, output, false).unwrap();
+        assert!(!changes_octets(&tcgetattr(&pty.slave).unwrap()));
+        write(&pty.master, b"\r\n\x03\x11").unwrap();
+        assert_eq!(octets(&mut stdio).unwrap(), b"\r\n\x03\x11");
+        stdio.write(b"\n").unwrap();
+        assert_eq!(receive(&pty.master), b"\n");
+
+        drop(stdio);
+        assert_eq!(tcgetattr(&pty.slave).unwrap(), before);
+        assert!(!is_nonblocking(&pty.slave));
+    }
+
+    #[test]
+    fn terminal_that_is_raw_is_left_alone() {
+        let pty = openpty(None, None).unwrap();
+        let mut raw = tcgetattr(&pty.slave).unwrap();
+        cfmakeraw(&mut raw);
+        tcsetattr(&pty.slave, SetArg::TCSANOW, &raw).unwrap();
+        let output = pty.slave.try_clone().unwrap();
+        let stdio = Stdio::new(pty.slave, output, false).unwrap();
+        assert!(stdio.input.settings.is_none() && stdio.output.settings.is_none());
+    }
+
+    #[test]
+    fn hangup_of_the_terminal_is_the_end() {
+        let pty = openpty(None, None).unwrap();
+        let output = pty.slave.try_clone().unwrap();
+        let mut stdio = Stdio::new(pty.slave, output, false).unwrap();
+        drop(pty.master);
+        assert_eq!(octets(&mut stdio).unwrap(), b"");
+        let error = stdio.write(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -1,0 +1,49 @@
+//! The daemon: command line, log, event loop, exit code.
+
+use spinel_bridge::cli::{self, Command};
+use spinel_bridge::config::Config;
+use spinel_bridge::event_loop::{self, Error};
+use spinel_bridge::io;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    io::log::install_panic_hook();
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Run(config)) => run(&config),
+        Ok(Command::Help(text) | Command::Version(text)) => print(&text),
+        Err(usage) => {
+            io::log::report_startup_error(None, &usage.to_string());
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn run(config: &Config) -> ExitCode {
+    if let Err(error) = io::log::start(&config.log, config.verbosity, &config.face) {
+        io::log::report_startup_error(Some(&config.face), &error.to_string());
+        return ExitCode::from(NOT_STARTED);
+    }
+    match event_loop::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            match error {
+                Error::Lost(_) => log::error!("{error}"),
+                _ => io::log::report_startup_error(Some(&config.face), &error.to_string()),
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// `--help` into a pager that was closed is no failure.
+fn print(text: &str) -> ExitCode {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// The command line is wrong.
+const USAGE: u8 = 2;
+
+/// It could not start: device, line, lock, pty or log.
+const NOT_STARTED: u8 = 3;
