@@ -44,6 +44,8 @@ pub struct Chips {
     pub chips: Vec<Chip>,
     /// Those that we may not open.
     pub denied: Vec<PathBuf>,
+    /// The kernel was built without version 1 of the interface, which gpio-cdev needs.
+    pub lacks_v1: bool,
 }
 
 /// A line that was found: which chip, which offset.
@@ -62,6 +64,8 @@ pub struct Location {
 pub enum LineError {
     /// `/dev` has no `gpiochip*`.
     NoChips,
+    /// There are chips, but the kernel does not speak version 1 of the interface.
+    NoV1,
     /// The chip exists, but we may not open it.
     Denied {
         /// The character device.
@@ -155,8 +159,6 @@ impl InterruptLine {
                 "spinel-bridge INT",
             )
             .map_err(|error| match os_error(&error) {
-                // gpiolib answers ENXIO where gpiod_to_irq has no interrupt for the line, drivers
-                // that cannot do edges EINVAL or ENOTSUPP.
                 cause if is_one_of(&cause, &NO_EDGES) => LineError::NoEdges {
                     line: location.clone(),
                     cause,
@@ -396,7 +398,11 @@ fn join(items: impl Iterator<Item = String>) -> String {
 
 /// Finds the line on this machine.
 fn find(wanted: &GpioLine) -> Result<(gpio_cdev::Line, Location), LineError> {
-    let location = resolve(&scan()?, &canonical(wanted))?;
+    let all = scan()?;
+    if all.lacks_v1 {
+        return Err(LineError::NoV1);
+    }
+    let location = resolve(&all, &canonical(wanted))?;
     let failed = |cause| LineError::Failed {
         doing: "open",
         what: location.to_string(),
@@ -441,6 +447,10 @@ fn scan_directory(directory: &Path) -> Result<Chips, LineError> {
         match look_into(&path) {
             Ok(chip) => all.chips.push(chip),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => all.denied.push(path),
+            // Opening it and asking for its name worked, as they are the same in both versions.
+            Err(error) if is_one_of(&error, &[nix::errno::Errno::EINVAL as i32]) => {
+                all.lacks_v1 = true;
+            }
             // Not a GPIO chip whatever its name says, or one that just went away.
             Err(error) => log::debug!("{}: {error}", path.display()),
         }
@@ -462,15 +472,16 @@ fn is_chip_name(path: &Path) -> bool {
 
 fn look_into(path: &Path) -> io::Result<Chip> {
     let chip = gpio_cdev::Chip::new(path).map_err(|error| os_error(&error))?;
+    let name = |line: gpio_cdev::Line| match line.info() {
+        Ok(info) => Ok(info.name().map(str::to_owned)),
+        Err(error) => Err(os_error(&error)),
+    };
     Ok(Chip {
         path: path.to_owned(),
         aliases: Vec::new(),
         name: chip.name().to_owned(),
         label: chip.label().to_owned(),
-        lines: chip
-            .lines()
-            .map(|line| Some(line.info().ok()?.name()?.to_owned()))
-            .collect(),
+        lines: chip.lines().map(name).collect::<io::Result<_>>()?,
     })
 }
 
@@ -561,6 +572,10 @@ impl fmt::Display for LineError {
                 f,
                 "no /dev/gpiochip* here: the kernel needs CONFIG_GPIO_CDEV and the driver of the GPIO \
                  controller"
+            ),
+            LineError::NoV1 => write!(
+                f,
+                "the kernel lacks version 1 of the GPIO interface: build it with CONFIG_GPIO_CDEV_V1=y"
             ),
             LineError::Denied { path } => write!(
                 f,
@@ -669,9 +684,11 @@ const MAX_READS: usize = 4;
 const LOW: u8 = 0;
 const HIGH: u8 = 1;
 
-/// What drivers answer to a request for edges that they cannot report.
-/// 524 is the kernel's ENOTSUPP, which leaks out of some drivers.
-const NO_EDGES: [i32; 4] = [
+/// What a request for edges gets that cannot be reported: ENODEV where the line has no interrupt
+/// (`lineevent_create()` in gpiolib-cdev.c), the others from drivers that cannot do falling edges.
+/// 524 is the kernel's ENOTSUPP, which leaks out of some of them.
+const NO_EDGES: [i32; 5] = [
+    nix::errno::Errno::ENODEV as i32,
     nix::errno::Errno::ENXIO as i32,
     nix::errno::Errno::EINVAL as i32,
     nix::errno::Errno::EOPNOTSUPP as i32,
@@ -711,7 +728,7 @@ mod tests {
                 chip(2, "mcp23017", &["", "SHARED"]),
                 chip(3, "", &[]),
             ],
-            denied: Vec::new(),
+            ..Chips::default()
         }
     }
 

@@ -3,7 +3,8 @@
 //! # Never on the data channel
 //! OpenThread starts us on a pty whose slave is standard input, output *and error*: one line there breaks
 //! HDLC. So [`start`] looks whether standard error is the same file as standard input or output, the
-//! panic hook reports through the log, and [`report_startup_error`] looks before it writes.
+//! panic hook reports through the log, and [`report_startup_error`] looks before it writes. A log to
+//! standard error that was asked for by name is refused there.
 //!
 //! # Never in the way
 //! A message may be lost, the bridge may not stop for it. Lost messages are counted ([`lost`]).
@@ -58,7 +59,13 @@ pub const HEX: &str = "hex";
 /// # Errors
 /// [`StartError`], whose message says what to do.
 pub fn start(target: &LogTarget, verbosity: Verbosity, face: &Face) -> Result<(), StartError> {
-    let sink = Sink::choose(target, face)?;
+    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
+    let streams = Streams {
+        input: input.as_fd(),
+        output: output.as_fd(),
+        error: error.as_fd(),
+    };
+    let sink = Sink::choose(target, face, &streams)?;
     STARTED.store(true, Ordering::Relaxed);
     let (style, writer): (Style, Box<dyn Write + Send>) = match sink {
         Sink::Nowhere => return Ok(()),
@@ -138,6 +145,8 @@ pub enum StartError {
         /// What the system reported.
         cause: io::Error,
     },
+    /// Standard error was asked for, but the data goes there.
+    DataChannel,
     /// Standard error cannot be duplicated.
     Stderr(io::Error),
     /// There is a log already.
@@ -152,11 +161,14 @@ enum Sink {
 }
 
 impl Sink {
-    fn choose(target: &LogTarget, face: &Face) -> Result<Sink, StartError> {
+    fn choose(target: &LogTarget, face: &Face, streams: &Streams<'_>) -> Result<Sink, StartError> {
         match target {
             LogTarget::None => Ok(Sink::Nowhere),
             LogTarget::Syslog => Ok(Sink::Syslog),
-            LogTarget::Stderr => Sink::stderr(),
+            LogTarget::Stderr if streams.error_carries_data_at_start(Some(face)) => {
+                Err(StartError::DataChannel)
+            }
+            LogTarget::Stderr => Sink::stderr(streams.error),
             LogTarget::File(path) => match open_file(path) {
                 Ok(file) => Ok(Sink::Lines(Style::Dated, file)),
                 Err(cause) => Err(StartError::File {
@@ -165,28 +177,20 @@ impl Sink {
                 }),
             },
             LogTarget::Auto => {
-                let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
-                let streams = Streams {
-                    input: input.as_fd(),
-                    output: output.as_fd(),
-                    error: error.as_fd(),
-                };
                 match streams.log_goes_to_error(face, Path::new("/dev/log").exists()) {
-                    true => Sink::stderr(),
+                    true => Sink::stderr(streams.error),
                     false => Ok(Sink::Syslog),
                 }
             }
         }
     }
 
-    fn stderr() -> Result<Sink, StartError> {
-        let stderr = io::stderr();
-        let own = stderr.as_fd().try_clone_to_owned();
-        let own = own.map_err(StartError::Stderr)?;
-        let style = match is_journal(stderr.as_fd()) {
+    fn stderr(error: BorrowedFd<'_>) -> Result<Sink, StartError> {
+        let style = match is_journal(error) {
             true => Style::Priority,
             false => Style::Named,
         };
+        let own = error.try_clone_to_owned().map_err(StartError::Stderr)?;
         Ok(Sink::Lines(style, own.into()))
     }
 }
@@ -488,6 +492,10 @@ impl fmt::Display for StartError {
             StartError::Stderr(cause) => {
                 write!(f, "cannot log to standard error: {cause}: use --log syslog")
             }
+            StartError::DataChannel => write!(
+                f,
+                "cannot log to standard error, which is the data channel here: use --log syslog or a file"
+            ),
             StartError::Twice => write!(f, "the log was started twice: please report this"),
         }
     }
@@ -497,7 +505,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             StartError::File { cause, .. } | StartError::Stderr(cause) => Some(cause),
-            StartError::Twice => None,
+            StartError::DataChannel | StartError::Twice => None,
         }
     }
 }
@@ -675,7 +683,9 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         std::fs::remove_file(path).unwrap();
-        let error = Sink::choose(&LogTarget::File("/nowhere/log".into()), &PTY).err();
+        let nowhere = LogTarget::File("/nowhere/log".into());
+        let data = socket();
+        let error = Sink::choose(&nowhere, &PTY, &streams(&data, &data)).err();
         assert!(error.unwrap().to_string().contains("/nowhere/log"));
     }
 
@@ -696,6 +706,20 @@ mod tests {
         let mut only_output = streams(&pty.slave, &pty.slave);
         only_output.input = input.as_fd();
         assert!(!only_output.log_goes_to_error(&Face::Stdio, true));
+    }
+
+    #[test]
+    fn standard_error_is_refused_when_data_goes_there() {
+        let (data, other, human) = (socket(), socket(), terminal(false));
+        let chosen = |data, error, face: &Face| {
+            Sink::choose(&LogTarget::Stderr, face, &streams(data, error))
+        };
+        let refused = chosen(&data, &data, &Face::Stdio);
+        assert!(matches!(refused, Err(StartError::DataChannel)));
+        assert!(chosen(&data, &other, &Face::Stdio).is_ok());
+        assert!(chosen(&data, &data, &PTY).is_ok());
+        // Typed in a shell.
+        assert!(chosen(&human.slave, &human.slave, &Face::Stdio).is_ok());
     }
 
     #[test]

@@ -21,7 +21,8 @@
 //! | a client wrote and closed at once | its octets, then EIO | IN, OUT, HUP |
 //!
 //! - The terminal settings outlive the last slave as long as the master is open, those that a client
-//!   made included: hence raw mode is set again after each client.
+//!   made included: hence raw mode is set again after each client. That can be done through the master,
+//!   with no slave open.
 //! - With no slave open the master still takes 18,432 octets before EAGAIN, and the next client reads
 //!   them all. A TCIFLUSH on the slave drops them; a TCOFLUSH on the master does not. It concerns this
 //!   direction alone, so a client that opens and writes meanwhile loses nothing.
@@ -68,8 +69,9 @@ impl Pty {
     /// [`OpenError`], whose message says what to do.
     pub fn open(link: Option<&Path>) -> Result<Pty, OpenError> {
         let (master, name) = open_master().map_err(OpenError::NoPty)?;
-        // From here on the kernel answers EIO while nobody is there.
-        prepare_slave(&name).map_err(OpenError::NoPty)?;
+        make_raw(&master).map_err(OpenError::NoPty)?;
+        // From the first close on the kernel answers EIO while nobody is there.
+        flush_slave(&name).map_err(OpenError::NoPty)?;
         // The watch comes after that, so that our own open is not the first hint.
         let opens = watch_opens(&name)
             .map_err(|error| log::warn!("{}: cannot watch for clients: {error}", name.display()))
@@ -159,14 +161,17 @@ impl Pty {
     }
 
     fn lose_client(&mut self) {
-        if self.state == ClientState::NoClient {
-            return;
+        // Every time: stty(1) opens, changes the settings and closes before we see a client. It needs
+        // no slave, so it gives no hint and no hangup.
+        let mut result = make_raw(&self.master);
+        if self.state == ClientState::Connected {
+            self.state = ClientState::NoClient;
+            // Fails when the client had set TIOCEXCL and we have no CAP_SYS_ADMIN.
+            result = result.and(flush_slave(&self.name));
         }
-        self.state = ClientState::NoClient;
-        // Fails when the last client set TIOCEXCL, and we have no CAP_SYS_ADMIN.
-        if let Err(error) = prepare_slave(&self.name) {
+        if let Err(error) = result {
             let name = self.name.display();
-            log::warn!("{name}: cannot reset it for the next client: {error}");
+            log::warn!("{name}: cannot make it ready for the next client: {error}");
         }
     }
 }
@@ -209,11 +214,9 @@ fn open_master() -> io::Result<(PtyMaster, PathBuf)> {
     Ok((master, name.into()))
 }
 
-/// Makes the slave fit for the next client: nothing to read, raw mode.
-fn prepare_slave(name: &Path) -> io::Result<()> {
-    let slave = open_slave(name)?;
-    tcflush(&slave, FlushArg::TCIFLUSH)?;
-    make_raw(&slave)
+/// Throws away what waits to be read by a client.
+fn flush_slave(name: &Path) -> io::Result<()> {
+    Ok(tcflush(open_slave(name)?, FlushArg::TCIFLUSH)?)
 }
 
 /// `O_NOCTTY`, or a bridge that leads a session would get it as its controlling terminal.
@@ -225,13 +228,14 @@ fn open_slave(name: &Path) -> io::Result<File> {
         .open(name)
 }
 
-/// Only where it is needed: a client that just opened may be setting its own.
-fn make_raw(slave: &File) -> io::Result<()> {
-    let found = tcgetattr(slave)?;
+/// The settings of the slave, through the master. They are written only where it is needed: a client that
+/// just opened may be writing its own.
+fn make_raw(master: &PtyMaster) -> io::Result<()> {
+    let found = tcgetattr(master)?;
     let mut raw = found.clone();
     cfmakeraw(&mut raw);
     if raw != found {
-        tcsetattr(slave, SetArg::TCSANOW, &raw)?;
+        tcsetattr(master, SetArg::TCSANOW, &raw)?;
     }
     Ok(())
 }
@@ -516,6 +520,25 @@ mod tests {
         let second = client(&pty);
         let reset = tcgetattr(&second).unwrap().local_flags;
         assert!(!reset.intersects(LocalFlags::ICANON | LocalFlags::ECHO));
+    }
+
+    #[test]
+    fn terminal_settings_of_a_short_visit_end_with_it() {
+        let mut pty = Pty::open(None).unwrap();
+        let mut poll = watched(&pty);
+        // What `stty -F /dev/pts/N sane` does.
+        let visitor = client(&pty);
+        let mut cooked = tcgetattr(&visitor).unwrap();
+        cooked.local_flags |= LocalFlags::ICANON | LocalFlags::ECHO;
+        tcsetattr(&visitor, SetArg::TCSANOW, &cooked).unwrap();
+        drop(visitor);
+        assert_eq!(wait(&mut poll), (vec![MASTER, HINT], true));
+        pty.drain_hints();
+        assert_no_client(pty.read(&mut [0; 8]));
+        // Setting them back woke nobody.
+        assert_eq!(wait(&mut poll), (vec![], false));
+        let local = tcgetattr(client(&pty)).unwrap().local_flags;
+        assert!(!local.intersects(LocalFlags::ICANON | LocalFlags::ECHO));
     }
 
     #[test]

@@ -15,8 +15,8 @@
 //!
 //! | the other end | read | write | epoll |
 //! | --- | --- | --- | --- |
-//! | pipe closed | 0 | EPIPE | HUP, ERR |
-//! | stream or SEQPACKET socket closed | 0; ECONNRESET once before, if it left octets unread | EPIPE | IN, OUT, RDHUP, HUP, ERR |
+//! | pipe closed | 0 | EPIPE | HUP when reading, OUT and ERR when writing |
+//! | stream or SEQPACKET socket closed | what it wrote last, then 0; if it left octets unread once ECONNRESET, before (SEQPACKET) or after that (stream) | EPIPE | IN, OUT, RDHUP, HUP |
 //! | datagram socket closed | **EAGAIN** | ECONNREFUSED, then ENOTCONN | OUT |
 //! | pty master closed | 0 | EIO | IN, OUT, HUP, ERR |
 //! | a datagram of length 0 | 0, no end | | IN |
@@ -127,7 +127,7 @@ impl Stdio {
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut result = self.input.read(buffer);
         if has_code(&result, Errno::ECONNRESET) {
-            // It comes once, before what the other side wrote last.
+            // It comes once; on SOCK_SEQPACKET before what the other side wrote last.
             result = self.input.read(buffer);
         }
         match result {
@@ -230,7 +230,7 @@ impl Channel {
 
     fn prepare(&mut self, packets: OFlag) -> io::Result<()> {
         let flags = flags(&self.fd)? | OFlag::O_NONBLOCK;
-        // A kernel without packet mode (before 3.4) answers EINVAL: then without it.
+        // A kernel that cannot change to packet mode (before 4.5, pipe(2)) answers EINVAL: then without it.
         fcntl(&self.fd, FcntlArg::F_SETFL(flags | packets))
             .or_else(|_| fcntl(&self.fd, FcntlArg::F_SETFL(flags)))?;
         if self.kind == Kind::Terminal {
@@ -488,15 +488,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stream_peer_wrote_last_is_read_before_its_end() {
-        let (mut stdio, theirs) = over(SockType::Stream);
-        write(&theirs, b"last").unwrap();
-        stdio.write(b"never read").unwrap();
-        drop(theirs);
-        assert_eq!(octets(&mut stdio).unwrap(), b"last");
-        assert_eq!(octets(&mut stdio).unwrap(), b"");
-        let error = stdio.write(b"x").unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    fn what_a_peer_wrote_last_is_read_before_its_end() {
+        for kind in [SockType::Stream, SockType::SeqPacket] {
+            let (mut stdio, theirs) = over(kind);
+            write(&theirs, b"last").unwrap();
+            stdio.write(b"never read").unwrap();
+            drop(theirs);
+            assert_eq!(octets(&mut stdio).unwrap(), b"last", "{kind:?}");
+            assert_eq!(octets(&mut stdio).unwrap(), b"", "{kind:?}");
+            let error = stdio.write(b"x").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        }
     }
 
     #[test]

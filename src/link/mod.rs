@@ -842,8 +842,10 @@ impl Link {
         self.plan_poll(now, false);
         self.hint_at_shift();
         let void = matches!(failure, Failure::Void(_));
-        let expected = self.tx != Tx::Empty || self.plan.for_level || self.awaiting_header;
-        if void && !expected {
+        let polled = self.tx == Tx::Empty
+            && !(self.plan.for_level || self.awaiting_header)
+            && !(self.remembered > 0 || self.report || self.confirm);
+        if void && polled {
             // Polled, and asleep: not even an error (§5.7).
             return Outcome::default();
         }

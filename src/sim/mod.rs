@@ -17,7 +17,7 @@ use spec::{Kind, Spec};
 /// The simulated co-processor that `spec` describes, on its bus.
 pub fn open(spec: &Spec, now: Instant) -> Box<dyn Bus> {
     let firmware: Box<dyn Firmware> = match spec.kind {
-        Kind::Ncp => Box::new(echo::Echo::new()),
+        Kind::Ncp => Box::new(ncp::Ncp::new(spec.seed)),
         Kind::Echo => Box::new(echo::Echo::new()),
     };
     Box::new(Faults::new(Slave::new(firmware, spec, now), spec))

@@ -1,1 +1,241 @@
-//! (to come)
+//! A simulated Spinel NCP: an OpenThread FTD (protocol 4.3) that is alone in its mesh, for everyone
+//! who wants to try or test the host's side without hardware.
+//!
+//! It answers as OpenThread's NCP does (protocol §1.2 to §1.4): a frame that is no Spinel is dropped,
+//! every command with a TID gets exactly one reply, a value is evaluated when its reply leaves.
+//! After a reset the first frame is the reset notification. Then replies go first, IPv6 packets
+//! second, scan results third, property updates last.
+//!
+//! | part | what it knows |
+//! | --- | --- |
+//! | `commands` | the commands, and who gets which reply |
+//! | `values` | what GET makes up and what SET brings about |
+//! | `life` | what happens by and by: attaching, packets, scans |
+//! | `frames` | which frame goes out next |
+//! | `properties`, `store` | the table of properties, their values and what is allowed |
+//! | `updates` | what is told without being asked, in what order |
+//! | `net` | interface, stack, role and addresses |
+//! | `scan` | the neighbourhood, and scans of it |
+//! | `ping` | IPv6 packets and their answers |
+//!
+//! Everything is bounded: [`REPLIES_MAX`] replies, [`PACKETS_MAX`] packets and [`FOUND_MAX`] scan
+//! results wait at most, and each property holds at most 32 items of 64 octets. What does not fit is
+//! lost and reported (DROPPED for a reply, NOMEM for the rest).
+//!
+//! It differs from a device in this: echo requests are answered whatever the ping offload says,
+//! since nobody else in this mesh could; NET_ROLE of a stopped stack is 0, as in older firmware;
+//! and the state lives as long as the object, so a power cycle keeps the credentials, too.
+
+mod commands;
+mod dataset;
+mod frames;
+mod life;
+mod net;
+mod numbers;
+mod ping;
+mod properties;
+mod scan;
+mod store;
+mod updates;
+mod values;
+
+use std::collections::VecDeque;
+
+use self::net::{Identity, Net};
+use self::numbers::*;
+use self::scan::{Found, Neighbour, Scan};
+use self::store::{pack, Status, Store};
+use self::updates::Updates;
+use super::rng::Rng;
+use super::{Firmware, ResetCause};
+use crate::time::{earliest, Instant};
+
+/// The simulated NCP. Two of the same seed that see the same frames at the same times say the same.
+#[derive(Debug)]
+pub struct Ncp {
+    rng: Rng,
+    identity: Identity,
+    neighbours: Vec<Neighbour>,
+    store: Store,
+    net: Net,
+    scan: Option<Scan>,
+    /// The reset that has not been reported yet.
+    boot: Option<ResetCause>,
+    replies: VecDeque<Reply>,
+    packets: VecDeque<Vec<u8>>,
+    found: VecDeque<Found>,
+    updates: Updates,
+    last_status: Status,
+    /// What outlives a reset: the credentials of the network that was formed last.
+    saved: Option<Vec<(u32, Vec<u8>)>>,
+    reset_request: Option<ResetCause>,
+}
+
+/// What is to be said to a command, with the header that it came with.
+#[derive(Debug)]
+struct Reply {
+    header: u8,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// The value of a property, or why it cannot be had, when the reply leaves.
+    Value(u32),
+    /// LAST_STATUS.
+    Status(Status),
+    /// An item that came or went: the command, the property, and the item as it was sent.
+    Item(u32, u32, Vec<u8>),
+}
+
+impl Ncp {
+    /// A co-processor that was just powered on. The seed decides its addresses, its neighbourhood
+    /// and how long it takes to attach.
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let identity = Identity::random(&mut rng);
+        let neighbours = Neighbour::all(&mut rng);
+        let mut ncp = Ncp {
+            net: Net::new(&identity, [0; 8]),
+            rng,
+            identity,
+            neighbours,
+            store: Store::new(),
+            scan: None,
+            boot: None,
+            replies: VecDeque::new(),
+            packets: VecDeque::new(),
+            found: VecDeque::new(),
+            updates: Updates::default(),
+            last_status: OK,
+            saved: None,
+            reset_request: None,
+        };
+        ncp.start_over(ResetCause::PowerOn);
+        ncp
+    }
+}
+
+impl Firmware for Ncp {
+    fn reset(&mut self, _now: Instant, cause: ResetCause) {
+        self.start_over(cause);
+    }
+
+    fn receive(&mut self, now: Instant, frame: &[u8]) {
+        if self.reset_request.is_some() {
+            return;
+        }
+        self.advance(now);
+        self.store.count(CNTR_RX_SPINEL_TOTAL, 1);
+        if frame.len() > FRAME_MAX || frame.first().map_or(true, |header| header >> 6 != FLAG) {
+            self.store.count(CNTR_RX_SPINEL_ERR, 1);
+            return;
+        }
+        // Any frame from the host says that it is awake (protocol §4.4).
+        self.store.put(HOST_POWER_STATE, &[HOST_ONLINE]);
+        self.handle(now, frame[0], &frame[1..]);
+    }
+
+    fn transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
+        if self.reset_request.is_some() {
+            return None;
+        }
+        self.advance(now);
+        let length = self.next_frame(buf)?;
+        self.store.count(CNTR_TX_SPINEL_TOTAL, 1);
+        Some(length)
+    }
+
+    /// When attaching or a scan goes on. Frames that wait are no matter of time and not in it: ask
+    /// [`Firmware::transmit`] until it says `None`, after each frame that was received.
+    fn poll_timeout(&self) -> Option<Instant> {
+        earliest(
+            self.net.poll_timeout(),
+            self.scan.as_ref().map(Scan::poll_timeout),
+        )
+    }
+
+    fn take_reset_request(&mut self) -> Option<ResetCause> {
+        self.reset_request.take()
+    }
+}
+
+impl Ncp {
+    fn start_over(&mut self, cause: ResetCause) {
+        self.forget_queues();
+        self.store = Store::new();
+        self.scan = None;
+        self.reset_request = None;
+        self.boot = Some(cause);
+        self.put_constants();
+        if let Some(saved) = &self.saved {
+            for (id, value) in saved {
+                self.store.put(*id, value);
+            }
+            self.store.put(NET_SAVED, &[1]);
+        }
+        let frequency = frequency_khz(self.store.uint8(PHY_CHAN));
+        self.store.put(PHY_FREQ, &frequency.to_le_bytes());
+        self.net = Net::new(&self.identity, mesh_local_prefix(&self.store));
+        self.publish();
+        self.updates.clear();
+    }
+
+    /// What the identity, the capabilities and the tables decide.
+    fn put_constants(&mut self) {
+        let ids = |ids: &[u32]| pack(|w| ids.iter().try_for_each(|id| w.uint_packed(*id)));
+        let channels: Vec<_> = (store::CHANNEL_MIN..=store::CHANNEL_MAX)
+            .map(|channel| vec![channel])
+            .collect();
+        self.store
+            .put(NCP_VERSION, &pack(|w| w.utf8(properties::VERSION)));
+        self.store.put(CAPS, &ids(&properties::CAPABILITIES));
+        self.store
+            .put(UNSOL_UPDATE_LIST, &ids(&updates::filterable()));
+        self.store.put(HWADDR, &self.identity.eui64);
+        for id in [MAC_15_4_LADDR, MAC_EXTENDED_ADDR] {
+            self.store.put(id, &self.identity.extended_address);
+        }
+        for id in [PHY_CHAN_SUPPORTED, PHY_CHAN_PREFERRED, MAC_SCAN_MASK] {
+            self.store.replace(id, channels.clone());
+        }
+    }
+
+    fn forget_queues(&mut self) {
+        self.replies.clear();
+        self.packets.clear();
+        self.found.clear();
+        self.updates.clear();
+    }
+}
+
+fn mesh_local_prefix(store: &Store) -> [u8; 8] {
+    let mut prefix = [0; 8];
+    prefix.copy_from_slice(&store.array::<17>(IPV6_ML_PREFIX)[..8]);
+    prefix
+}
+
+/// 5 MHz apart from 2405 MHz on (errata E34).
+fn frequency_khz(channel: u8) -> u32 {
+    2_405_000 + 5_000 * u32::from(channel.saturating_sub(store::CHANNEL_MIN))
+}
+
+/// Protocol §1.1: the largest Spinel frame of OpenThread.
+const FRAME_MAX: usize = 1300;
+/// Protocol §1.1: bits 7-6 of the header.
+const FLAG: u8 = 0b10;
+/// The header of everything that is no reply.
+const UNSOLICITED: u8 = 0x80;
+/// How many replies wait at most (protocol §1.2).
+pub const REPLIES_MAX: usize = 15;
+/// How many packets wait at most (protocol §7.9: "the NCP holds a handful of 1280-octet packets").
+pub const PACKETS_MAX: usize = 8;
+/// How many scan results wait at most: all networks of a neighbourhood, or all channels of an energy
+/// scan, and as many again.
+pub const FOUND_MAX: usize = 32;
+/// Protocol §4.4.
+const HOST_LOW_POWER: u8 = 3;
+const HOST_ONLINE: u8 = 4;
+
+#[cfg(test)]
+mod tests;

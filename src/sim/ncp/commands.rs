@@ -1,0 +1,126 @@
+//! Commands of the host (protocol §1.3), and who gets which reply.
+
+use super::numbers::*;
+use super::store::{Access, Status};
+use super::updates::Update;
+use super::{Content, Ncp, Reply, REPLIES_MAX};
+use crate::sim::ResetCause;
+use crate::time::Instant;
+use crate::wire::packed::Reader;
+
+impl Ncp {
+    pub(super) fn handle(&mut self, now: Instant, header: u8, command_and_payload: &[u8]) {
+        if header & IID_MASK != 0 {
+            return self.reply_status(header, INVALID_INTERFACE);
+        }
+        let mut payload = Reader::new(command_and_payload);
+        let command = match payload.uint_packed() {
+            Ok(command) => command,
+            Err(_) => {
+                self.store.count(CNTR_RX_SPINEL_ERR, 1);
+                return self.reply_status(header, PARSE_ERROR);
+            }
+        };
+        match command {
+            CMD_NOOP => self.reply_status(header, OK),
+            CMD_RESET => self.handle_reset(header, payload.rest()),
+            CMD_VALUE_GET..=CMD_VALUE_REMOVE => {
+                let id = match payload.uint_packed() {
+                    Ok(id) => id,
+                    Err(_) => return self.reply_status(header, PARSE_ERROR),
+                };
+                let content = self
+                    .handle_property(now, command, id, payload.rest())
+                    .unwrap_or_else(Content::Status);
+                self.reply(header, content);
+            }
+            CMD_NET_SAVE | CMD_NET_RECALL => self.reply_status(header, UNIMPLEMENTED),
+            CMD_NET_CLEAR => {
+                let status = self.clear_saved();
+                self.reply_status(header, status);
+            }
+            _ => self.reply_status(header, INVALID_COMMAND),
+        }
+    }
+
+    /// Without a payload it is a reset of the stack, which an NCP does as one of the platform
+    /// (protocol §1.3). There is no bootloader.
+    fn handle_reset(&mut self, header: u8, payload: &[u8]) {
+        match payload.first().copied() {
+            None | Some(RESET_PLATFORM | RESET_STACK) => {
+                self.forget_queues();
+                self.reset_request = Some(ResetCause::Software);
+            }
+            Some(_) => self.reply_status(header, INVALID_ARGUMENT),
+        }
+    }
+
+    fn handle_property(
+        &mut self,
+        now: Instant,
+        command: u32,
+        id: u32,
+        value: &[u8],
+    ) -> Result<Content, Status> {
+        match command {
+            CMD_VALUE_SET => {
+                let property = self.store.find(id, Access::S)?;
+                self.set(now, property, value)?;
+                if property.access.offers(Access::G) {
+                    Ok(Content::Value(id))
+                } else {
+                    Ok(Content::Status(OK))
+                }
+            }
+            CMD_VALUE_INSERT => {
+                let property = self.store.find(id, Access::I)?;
+                self.check_when(property.write_when)?;
+                if self.store.insert(id, value)? {
+                    self.updates.mark(Update::Property(id));
+                }
+                Ok(Content::Item(CMD_VALUE_INSERTED, id, value.to_vec()))
+            }
+            CMD_VALUE_REMOVE => {
+                let property = self.store.find(id, Access::R)?;
+                self.check_when(property.write_when)?;
+                if self.store.remove(id, value)? {
+                    self.updates.mark(Update::Property(id));
+                }
+                Ok(Content::Item(CMD_VALUE_REMOVED, id, value.to_vec()))
+            }
+            _ => Ok(Content::Value(id)),
+        }
+    }
+
+    fn reply_status(&mut self, header: u8, status: Status) {
+        self.reply(header, Content::Status(status));
+    }
+
+    fn reply(&mut self, header: u8, content: Content) {
+        if header & TID_MASK == 0 {
+            return;
+        }
+        // The host has given up a TID that it uses again.
+        self.replies.retain(|reply| reply.header != header);
+        if self.replies.len() >= REPLIES_MAX {
+            return self.updates.mark(Update::Status(DROPPED));
+        }
+        self.replies.push_back(Reply { header, content });
+    }
+
+    fn clear_saved(&mut self) -> Status {
+        if self.net.is_stack_up() {
+            return INVALID_STATE;
+        }
+        self.saved = None;
+        self.put(NET_SAVED, &[0]);
+        OK
+    }
+}
+
+/// Protocol §1.1: bits 5-4 and 3-0 of the header.
+const IID_MASK: u8 = 0x30;
+const TID_MASK: u8 = 0x0F;
+/// Protocol §4.9.
+const RESET_PLATFORM: u8 = 1;
+const RESET_STACK: u8 = 2;

@@ -1,0 +1,273 @@
+//! What a GET makes up, and what a SET brings about.
+
+use super::numbers::*;
+use super::store::{pack, Access, Effect, Property, Status, Store, When};
+use super::updates::Update;
+use super::{dataset, frequency_khz, mesh_local_prefix, net, Ncp};
+use crate::time::Instant;
+use crate::wire::packed::Reader;
+
+impl Ncp {
+    pub(super) fn get(&mut self, id: u32) -> Result<Vec<u8>, Status> {
+        let property = self.store.find(id, Access::G)?;
+        self.check_when(property.read_when)?;
+        if property.computed {
+            Ok(self.compute(id))
+        } else {
+            Ok(self.store.value(id))
+        }
+    }
+
+    /// Values that are made up of others.
+    fn compute(&mut self, id: u32) -> Vec<u8> {
+        match id {
+            LAST_STATUS => pack(|w| w.uint_packed(self.last_status)),
+            CNTR_ALL_MAC_COUNTERS => {
+                let tx = self.counters(&MAC_TX_COUNTERS);
+                let rx = self.counters(&MAC_RX_COUNTERS);
+                [tx, rx].concat()
+            }
+            CNTR_ALL_IP_COUNTERS => {
+                let tx = self.counters(&[CNTR_IP_TX_SUCCESS, CNTR_IP_TX_FAILURE]);
+                let rx = self.counters(&[CNTR_IP_RX_SUCCESS, CNTR_IP_RX_FAILURE]);
+                [tx, rx].concat()
+            }
+            // Nothing was ever sent twice: four and one empty bins.
+            CNTR_MAC_RETRY_HISTOGRAM => [self.counters(&[0; 4]), self.counters(&[0])].concat(),
+            CNTR_MLE_COUNTERS => self.net.mle_counters(),
+            THREAD_ACTIVE_DATASET => dataset::from_store(&self.store),
+            THREAD_ACTIVE_DATASET_TLVS => dataset::tlvs(&self.store),
+            THREAD_NEW_DATASET => dataset::random(&mut self.rng),
+            _ => Vec::new(),
+        }
+    }
+
+    /// `t(A(L))` of some single counters; 0 stands for one that does not exist alone.
+    fn counters(&self, ids: &[u32]) -> Vec<u8> {
+        let values = ids.iter().map(|id| match id {
+            0 => 0,
+            id => self.store.uint32(*id),
+        });
+        pack(|w| w.structure(|counters| values.into_iter().try_for_each(|n| counters.uint32(n))))
+    }
+
+    pub(super) fn set(
+        &mut self,
+        now: Instant,
+        property: &Property,
+        value: &[u8],
+    ) -> Result<(), Status> {
+        self.check_when(property.write_when)?;
+        let items = property.shape.check(value)?;
+        self.apply(now, property, items)
+    }
+
+    /// Sets a property that was found in order, and lets happen what is to happen with it.
+    fn apply(
+        &mut self,
+        now: Instant,
+        property: &Property,
+        items: Vec<Vec<u8>>,
+    ) -> Result<(), Status> {
+        let value = match items.first() {
+            Some(first) => first.clone(),
+            None => Vec::new(),
+        };
+        let first = value.first().copied().unwrap_or(0);
+        match property.effect {
+            Effect::None => self.replace(property.id, items),
+            Effect::Channel => {
+                self.put(PHY_CHAN, &value);
+                self.store
+                    .put(PHY_FREQ, &frequency_khz(first).to_le_bytes());
+            }
+            Effect::ExtendedAddress => {
+                self.store.put(MAC_15_4_LADDR, &value);
+                self.store.put(MAC_EXTENDED_ADDR, &value);
+                let address = self.store.array(MAC_15_4_LADDR);
+                self.identity.extended_address = address;
+                self.net.set_extended_address(address);
+                self.publish();
+            }
+            Effect::MeshLocalPrefix => {
+                self.store.put(IPV6_ML_PREFIX, &value);
+                self.net
+                    .set_mesh_local_prefix(mesh_local_prefix(&self.store));
+                self.publish();
+            }
+            Effect::Interface => self.set_interface(first == 1),
+            Effect::Stack if first == 1 => self.start(now)?,
+            Effect::Stack => {
+                self.net.stop();
+                self.publish();
+            }
+            Effect::Role => {
+                self.net.set_role(first, now, &mut self.rng)?;
+                self.publish();
+            }
+            Effect::PartitionId => {
+                let id = Reader::new(&value).uint32().unwrap_or(0);
+                self.net.set_preferred_partition_id(id);
+            }
+            Effect::Mode => self.put(THREAD_MODE, &[first & !MODE_SECURE_DATA_REQUEST]),
+            Effect::JoinExisting => {
+                self.net.set_join_existing(first == 1);
+                self.publish();
+            }
+            Effect::Leave => {
+                self.net.stop();
+                self.publish();
+                self.updates.mark(Update::Property(NET_LEAVE_GRACEFULLY));
+            }
+            Effect::McuPower => {
+                self.store.put(MCU_POWER_STATE, &value);
+                if first == MCU_OFF {
+                    self.set_interface(false);
+                }
+            }
+            Effect::PingOffload => {
+                self.store.put(IPV6_ICMP_PING_OFFLOAD, &value);
+                self.store
+                    .put(IPV6_ICMP_PING_OFFLOAD_MODE, &[first * PING_OFFLOAD_ALL]);
+            }
+            Effect::PingOffloadMode => {
+                self.store.put(IPV6_ICMP_PING_OFFLOAD_MODE, &value);
+                self.store
+                    .put(IPV6_ICMP_PING_OFFLOAD, &[u8::from(first != 0)]);
+            }
+            Effect::NetDataGate => self.set_net_data_gate(first),
+            Effect::Scan => self.start_scan(now, first)?,
+            Effect::Datagram => {
+                self.datagram(
+                    &value,
+                    CNTR_TX_IP_SEC_TOTAL,
+                    CNTR_RX_IP_SEC_TOTAL,
+                    STREAM_NET,
+                )?;
+            }
+            Effect::DatagramInsecure => {
+                self.datagram(
+                    &value,
+                    CNTR_TX_IP_INSEC_TOTAL,
+                    CNTR_RX_IP_INSEC_TOTAL,
+                    STREAM_NET_INSECURE,
+                )?;
+            }
+            Effect::ClearCounters => self.clear_counters(property.id),
+            Effect::ActiveDataset => self.set_active_dataset(now, &value)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_when(&self, when: When) -> Result<(), Status> {
+        let refusal = match when {
+            When::Always => return Ok(()),
+            When::Unimplemented => return Err(UNIMPLEMENTED),
+            When::Attached if !self.net.is_attached() => STACK_DETACHED,
+            When::StackDown if self.net.is_stack_up() => INVALID_STATE,
+            When::NetDataOpen if self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE) == 0 => {
+                INVALID_STATE
+            }
+            When::ServicesOpen if self.store.uint8(SERVER_ALLOW_LOCAL_DATA_CHANGE) == 0 => {
+                INVALID_STATE
+            }
+            When::Child => INVALID_STATE,
+            _ => return Ok(()),
+        };
+        Err(refusal)
+    }
+
+    /// Sets a scalar; a change is told.
+    pub(super) fn put(&mut self, id: u32, value: &[u8]) {
+        self.replace(id, vec![value.to_vec()]);
+    }
+
+    fn replace(&mut self, id: u32, items: Vec<Vec<u8>>) {
+        if self.store.replace(id, items) {
+            self.updates.mark(Update::Property(id));
+        }
+    }
+
+    fn clear_counters(&mut self, id: u32) {
+        if matches!(id, CNTR_RESET | CNTR_ALL_MAC_COUNTERS) {
+            self.store
+                .clear_counters(CNTR_TX_PKT_FIRST, CNTR_TX_PKT_LAST);
+            self.store
+                .clear_counters(CNTR_RX_PKT_FIRST, CNTR_RX_PKT_LAST);
+        }
+        if matches!(id, CNTR_RESET | CNTR_ALL_IP_COUNTERS) {
+            self.store
+                .clear_counters(CNTR_IP_RESULT_FIRST, CNTR_IP_RESULT_LAST);
+        }
+        if matches!(id, CNTR_RESET | CNTR_MLE_COUNTERS) {
+            self.net.clear_counters();
+        }
+        if id == CNTR_RESET {
+            self.store.clear_counters(CNTR_IP_FIRST, CNTR_IP_LAST);
+            self.store
+                .clear_counters(CNTR_SPINEL_FIRST, CNTR_SPINEL_LAST);
+        }
+    }
+
+    /// All or nothing: a member that cannot be set leaves the others as they are.
+    fn set_active_dataset(&mut self, now: Instant, value: &[u8]) -> Result<(), Status> {
+        let mut changes = Vec::new();
+        for (id, member) in dataset::members(value)? {
+            let property = self.store.find(id, Access::S)?;
+            changes.push((property, property.shape.check(member)?));
+        }
+        for (property, items) in changes {
+            self.apply(now, property, items)?;
+        }
+        Ok(())
+    }
+
+    /// The falling edge registers the prefixes with the leader, which is this device.
+    fn set_net_data_gate(&mut self, open: u8) {
+        let was_open = self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE);
+        self.put(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE, &[open]);
+        if (was_open, open) == (1, 0) && self.net.is_attached() {
+            self.register_network_data();
+        }
+    }
+
+    pub(super) fn register_network_data(&mut self) {
+        let data = |stable_only| {
+            let nets = self.store.items(THREAD_ON_MESH_NETS);
+            net::network_data(nets, self.net.rloc16(), stable_only)
+        };
+        let (full, stable) = (data(false), data(true));
+        if full == self.store.value(THREAD_LEADER_NETWORK_DATA) {
+            return;
+        }
+        let bump = |store: &mut Store, version| {
+            let next = store.uint8(version).wrapping_add(1);
+            store.put(version, &[next]);
+        };
+        bump(&mut self.store, THREAD_NETWORK_DATA_VERSION);
+        if stable != self.store.value(THREAD_STABLE_LEADER_NETWORK_DATA) {
+            bump(&mut self.store, THREAD_STABLE_NETWORK_DATA_VERSION);
+        }
+        self.store.put(THREAD_NETWORK_DATA, &full);
+        self.store.put(THREAD_STABLE_NETWORK_DATA, &stable);
+        self.store.put(THREAD_STABLE_LEADER_NETWORK_DATA, &stable);
+        self.put(THREAD_LEADER_NETWORK_DATA, &full);
+    }
+}
+
+/// Protocol §4.3.
+const MCU_OFF: u8 = 2;
+/// Protocol §4.9.
+const PING_OFFLOAD_ALL: u8 = 3;
+/// Protocol §3.7, property 94: ignored since Thread 1.2, and never shown.
+const MODE_SECURE_DATA_REQUEST: u8 = 0x04;
+
+/// The members of CNTR_ALL_MAC_COUNTERS as single counters, in the order of OpenThread's
+/// `otMacCounters`; 0 for those that have no property of their own.
+const MAC_TX_COUNTERS: [u32; 17] = [
+    1281, 1292, 1293, 1282, 1283, 1284, 1285, 1286, 1287, 1288, 1289, 1290, 1291, 1294, 0, 0, 0,
+];
+const MAC_RX_COUNTERS: [u32; 17] = [
+    1380, 1395, 1396, 1381, 1382, 1383, 1384, 1385, 1386, 1387, 1394, 1388, 1389, 1390, 1391, 1392,
+    1393,
+];

@@ -1,0 +1,941 @@
+//! Timed traces of the link engine: what it clocks out, what the slave answers, and what follows.
+//!
+//! Each line is a transaction: `mosi` must be what the link sends (the rest of the clocked octets is
+//! zero), `miso` is what the slave answers (padded with FF). Times are virtual.
+
+use spinel_bridge::bus::Line;
+use spinel_bridge::config::CrcMode;
+use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::time::{Duration, Instant};
+
+const VOID: &str = "FF FF FF FF FF";
+const PLAIN: &str = "02 0F 05 00 00";
+
+struct Trace {
+    link: Link,
+    now: Instant,
+    room: bool,
+}
+
+impl Trace {
+    /// A link that has not spoken, without CRC.
+    fn cold(settings: Settings) -> Self {
+        let now = Instant::from_millis(1_000_000);
+        Trace {
+            link: Link::new(settings, now),
+            now,
+            room: true,
+        }
+    }
+
+    /// A link after the first valid header, INT inactive.
+    fn warm(settings: Settings) -> Self {
+        let crc = settings.crc == CrcMode::On;
+        let mut trace = Trace::cold(settings);
+        let (host, slave) = match crc {
+            true => ("C2 20 00 00 00", "42 0F 05 00 00"),
+            false => ("82 20 00 00 00", PLAIN),
+        };
+        assert_eq!(trace.run(host, slave), None);
+        trace.interrupt(Line::Inactive);
+        trace.idle();
+        trace
+    }
+
+    fn no_crc() -> Self {
+        Trace::warm(settings())
+    }
+
+    fn with_crc() -> Self {
+        Trace::warm(Settings {
+            crc: CrcMode::On,
+            ..settings()
+        })
+    }
+
+    /// One transaction, which must be due now. Returns the frame that was delivered.
+    fn run(&mut self, mosi: &str, miso: &str) -> Option<Vec<u8>> {
+        self.run_seeing_reset(mosi, miso).0
+    }
+
+    fn run_seeing_reset(&mut self, mosi: &str, miso: &str) -> (Option<Vec<u8>>, bool) {
+        let transfer = self.link.poll_transfer(self.now, self.room);
+        let transfer = transfer.unwrap_or_else(|| panic!("nothing is due, not {mosi}"));
+        let expected = octets(mosi);
+        assert_eq!(text(&transfer.mosi[..expected.len()]), text(&expected));
+        let rest = &transfer.mosi[expected.len()..];
+        assert!(
+            rest.iter().all(|&octet| octet == 0),
+            "padding: {}",
+            text(rest)
+        );
+        let answer = octets(miso);
+        transfer.miso.fill(0xFF);
+        let len = answer.len().min(transfer.miso.len());
+        transfer.miso[..len].copy_from_slice(&answer[..len]);
+        let outcome = self.link.handle_transfer(self.now);
+        (outcome.delivered.map(<[u8]>::to_vec), outcome.slave_reset)
+    }
+
+    /// How many octets the transaction that is due clocks. It is answered by a void header.
+    fn clocked(&mut self) -> usize {
+        let transfer = self.link.poll_transfer(self.now, self.room).expect("due");
+        let len = transfer.mosi.len();
+        assert_eq!(transfer.miso.len(), len);
+        transfer.miso.fill(0xFF);
+        self.link.handle_transfer(self.now);
+        len
+    }
+
+    fn queue(&mut self, frame: &str) {
+        self.link
+            .vacant()
+            .expect("room for a frame")
+            .fill(&octets(frame));
+    }
+
+    fn edge(&mut self) {
+        self.link.handle_edge(self.now);
+    }
+
+    /// INT's level is asked for, and answered.
+    fn interrupt(&mut self, line: Line) {
+        assert!(
+            self.link.wants_level(self.now, self.room),
+            "the level is not asked for"
+        );
+        self.link
+            .handle_level(self.now, Ok(Some(line)))
+            .expect("no error");
+    }
+
+    /// Nothing is due now.
+    fn idle(&mut self) {
+        assert!(
+            self.link.poll_transfer(self.now, self.room).is_none(),
+            "something is due"
+        );
+        assert!(
+            !self.link.wants_level(self.now, self.room),
+            "the level is asked for"
+        );
+    }
+
+    /// Nothing is due for exactly `time`.
+    fn idle_for(&mut self, time: Duration) {
+        self.idle();
+        let next = self.link.poll_timeout(self.room).expect("a deadline");
+        assert_eq!(next.since(self.now), time);
+        self.now = next;
+    }
+
+    /// On to the next deadline; returns how long it took.
+    fn wait(&mut self) -> Duration {
+        let next = self.link.poll_timeout(self.room).expect("a deadline");
+        let time = next.since(self.now);
+        self.now = self.now.max(next);
+        time
+    }
+
+    /// On to the next deadline, with INT inactive whenever its level is asked for.
+    fn pass_time(&mut self) {
+        if self.link.wants_level(self.now, self.room) {
+            self.interrupt(Line::Inactive);
+        } else {
+            assert!(!self.wait().is_zero(), "time stands still");
+        }
+    }
+
+    fn stats(&self) -> &spinel_bridge::link::stats::Stats {
+        self.link.stats()
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        crc: CrcMode::Off,
+        has_reset: false,
+        ..Settings::default()
+    }
+}
+
+fn octets(hex: &str) -> Vec<u8> {
+    hex.split_whitespace()
+        .map(|octet| u8::from_str_radix(octet, 16).expect("hex"))
+        .collect()
+}
+
+fn text(octets: &[u8]) -> String {
+    octets
+        .iter()
+        .map(|octet| format!("{octet:02X} "))
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A frame of `len` octets, and its hex behind a header.
+fn long(header: &str, len: usize) -> (Vec<u8>, String) {
+    let frame: Vec<u8> = (0..len).map(|index| 0x80 | (index % 0x40) as u8).collect();
+    let hex = format!("{header} {}", text(&frame));
+    (frame, hex)
+}
+
+// ---- Protocol §5.4, row by row --------------------------------------------------------------------
+
+#[test]
+fn none_none() {
+    let mut t = Trace::no_crc();
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", PLAIN), None);
+    t.interrupt(Line::Inactive);
+    t.idle_for(ms(10_000));
+}
+
+#[test]
+fn none_fits() {
+    let mut t = Trace::no_crc();
+    t.edge();
+    let frame = t.run("02 20 00 00 00", "02 0F 05 04 00 80 06 00 72");
+    assert_eq!(frame, Some(octets("80 06 00 72")));
+    t.interrupt(Line::Inactive);
+    t.idle();
+}
+
+#[test]
+fn none_too_long_is_fetched_at_once() {
+    let mut t = Trace::no_crc();
+    let (frame, hex) = long("02 0F 05 35 00", 53);
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", &hex), None);
+    assert_eq!(t.run("02 35 00 00 00", &hex), Some(frame));
+    assert_eq!(t.stats().fetched_again, 1);
+    t.interrupt(Line::Active);
+    // The length is forgotten with the frame.
+    assert_eq!(t.run("02 20 00 00 00", PLAIN), None);
+}
+
+#[test]
+fn fits_none() {
+    let mut t = Trace::no_crc();
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", PLAIN), None);
+    assert_eq!(t.stats().frames_sent, 1);
+    assert!(t.link.vacant().is_some());
+    t.idle();
+}
+
+#[test]
+fn fits_fits() {
+    let mut t = Trace::no_crc();
+    t.queue("81 00");
+    let frame = t.run("02 20 00 02 00 81 00", "02 0F 05 04 00 80 06 43 03");
+    assert_eq!(frame, Some(octets("80 06 43 03")));
+    assert!(t.link.vacant().is_some());
+    assert_eq!(t.stats().duplex, 1);
+}
+
+#[test]
+fn fits_too_long() {
+    let mut t = Trace::no_crc();
+    let (frame, hex) = long("02 0F 05 35 00", 53);
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", &hex), None);
+    assert!(t.link.vacant().is_some(), "ours was taken");
+    assert_eq!(t.run("02 35 00 00 00", &hex), Some(frame));
+}
+
+#[test]
+fn refused_none_backs_off_and_repeats_the_identical_frame() {
+    let mut t = Trace::no_crc();
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", "02 00 00 00 00"), None);
+    t.idle_for(Duration::from_micros(200));
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", "02 00 00 00 00"), None);
+    t.wait();
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", PLAIN), None);
+    assert_eq!((t.stats().refused, t.stats().frames_sent), (2, 1));
+}
+
+#[test]
+fn refused_fits_is_progress() {
+    let mut t = Trace::no_crc();
+    t.queue("81 02 01");
+    let frame = t.run("02 20 00 03 00 81 02 01", "02 00 00 05 00 81 06 01 04 03");
+    assert_eq!(frame, Some(octets("81 06 01 04 03")));
+    // No pause: the slave was half-duplex.
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", PLAIN), None);
+    assert_eq!(t.stats().refused, 1);
+}
+
+#[test]
+fn refused_too_long_comes_again_at_once_with_our_frame() {
+    let mut t = Trace::no_crc();
+    let (frame, hex) = long("02 00 00 35 00", 53);
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", &hex), None);
+    assert_eq!(t.run("02 35 00 03 00 81 02 01", &hex), Some(frame));
+}
+
+#[test]
+fn a_refusal_does_not_delay_what_the_slave_has_to_say() {
+    let mut t = Trace::no_crc();
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", "02 00 00 00 00"), None);
+    t.idle();
+    t.edge();
+    let frame = t.run("02 20 00 03 00 81 02 01", "02 00 00 04 00 80 06 43 03");
+    assert_eq!(frame, Some(octets("80 06 43 03")));
+}
+
+#[test]
+fn void_changes_nothing_and_pauses_10_ms() {
+    let mut t = Trace::no_crc();
+    let (frame, hex) = long("02 0F 05 35 00", 53);
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", VOID), None);
+    t.idle_for(ms(10));
+    assert_eq!(t.run("02 20 00 02 00 81 00", &hex), None);
+    // The remembered length stays, and a new frame does not bypass the pause.
+    assert_eq!(t.run("02 35 00 00 00", "00 00 00 00 00"), None);
+    t.queue("82 00");
+    t.idle_for(ms(10));
+    assert_eq!(t.run("02 35 00 02 00 82 00", &hex), Some(frame));
+    assert_eq!(t.stats().void_headers, 2);
+}
+
+#[test]
+fn garbage_forgets_the_length_and_repeats_our_frame() {
+    let mut t = Trace::no_crc();
+    let (_, hex) = long("02 0F 05 35 00", 53);
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", &hex), None);
+    t.queue("81 00");
+    assert_eq!(t.run("02 35 00 02 00 81 00", "A9 01 02 03 04"), None);
+    t.interrupt(Line::Inactive);
+    t.idle_for(ms(10));
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+    assert_eq!(
+        (t.stats().garbage_headers, t.stats().repeated_in_doubt),
+        (1, 1)
+    );
+}
+
+#[test]
+fn lengths_that_cannot_be_are_garbage() {
+    for header in [
+        "02 FF FF 00 00",
+        "02 00 00 FF FF",
+        "02 FC 07 00 00",
+        "02 0F 05 FC 07",
+    ] {
+        let mut t = Trace::no_crc();
+        t.edge();
+        assert_eq!(t.run("02 20 00 00 00", header), None);
+        assert_eq!(t.stats().garbage_headers, 1, "{header}");
+    }
+}
+
+#[test]
+fn rst_tells_and_keeps_the_frames_of_its_transaction() {
+    let mut t = Trace::no_crc();
+    t.edge();
+    let (frame, reset) = t.run_seeing_reset("02 20 00 00 00", "82 00 00 04 00 80 06 00 72");
+    assert_eq!((frame, reset), (Some(octets("80 06 00 72")), true));
+    // A frame that waits is kept: the slave refused it, as its first header always does.
+    let mut t = Trace::no_crc();
+    t.queue("81 00");
+    let (_, reset) = t.run_seeing_reset("02 20 00 02 00 81 00", "82 00 00 00 00");
+    assert!(reset);
+    t.wait();
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+}
+
+#[test]
+fn a_frame_that_never_fits_is_dropped_after_three_times() {
+    let mut t = Trace::no_crc();
+    let frame = text(&vec![0x80; 600]);
+    t.queue(&frame);
+    let mosi = format!("02 58 02 58 02 {frame}");
+    for _ in 0..2 {
+        assert_eq!(t.run(&mosi, "02 FB 01 00 00"), None);
+        assert!(t.link.vacant().is_none());
+        t.wait();
+    }
+    assert_eq!(t.run(&mosi, "02 FB 01 00 00"), None);
+    assert_eq!(t.stats().dropped_too_big, 1);
+    // Those behind it are not blocked.
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", "02 FB 01 00 00"), None);
+    assert_eq!(t.stats().frames_sent, 1);
+}
+
+#[test]
+fn without_room_nothing_is_offered_and_nothing_planned_for_int() {
+    let mut t = Trace::no_crc();
+    t.room = false;
+    t.edge();
+    t.idle();
+    // Our own frame goes all the same.
+    t.queue("81 00");
+    assert_eq!(
+        t.run("02 00 00 02 00 81 00", "02 0F 05 04 00 80 06 43 03"),
+        None
+    );
+    t.idle();
+    // The length of what waits is known.
+    t.room = true;
+    t.interrupt(Line::Active);
+    let frame = t.run("02 04 00 00 00", "02 0F 05 04 00 80 06 43 03");
+    assert_eq!(frame, Some(octets("80 06 43 03")));
+}
+
+// ---- Protocol §5.12, vector by vector -------------------------------------------------------------
+
+#[test]
+fn vectors_1_to_4_bring_up() {
+    let mut t = Trace::cold(settings());
+    let (frame, reset) = t.run_seeing_reset("82 20 00 00 00", "82 00 00 00 00");
+    assert_eq!((frame, reset), (None, true));
+    t.interrupt(Line::Active);
+    let frame = t.run("02 20 00 00 00", "02 0F 05 04 00 80 06 00 72");
+    assert_eq!(frame, Some(octets("80 06 00 72")));
+    t.interrupt(Line::Inactive);
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", PLAIN), None);
+    t.edge();
+    let frame = t.run("02 20 00 00 00", "02 0F 05 05 00 81 06 01 04 03");
+    assert_eq!(frame, Some(octets("81 06 01 04 03")));
+}
+
+#[test]
+fn vector_1b_rst_and_notification_at_once() {
+    let mut t = Trace::cold(settings());
+    let (frame, reset) = t.run_seeing_reset("82 20 00 00 00", "82 00 00 04 00 80 06 00 72");
+    assert_eq!((frame, reset), (Some(octets("80 06 00 72")), true));
+}
+
+#[test]
+fn vector_4a_reply_while_the_slave_is_busy() {
+    let mut t = Trace::no_crc();
+    t.edge();
+    let frame = t.run("02 20 00 00 00", "02 00 00 05 00 81 06 01 04 03");
+    assert_eq!(frame, Some(octets("81 06 01 04 03")));
+}
+
+#[test]
+fn the_first_poll_clocks_37_octets() {
+    assert_eq!(Trace::cold(settings()).clocked(), 37);
+}
+
+#[test]
+fn vectors_9_and_10_crc_to_the_slave() {
+    let mut t = Trace::with_crc();
+    t.queue("81 00");
+    assert_eq!(t.run("42 20 00 02 00 81 00 53 9A", "42 0F 05 00 00"), None);
+    assert!(t.link.vacant().is_none(), "provisional");
+    // 10b: bad.
+    assert_eq!(t.run("42 20 00 00 00", "62 0F 05 00 00"), None);
+    t.wait();
+    assert_eq!(t.run("42 20 00 02 00 81 00 53 9A", "42 0F 05 00 00"), None);
+    // 10a: good.
+    assert_eq!(t.run("42 20 00 00 00", "42 0F 05 00 00"), None);
+    assert!(t.link.vacant().is_some());
+    t.idle();
+    assert_eq!(t.stats().crc_errors_sent, 1);
+}
+
+#[test]
+fn vectors_11_and_12_crc_from_the_slave() {
+    let mut t = Trace::with_crc();
+    t.edge();
+    let frame = t.run("42 20 00 00 00", "42 0F 05 04 00 81 06 00 00 D2 1B");
+    assert_eq!(frame, Some(octets("81 06 00 00")));
+    // Confirmed at once.
+    assert_eq!(t.run("42 20 00 00 00", "42 0F 05 00 00"), None);
+    t.edge();
+    assert_eq!(
+        t.run("42 20 00 00 00", "42 0F 05 04 00 81 06 00 01 D2 1B"),
+        None
+    );
+    // CCF, with RECV_LEN 0: the slave's next frame must not overtake the repetition.
+    assert_eq!(
+        t.run("62 00 00 00 00", "42 0F 05 04 00 81 06 00 00 D2 1B"),
+        None
+    );
+    let frame = t.run("42 04 00 00 00", "42 0F 05 04 00 81 06 00 00 D2 1B");
+    assert_eq!(frame, Some(octets("81 06 00 00")));
+    assert_eq!(t.stats().crc_errors_received, 1);
+}
+
+#[test]
+fn vector_13_a_datagram() {
+    let mut t = Trace::no_crc();
+    let datagram =
+        "80 03 72 30 00 60 00 00 00 00 08 3A 40 FD DE AD 00 BE EF 00 00 11 11 22 22 33 33 \
+                    44 44 FD DE AD 00 BE EF 00 00 00 00 00 FF FE 00 FC 00 80 00 F4 3D 12 34 00 01";
+    t.queue(datagram);
+    assert_eq!(t.run(&format!("02 35 00 35 00 {datagram}"), PLAIN), None);
+    assert_eq!(t.stats().frames_sent, 1);
+}
+
+// ---- CRC, beyond the vectors (§5.11) --------------------------------------------------------------
+
+#[test]
+fn auto_offers_crc_until_the_first_header_and_again_after_a_reset() {
+    let mut t = Trace::cold(Settings {
+        crc: CrcMode::Auto,
+        ..settings()
+    });
+    assert_eq!(t.clocked(), 39, "two octets for the CRC");
+    t.pass_time();
+    t.pass_time();
+    assert_eq!(t.run("C2 20 00 00 00", "82 00 00 00 00"), None);
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", "82 00 00 00 00"), None);
+    t.wait();
+    // The header after the reset had no CRC either.
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+}
+
+#[test]
+fn void_in_between_leaves_the_frame_in_flight() {
+    let mut t = Trace::with_crc();
+    t.queue("81 00");
+    assert_eq!(t.run("42 20 00 02 00 81 00 53 9A", "42 0F 05 00 00"), None);
+    assert_eq!(t.run("42 20 00 00 00", VOID), None);
+    t.idle_for(ms(10));
+    assert_eq!(t.run("42 20 00 00 00", "62 0F 05 00 00"), None);
+    t.wait();
+    assert_eq!(t.run("42 20 00 02 00 81 00 53 9A", "42 0F 05 00 00"), None);
+}
+
+#[test]
+fn garbage_while_in_flight_asks_for_a_repetition_and_repeats() {
+    let mut t = Trace::with_crc();
+    t.queue("81 00");
+    assert_eq!(t.run("42 20 00 02 00 81 00 53 9A", "42 0F 05 00 00"), None);
+    assert_eq!(t.run("42 20 00 00 00", "A9 00 00 00 00"), None);
+    t.idle_for(ms(10));
+    assert_eq!(t.run("62 00 00 02 00 81 00 53 9A", "42 0F 05 00 00"), None);
+    assert_eq!(t.stats().repeated_in_doubt, 1);
+}
+
+#[test]
+fn a_header_that_lost_its_crc_flag_is_garbage_and_its_frame_not_delivered() {
+    let mut t = Trace::with_crc();
+    t.edge();
+    assert_eq!(t.run("42 20 00 00 00", "02 0F 05 04 00 81 06 00 01"), None);
+    t.pass_time();
+    t.pass_time();
+    assert_eq!(t.run("62 00 00 00 00", "42 0F 05 00 00"), None);
+    assert_eq!((t.stats().crc_missing, t.stats().frames_received), (1, 0));
+}
+
+#[test]
+fn auto_believes_a_slave_that_stops_to_offer_crc_after_four_headers() {
+    let mut t = Trace::cold(Settings {
+        crc: CrcMode::Auto,
+        ..settings()
+    });
+    assert_eq!(t.run("C2 20 00 00 00", "42 0F 05 00 00"), None);
+    t.interrupt(Line::Inactive);
+    for _ in 0..3 {
+        t.edge();
+        t.wait();
+        assert!(t.link.poll_transfer(t.now, true).is_some());
+        answer(&mut t, "02 0F 05 04 00 81 06 00 00");
+        assert_eq!(t.stats().frames_received, 0);
+        t.now = t.now + ms(10);
+    }
+    t.edge();
+    assert!(t.link.poll_transfer(t.now, true).is_some());
+    answer(&mut t, "02 0F 05 00 00");
+    t.edge();
+    let frame = t.run("02 20 00 00 00", "02 0F 05 04 00 81 06 00 00");
+    assert_eq!(frame, Some(octets("81 06 00 00")));
+}
+
+/// Answers a transaction that was planned already.
+fn answer(t: &mut Trace, miso: &str) -> Option<Vec<u8>> {
+    let transfer = t.link.poll_transfer(t.now, t.room).expect("planned again");
+    let answer = octets(miso);
+    transfer.miso.fill(0xFF);
+    let len = answer.len().min(transfer.miso.len());
+    transfer.miso[..len].copy_from_slice(&answer[..len]);
+    t.link.handle_transfer(t.now).delivered.map(<[u8]>::to_vec)
+}
+
+#[test]
+fn eight_bad_crcs_in_a_row_end_in_a_reset() {
+    let mut t = Trace::warm(Settings {
+        crc: CrcMode::On,
+        has_reset: true,
+        ..settings()
+    });
+    t.edge();
+    while t.link.poll_reset_line(t.now).is_none() {
+        t.edge();
+        if t.link.poll_transfer(t.now, true).is_some() {
+            answer(&mut t, "42 0F 05 04 00 81 06 00 01 D2 1B");
+        }
+    }
+    assert_eq!(t.stats().crc_errors_received, 8);
+    assert_eq!(t.link.poll_reset_line(t.now), Some(Line::Active));
+    assert_eq!(t.stats().link_failures, 1);
+}
+
+// ---- Alignment (§5.8) -----------------------------------------------------------------------------
+
+#[test]
+fn alignment_allowance_is_clocked_and_skipped() {
+    let mut t = Trace::warm(Settings {
+        align_allowance: 2,
+        ..settings()
+    });
+    t.edge();
+    let frame = t.run("02 20 00 00 00", "FF FF 02 0F 05 05 00 81 06 01 04 03");
+    assert_eq!(frame, Some(octets("81 06 01 04 03")));
+    t.interrupt(Line::Active);
+    assert_eq!(t.clocked(), 39);
+}
+
+#[test]
+fn a_frame_is_taken_only_if_it_was_clocked_whole() {
+    // 32 octets offered: a frame of 32 behind two octets of junk needs the allowance.
+    let mut t = Trace::warm(Settings {
+        align_allowance: 2,
+        ..settings()
+    });
+    let (frame, hex) = long("FF FF 02 0F 05 20 00", 32);
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", &hex), Some(frame));
+}
+
+// ---- Bad headers and failures (§5.7) --------------------------------------------------------------
+
+#[test]
+fn bad_headers_under_int_get_four_short_pauses_then_10_ms() {
+    let mut t = Trace::no_crc();
+    for pause in [1, 1, 1, 1, 10, 10] {
+        t.edge();
+        assert!(t.link.poll_transfer(t.now, true).is_some());
+        answer(&mut t, VOID);
+        t.edge();
+        t.idle_for(ms(pause));
+    }
+}
+
+#[test]
+fn a_dead_slave_is_reset_after_200_headers_and_the_pauses_grow() {
+    let mut t = Trace::warm(Settings {
+        has_reset: true,
+        reset_settle: ms(5),
+        ..settings()
+    });
+    t.queue("81 00");
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        let start = t.now;
+        let mut transactions = 0;
+        while t.link.poll_reset_line(t.now).is_none() {
+            if t.link.poll_transfer(t.now, true).is_some() {
+                answer(&mut t, VOID);
+                transactions += 1;
+            } else {
+                t.pass_time();
+            }
+        }
+        assert_eq!(transactions, 200);
+        assert!(t.now.since(start) >= ms(1_990));
+        t.link.reset_line_set(t.now, Ok(true)).expect("no error");
+        assert_eq!(t.link.poll_reset_line(t.now), None);
+        assert_eq!(t.wait(), ms(20), "the pulse");
+        assert_eq!(t.link.poll_reset_line(t.now), Some(Line::Inactive));
+        t.link.reset_line_set(t.now, Ok(true)).expect("no error");
+        pauses.push(t.wait().as_millis());
+        assert_eq!(t.link.poll_reset_line(t.now), None);
+    }
+    assert_eq!(
+        pauses,
+        [100, 200, 400, 800, 1_600, 3_200, 6_400, 6_400, 6_400]
+    );
+    assert_eq!((t.stats().link_failures, t.stats().hardware_resets), (9, 9));
+    assert_eq!(t.stats().dropped_by_reset, 1);
+}
+
+#[test]
+fn without_res_the_frame_is_kept_and_an_edge_ends_the_pause() {
+    let mut t = Trace::no_crc();
+    t.queue("81 00");
+    for _ in 0..200 {
+        assert_eq!(t.run("02 20 00 02 00 81 00", VOID), None);
+        t.now = t.now + ms(10);
+    }
+    t.idle();
+    t.edge();
+    assert_eq!(t.run("82 20 00 02 00 81 00", PLAIN), None);
+    assert_eq!(t.stats().frames_sent, 1);
+}
+
+#[test]
+fn a_void_header_is_no_error_when_polled_and_asleep() {
+    let mut t = Trace::warm_polled(33);
+    for _ in 0..1_000 {
+        t.wait();
+        assert!(t.link.poll_transfer(t.now, true).is_some());
+        answer(&mut t, VOID);
+    }
+    assert_eq!(t.stats().link_failures, 0);
+}
+
+#[test]
+fn refusals_for_three_seconds_end_in_a_reset_and_never_cost_more_than_30_a_second() {
+    let mut t = Trace::warm(Settings {
+        has_reset: true,
+        ..settings()
+    });
+    t.queue("81 00");
+    let start = t.now;
+    while t.link.poll_reset_line(t.now).is_none() {
+        if t.link.poll_transfer(t.now, true).is_some() {
+            answer(&mut t, "02 00 00 00 00");
+        } else {
+            t.pass_time();
+        }
+    }
+    let time = t.now.since(start);
+    assert!(time >= ms(2_900) && time <= ms(3_200), "{time:?}");
+    assert!(t.stats().refused <= 130, "{} refusals", t.stats().refused);
+}
+
+#[test]
+fn a_slave_that_cannot_take_because_we_cannot_is_not_to_blame() {
+    let mut t = Trace::warm(Settings {
+        has_reset: true,
+        ..settings()
+    });
+    t.queue("81 00");
+    t.room = false;
+    for _ in 0..1_000 {
+        while t.link.poll_transfer(t.now, false).is_none() {
+            t.pass_time();
+        }
+        answer(&mut t, "02 00 00 04 00 80 06 43 03");
+    }
+    assert_eq!(t.link.poll_reset_line(t.now), None);
+}
+
+// ---- INT (§5.9) -----------------------------------------------------------------------------------
+
+#[test]
+fn a_stuck_int_is_throttled_to_the_poll_period() {
+    let mut t = Trace::no_crc();
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", PLAIN), None);
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        t.interrupt(Line::Active);
+        pauses.push(t.wait().as_millis());
+        assert_eq!(t.run("02 20 00 00 00", PLAIN), None);
+    }
+    assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 32, 33, 33]);
+    // A frame ends it.
+    t.interrupt(Line::Active);
+    t.wait();
+    assert!(t
+        .run("02 20 00 00 00", "02 0F 05 04 00 80 06 43 03")
+        .is_some());
+    t.interrupt(Line::Active);
+    assert_eq!(t.wait(), ms(0));
+}
+
+#[test]
+fn a_lost_edge_costs_30_ms_while_an_answer_is_due_and_10_s_when_idle() {
+    let mut t = Trace::no_crc();
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", PLAIN), None);
+    for _ in 0..3 {
+        t.idle_for(ms(30));
+        t.interrupt(Line::Inactive);
+    }
+    t.idle_for(ms(30));
+    t.interrupt(Line::Active);
+    let frame = t.run("02 20 00 00 00", "02 0F 05 05 00 81 06 01 04 03");
+    assert_eq!(frame, Some(octets("81 06 01 04 03")));
+    assert_eq!(t.stats().lost_edges, 1);
+    t.interrupt(Line::Inactive);
+    t.idle_for(ms(10_000));
+}
+
+#[test]
+fn an_answer_is_not_awaited_for_ever() {
+    let mut t = Trace::no_crc();
+    t.queue("81 02 01");
+    assert_eq!(t.run("02 20 00 03 00 81 02 01", PLAIN), None);
+    let start = t.now;
+    while t.wait() < ms(10_000) {
+        t.interrupt(Line::Inactive);
+    }
+    let time = t.now.since(start);
+    assert!(time <= ms(5_030 + 10_000), "{time:?}");
+}
+
+#[test]
+fn the_level_is_not_read_where_no_edge_can_be_lost() {
+    let mut t = Trace::no_crc();
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+    assert!(!t.link.wants_level(t.now, true));
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", PLAIN), None);
+    assert!(t.link.wants_level(t.now, true));
+}
+
+// ---- Polling --------------------------------------------------------------------------------------
+
+impl Trace {
+    fn warm_polled(poll_ms: u64) -> Trace {
+        let mut t = Trace::cold(Settings {
+            has_interrupt: false,
+            poll_period: ms(poll_ms),
+            ..settings()
+        });
+        assert_eq!(t.run("82 20 00 00 00", PLAIN), None);
+        t
+    }
+}
+
+#[test]
+fn polls_every_millisecond_after_traffic_and_slows_down_to_the_period() {
+    let mut t = Trace::warm_polled(33);
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+    let start = t.now;
+    let mut pauses = Vec::new();
+    while t.now.since(start) < ms(2_000) {
+        pauses.push(t.wait().as_micros());
+        assert_eq!(t.run("02 20 00 00 00", PLAIN), None);
+    }
+    assert_eq!(
+        pauses[..16],
+        [
+            0, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000,
+            1_000, 1_000, 1_000
+        ]
+    );
+    assert_eq!(pauses.last(), Some(&33_000));
+    assert!(pauses.len() < 150, "{} polls in two seconds", pauses.len());
+    // While frames keep coming: at once.
+    assert!(t.link.poll_transfer(t.now, true).is_none());
+    t.wait();
+    assert!(t
+        .run("02 20 00 00 00", "02 0F 05 04 00 80 06 43 03")
+        .is_some());
+    assert_eq!(t.wait(), ms(0));
+}
+
+// ---- The driver, the gap, the reset ---------------------------------------------------------------
+
+#[test]
+fn driver_errors_are_retried_later_and_later_and_a_gone_device_ends() {
+    let mut t = Trace::no_crc();
+    t.queue("81 00");
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        assert!(t.link.poll_transfer(t.now, true).is_some());
+        let eio = std::io::Error::from_raw_os_error(5);
+        t.link.handle_error(t.now, eio).expect("retried");
+        pauses.push(t.wait().as_millis());
+    }
+    assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 640, 640]);
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+    assert_eq!((t.stats().spi_errors, t.stats().frames_sent), (9, 1));
+    t.edge();
+    assert!(t.link.poll_transfer(t.now, true).is_some());
+    let gone = std::io::Error::from_raw_os_error(19);
+    assert!(t.link.handle_error(t.now, gone).is_err());
+}
+
+#[test]
+fn the_gap_begins_when_the_clock_was_read_after_the_transaction() {
+    let gap = Duration::from_micros(150);
+    let mut t = Trace::cold(Settings { gap, ..settings() });
+    assert_eq!(t.run("82 20 00 00 00", PLAIN), None);
+    assert!(t.link.wants_clock());
+    t.interrupt(Line::Inactive);
+    t.queue("81 00");
+    assert!(
+        t.link.poll_transfer(t.now, true).is_none(),
+        "the clock stands"
+    );
+    t.now = t.now + Duration::from_micros(400);
+    assert!(t.link.poll_transfer(t.now, true).is_none());
+    assert_eq!(t.wait(), gap);
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
+}
+
+#[test]
+fn the_reset_at_start_is_a_pulse_and_a_pause_and_takes_no_frame_before() {
+    let mut t = Trace::cold(Settings {
+        has_reset: true,
+        reset_at_start: true,
+        reset_pulse: ms(30),
+        reset_settle: ms(250),
+        ..settings()
+    });
+    assert!(t.link.vacant().is_none());
+    assert!(t.link.poll_transfer(t.now, true).is_none());
+    assert_eq!(t.link.poll_reset_line(t.now), Some(Line::Active));
+    t.link.reset_line_set(t.now, Ok(true)).expect("no error");
+    assert_eq!(t.link.poll_reset_line(t.now), None);
+    assert_eq!(t.wait(), ms(30));
+    assert_eq!(t.link.poll_reset_line(t.now), Some(Line::Inactive));
+    t.link.reset_line_set(t.now, Ok(true)).expect("no error");
+    assert!(t.link.poll_transfer(t.now, true).is_none());
+    assert_eq!(t.wait(), ms(250));
+    assert_eq!(t.link.poll_reset_line(t.now), None);
+    assert!(t.link.vacant().is_some());
+    assert_eq!(
+        t.run("82 20 00 00 00", "82 00 00 04 00 80 06 00 71"),
+        Some(octets("80 06 00 71"))
+    );
+}
+
+#[test]
+fn a_small_packet_of_zero_probes_with_five_octets() {
+    let mut t = Trace::warm_small(0);
+    t.edge();
+    let (frame, hex) = long("02 0F 05 35 00", 53);
+    assert_eq!(t.run("02 00 00 00 00", &hex), None);
+    assert_eq!(t.run("02 35 00 00 00", &hex), Some(frame));
+}
+
+impl Trace {
+    fn warm_small(small_packet: usize) -> Trace {
+        let mut t = Trace::cold(Settings {
+            small_packet,
+            ..settings()
+        });
+        t.run("82 00 00 00 00", PLAIN);
+        t.interrupt(Line::Inactive);
+        t
+    }
+}
+
+#[test]
+fn what_the_driver_cannot_carry_is_neither_offered_nor_taken() {
+    let mut t = Trace::cold(Settings {
+        max_transfer: 64,
+        ..settings()
+    });
+    assert_eq!(t.link.frame_max(), 64 - 5 - 2);
+    t.link.vacant().expect("room").fill(&[0x80; 58]);
+    assert_eq!(t.stats().dropped_too_big, 1);
+    t.queue(&text(&[0x80; 57]));
+    assert!(t.clocked() <= 64);
+}
