@@ -463,8 +463,8 @@ struct Args {
 
 impl Args {
     fn into_config(self) -> Result<Config, Usage> {
-        let mut config = Config::new(self.device()?);
         let mut warnings = Vec::new();
+        let mut config = Config::new(self.device(&mut warnings)?);
         let mut last = |option, values| last(option, values, &mut warnings);
 
         if let Some(given) = last("--gpio-int", &self.gpio_int) {
@@ -539,16 +539,26 @@ impl Args {
         Ok(config)
     }
 
-    /// That a word is no device says more than that there are two.
-    fn device(&self) -> Result<Device, Usage> {
+    /// That a word is no device says more than that there are two. A number behind the device is the
+    /// node id that spinel-cli appends to the command that it is given with `-p`.
+    fn device(&self, warnings: &mut Vec<String>) -> Result<Device, Usage> {
         let read = |text: &String| {
             text.parse().map_err(|error| Usage::NotADevice {
                 device: text.clone(),
                 error,
             })
         };
-        let mut devices: Vec<Device> = self.device.iter().map(read).collect::<Result<_, _>>()?;
-        if let [first, second, ..] = self.device.as_slice() {
+        let mut words = self.device.as_slice();
+        if let [device, node_id] = words {
+            if node_id.parse::<u32>().is_ok() {
+                warnings.push(format!(
+                    "{node_id} behind the device is ignored: spinel-cli's node id"
+                ));
+                words = core::slice::from_ref(device);
+            }
+        }
+        let mut devices: Vec<Device> = words.iter().map(read).collect::<Result<_, _>>()?;
+        if let [first, second, ..] = words {
             return Err(Usage::TwoDevices {
                 first: first.clone(),
                 second: second.clone(),

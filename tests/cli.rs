@@ -816,3 +816,13 @@ proptest! {
         prop_assert!(!spec.to_string().contains([',', '&', ' ']));
     }
 }
+
+#[test]
+fn the_node_id_that_spinel_cli_appends_is_ignored() {
+    let Ok(Command::Run(config)) = parse(["--stdio", "sim:", "1"]) else {
+        panic!("refused");
+    };
+    assert_eq!(config.warnings.len(), 1);
+    assert!(parse(["--stdio", "sim:", "1", "2"]).is_err());
+    assert!(parse(["--stdio", "1"]).is_err());
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets what the tests need from outside: spinel-cli of PyPI, in target/venv.
-# Safe to run again. On a bare Debian it installs python3-venv, which takes root.
+# Gets what the tests need from outside: spinel-cli of PyPI in target/venv, and some Debian packages,
+# which takes root where they are missing. Safe to run again.
 set -euo pipefail
 
 readonly PYSPINEL='pyspinel==1.0.3' # brings pyserial; nothing else is needed
@@ -8,15 +8,29 @@ readonly PYSPINEL='pyspinel==1.0.3' # brings pyserial; nothing else is needed
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${CARGO_TARGET_DIR:-$root/target}/venv"
 
-# A venv without ensurepip has no pip; Debian keeps it in python3-venv.
-if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+# package COMMAND...: installs a Debian package unless the command works.
+package() {
+    local name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        return
+    fi
     if [[ $EUID -ne 0 ]] || ! command -v apt-get >/dev/null; then
-        echo "setup.sh: python3 with its venv module is missing: install python3-venv and run this again" >&2
+        echo "setup.sh: $name is missing: install it and run this again" >&2
         exit 1
     fi
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv
-fi
+    if [[ -z ${updated:-} ]]; then
+        apt-get -o DPkg::Lock::Timeout=300 update -qq
+        updated=yes
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$name"
+}
+
+# A venv without ensurepip has no pip; Debian keeps it in python3-venv.
+package python3-venv python3 -c 'import ensurepip, venv'
+package shellcheck shellcheck --version
+package gcc cc --version
+package libc6-dev test -e /usr/include/stdio.h
 
 if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$PYSPINEL"; then
     # --clear: a venv that was interrupted, or whose python is gone, starts over.

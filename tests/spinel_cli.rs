@@ -34,7 +34,7 @@ fn on_a_pty() {
 #[test]
 fn on_pipes() {
     let daemon = format!("{DAEMON} --stdio {SIMULATION}");
-    let mut client = Process::spawn(Command::new(spinel_cli()).args(["-n", "", "-p", &daemon]));
+    let mut client = Process::spawn(Command::new(spinel_cli()).args(["-p", &daemon]));
     session(&mut client);
 }
 

@@ -28,6 +28,7 @@
 //! | a file | `2026-11-20T18:24:00.123Z spinel-bridge[123]: warning: text` |
 
 use crate::config::{Face, LogTarget, Verbosity};
+use crate::trace::{COUNTERS, FRAME, HEX};
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter, Record};
 use nix::fcntl::OFlag;
@@ -45,16 +46,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The log target of decoded Spinel frames (`-vv`): `log::trace!(target: FRAME, …)`.
-pub const FRAME: &str = "frame";
-
-/// The log target of octets in hex (`-vvv`): `log::trace!(target: HEX, …)`.
-pub const HEX: &str = "hex";
-
 /// Starts the log. Once in a process, and before anything else may want to log.
 ///
 /// SPI frame headers (`-v`) are logged at [`Level::Debug`], frames and octets at [`Level::Trace`] with
-/// the targets [`FRAME`] and [`HEX`].
+/// the targets [`FRAME`] and [`HEX`]. The counters that SIGUSR1 asks for come at every verbosity.
 ///
 /// # Errors
 /// [`StartError`], whose message says what to do.
@@ -290,6 +285,7 @@ fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) ->
         .filter_level(level)
         .filter_module(FRAME, traced(Verbosity::Frames))
         .filter_module(HEX, traced(Verbosity::Hex))
+        .filter_module(COUNTERS, LevelFilter::Info)
         // It has something to say about each registration.
         .filter_module("mio", level.min(LevelFilter::Warn))
         .format(move |line, record| style.write(line, record))

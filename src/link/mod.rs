@@ -17,12 +17,12 @@
 //! A frame waits and the slave should be ready for it; INT is active; a frame that did not fit is
 //! fetched; something must be confirmed under CRC; the first header after a start is awaited; without
 //! INT, the poll period is over. Never before the gap between transactions or the pause after a bad
-//! header has passed. [`Link::transfer_due`] is the only place that decides.
+//! header has passed. `Link::transfer_due` is the only place that decides.
 //!
 //! INT's level decides, its edges only wake. While the level is known to be inactive, the kernel queues
 //! an edge for every change, so the level is read again only after a transaction in which it was
-//! active, and, in case an edge was lost all the same, after [`LEVEL_PERIOD_DUE`] while an answer is
-//! due and after [`LEVEL_PERIOD_IDLE`] otherwise.
+//! active, and, in case an edge was lost all the same, after `LEVEL_PERIOD_DUE` while an answer is
+//! due and after `LEVEL_PERIOD_IDLE` otherwise.
 //!
 //! # Nothing lost, doubled or reordered under CRC (§5.11)
 //!

@@ -129,7 +129,7 @@ pub struct Spec {
     pub lose_edge: Rate,
     /// `late-int=T`: INT follows this much later than it should.
     pub late_interrupt: Duration,
-    /// `reset=P`: transactions after which the co-processor crashes and restarts.
+    /// `reset=P`: transactions after which the co-processor restarts by itself.
     pub reset: Rate,
     /// `eio=P`: transactions that fail with EIO.
     pub eio: Rate,
@@ -338,7 +338,7 @@ pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all fram
   dead               MISO is all FF for ever
   void=P, garbage=P  transactions not seen, with a garbage header
   flip=P             with a bit flipped in data or CRC; flip-any=P: anywhere
-  refuse=P, reset=P  refused by the slave, followed by a crash
+  refuse=P, reset=P  refused by the slave, followed by a restart
   lose-edge=P        INT edges that wake nobody; late-int=T: INT comes late
   eio=P              transactions that fail with EIO
   T is 3 or 3ms, 500us, 1s; P is 1%, 0.01 or 200ppm

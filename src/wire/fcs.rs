@@ -21,12 +21,23 @@ impl Fcs {
     /// Takes one octet in.
     pub fn push(&mut self, octet: u8) {
         let index = (self.register ^ u16::from(octet)) & 0xFF;
-        self.register = (self.register >> 8) ^ TABLE[usize::from(index)];
+        self.register = (self.register >> 8) ^ TABLES[0][usize::from(index)];
     }
 
-    /// Takes octets in.
+    /// Takes octets in, eight at a time: what each of the eight does to the register behind them is
+    /// looked up on its own.
     pub fn update(&mut self, octets: &[u8]) {
-        for &octet in octets {
+        let mut chunks = octets.chunks_exact(STEP);
+        for chunk in &mut chunks {
+            let [low, high] = self.register.to_le_bytes();
+            let mut register = TABLES[STEP - 1][usize::from(chunk[0] ^ low)]
+                ^ TABLES[STEP - 2][usize::from(chunk[1] ^ high)];
+            for (index, &octet) in chunk.iter().enumerate().skip(2) {
+                register ^= TABLES[STEP - 1 - index][usize::from(octet)];
+            }
+            self.register = register;
+        }
+        for &octet in chunks.remainder() {
             self.push(octet);
         }
     }
@@ -58,11 +69,14 @@ pub fn of(data: &[u8]) -> [u8; FCS_LEN] {
 /// What the register holds after data and its FCS (protocol §6.2).
 const RESIDUE: u16 = 0xF0B8;
 
-/// One step for each value of the low octet.
-const TABLE: [u16; 256] = table();
+/// Octets that are taken in at a time.
+const STEP: usize = 8;
 
-const fn table() -> [u16; 256] {
-    let mut table = [0; 256];
+/// `TABLES[n][octet]`: what `octet` leaves in the register after `n` more octets of zero.
+const TABLES: [[u16; 256]; STEP] = tables();
+
+const fn tables() -> [[u16; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
     let mut index = 0;
     while index < 256 {
         let mut register = index as u16;
@@ -71,15 +85,28 @@ const fn table() -> [u16; 256] {
             let carry = register & 1 == 1;
             register >>= 1;
             if carry {
-                register ^= 0x8408;
+                register ^= POLYNOMIAL;
             }
             bit += 1;
         }
-        table[index] = register;
+        tables[0][index] = register;
         index += 1;
     }
-    table
+    let mut step = 1;
+    while step < STEP {
+        index = 0;
+        while index < 256 {
+            let before = tables[step - 1][index];
+            tables[step][index] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
+            index += 1;
+        }
+        step += 1;
+    }
+    tables
 }
+
+/// 0x1021 with its bits in the order in which they are sent.
+const POLYNOMIAL: u16 = 0x8408;
 
 #[cfg(test)]
 mod tests {
@@ -105,6 +132,19 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn eight_at_a_time_is_the_same_as_one_by_one(
+            data in proptest::collection::vec(proptest::num::u8::ANY, 0..64),
+            cut in 0usize..64,
+        ) {
+            let (mut whole, mut single) = (Fcs::new(), Fcs::new());
+            let (front, back) = data.split_at(cut.min(data.len()));
+            whole.update(front);
+            whole.update(back);
+            data.iter().for_each(|&octet| single.push(octet));
+            proptest::prop_assert_eq!(whole, single);
+        }
+
         #[test]
         fn every_single_and_double_bit_error_is_seen(
             data in proptest::collection::vec(proptest::num::u8::ANY, 1..64),
