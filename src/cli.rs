@@ -337,6 +337,10 @@ Reset:
   --spi-reset-delay N        how long to wait after RES
                              ({settle}; default {settle_default})
 
+systemd (Type=notify, WatchdogSec=):
+  --ready-when-up            READY when the co-processor has answered, not as
+                             soon as the pty is there
+
 Log:
   --log TARGET               auto, stderr, syslog, none or file:PATH (default
                              auto: stderr unless it is the data channel)
@@ -447,6 +451,9 @@ struct Args {
     /// at start and at exit
     #[argh(switch)]
     no_reset: bool,
+    /// READY only after the co-processor's answer
+    #[argh(switch)]
+    ready_when_up: bool,
     /// where to
     #[argh(option)]
     log: Vec<String>,
@@ -516,6 +523,7 @@ impl Args {
 
         config.face = self.face(link, mtu, &mut warnings)?;
         config.reset_at_start_and_exit = !self.no_reset;
+        config.ready_when_up = self.ready_when_up;
         for value in &self.verbose {
             config.verbosity = config.verbosity.louder(
                 Given {
@@ -848,6 +856,7 @@ const OPTIONS: &[Opt] = &[
     opt("--no-reset", &[], Takes::Nothing),
     opt("--spi-reset-pulse", &[], Takes::Value),
     opt("--spi-reset-delay", &[], Takes::Value),
+    opt("--ready-when-up", &[], Takes::Nothing),
     opt("--log", &[], Takes::Value),
     opt("--verbose", &["v"], Takes::ValueOrOne),
     opt("--version", &["V"], Takes::TheEnd),

@@ -30,6 +30,9 @@ pub struct Config {
     pub reset_settle: Duration,
     /// The poll period without INT when idle: [`POLL_PERIOD`].
     pub poll_period: Duration,
+    /// Whether systemd is told READY only when the co-processor has answered (`--ready-when-up`), not
+    /// as soon as the face towards the host is there.
+    pub ready_when_up: bool,
     /// Where the log goes.
     pub log: LogTarget,
     /// How much is logged.
@@ -51,6 +54,7 @@ impl Config {
             reset_pulse: RESET_PULSE.default_millis(),
             reset_settle: RESET_SETTLE.default_millis(),
             poll_period: POLL_PERIOD.default_millis(),
+            ready_when_up: false,
             log: LogTarget::Auto,
             verbosity: Verbosity::Info,
             warnings: Vec::new(),

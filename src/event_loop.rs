@@ -5,13 +5,14 @@ use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::{Bus, Line};
 use crate::config::{Config, Device, Face};
 use crate::io::client::{Client, Read, Write};
+use crate::io::notify::Notify;
 use crate::io::pty::Pty;
 use crate::io::signal::Signals;
 use crate::io::spi::SpiBus;
 use crate::io::stdio::Stdio;
 use crate::io::{pty, spi, Io, Source};
 use crate::link::{Link, Settings};
-use crate::time::Instant;
+use crate::time::{earliest, Instant};
 use crate::trace::COUNTERS;
 use crate::{hdlc, raw, sim};
 use std::fmt;
@@ -98,10 +99,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
         },
         ending: None,
         wants_room: false,
+        notify: Notify::from_env(),
+        ready: false,
+        ready_when_up: config.ready_when_up,
+        alive_at: Instant::ZERO,
         reset_at_exit: config.reset_at_start_and_exit,
         reset_pulse: config.reset_pulse,
     };
     let result = turn.run();
+    turn.notify.stopping();
     turn.reset_at_exit();
     result.map_err(Error::Lost)
 }
@@ -231,6 +237,13 @@ struct Turn {
     ending: Option<Instant>,
     /// A write was blocked, and epoll was told to say when there is room.
     wants_room: bool,
+    notify: Notify,
+    /// systemd was told so.
+    ready: bool,
+    /// Not before the co-processor has answered.
+    ready_when_up: bool,
+    /// When systemd's watchdog was fed.
+    alive_at: Instant,
     reset_at_exit: bool,
     reset_pulse: Duration,
 }
@@ -274,13 +287,15 @@ impl Turn {
             }
             now = self.clock.now();
         }
+        self.tell_systemd(now);
         Ok(Flow::Continue)
     }
 
     /// Sleeps until something is ready or due.
     fn wait(&mut self) -> io::Result<()> {
         let now = self.clock.now();
-        let mut timeout = self.bridge.poll_timeout().map(|at| at.since(now));
+        let deadline = earliest(self.bridge.poll_timeout(), self.watchdog_due());
+        let mut timeout = deadline.map(|at| at.since(now));
         if self.ending.is_some() || self.can_go_on(now) {
             timeout = Some(timeout.unwrap_or(LINGER_STEP).min(LINGER_STEP));
         }
@@ -323,6 +338,24 @@ impl Turn {
             }
             None => Flow::Continue,
         }
+    }
+
+    /// READY once, and a sign of life every half of the watchdog's time: from here, so that a loop
+    /// that does not turn is found out.
+    fn tell_systemd(&mut self, now: Instant) {
+        if !self.ready && (self.bridge.link.is_up() || !self.ready_when_up) {
+            self.ready = true;
+            self.notify.ready();
+        }
+        if self.watchdog_due().map_or(false, |at| at <= now) {
+            self.alive_at = now;
+            self.notify.alive();
+        }
+    }
+
+    fn watchdog_due(&self) -> Option<Instant> {
+        let period = self.notify.watchdog()?;
+        Some(self.alive_at + period)
     }
 
     fn print_counters(&self) {

@@ -8,6 +8,7 @@
 pub mod client;
 pub mod gpio;
 pub mod log;
+pub mod notify;
 pub mod pty;
 pub mod signal;
 pub mod spi;
