@@ -33,6 +33,10 @@ step 'lints' cargo clippy --locked --all-targets -- -D warnings
 step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked
+step 'init files' tests/init.sh
+step 'systemd service' tests/systemd.sh
+step 'udev rules' tests/udev.sh
+step 'device trees' tests/dts.sh
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 for failure in ${failures[@]+"${failures[@]}"}; do

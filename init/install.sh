@@ -1,0 +1,89 @@
+#!/bin/sh
+# Installs the bridge and the files around it. Run it in a checkout after "cargo build --release".
+#
+#   [DESTDIR=FOLDER] [BINARY=FILE] init/install.sh [PART]...
+#
+# Parts, and what each installs below DESTDIR [/]:
+#   binary   /usr/sbin/spinel-bridge                           (BINARY [target/release/spinel-bridge])
+#   udev     /usr/lib/udev/rules.d/60-spinel-bridge.rules
+#   systemd  /usr/lib/systemd/system/spinel-bridge@.service
+#            /usr/lib/sysusers.d/spinel-bridge.conf
+#            /usr/lib/tmpfiles.d/spinel-bridge.conf
+#            /usr/share/doc/spinel-bridge/examples/spinel-bridge-example.default
+#   sysv     /etc/init.d/spinel-bridge
+#            /etc/default/spinel-bridge                        (kept when it is there)
+#   examples /usr/share/doc/spinel-bridge/examples/...         (settings for wpantund, otbr-agent, ot-daemon)
+#   licenses /usr/share/doc/spinel-bridge/LICENSE-APACHE
+#            /usr/share/doc/spinel-bridge/LICENSE-MIT
+#
+# Without a PART: binary udev systemd examples licenses. Prints the name of each file that it installs.
+set -eu
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+destdir=${DESTDIR:-}
+binary=${BINARY:-$top/target/release/spinel-bridge}
+doc=/usr/share/doc/spinel-bridge
+
+fail() {
+	echo "install.sh: $1" >&2
+	exit 1
+}
+
+# put MODE SOURCE NAME
+put() {
+	[ -f "$2" ] || fail "$2 is missing"
+	mkdir -p "$destdir${3%/*}"
+	# By way of a second name: a running binary cannot be written over.
+	cp "$2" "$destdir$3.new"
+	chmod "$1" "$destdir$3.new"
+	mv -f "$destdir$3.new" "$destdir$3"
+	echo "$destdir$3"
+}
+
+install_part() {
+	case $1 in
+	binary)
+		[ -f "$binary" ] || fail "$binary is missing: run cargo build --release first, or set BINARY"
+		put 755 "$binary" /usr/sbin/spinel-bridge
+		;;
+	udev)
+		put 644 "$top/udev/60-spinel-bridge.rules" /usr/lib/udev/rules.d/60-spinel-bridge.rules
+		;;
+	systemd)
+		put 644 "$top/init/systemd/spinel-bridge@.service" "/usr/lib/systemd/system/spinel-bridge@.service"
+		put 644 "$top/init/systemd/spinel-bridge.sysusers" /usr/lib/sysusers.d/spinel-bridge.conf
+		put 644 "$top/init/systemd/spinel-bridge.tmpfiles" /usr/lib/tmpfiles.d/spinel-bridge.conf
+		put 644 "$top/init/systemd/spinel-bridge-example.default" "$doc/examples/spinel-bridge-example.default"
+		;;
+	sysv)
+		put 755 "$top/init/sysv/spinel-bridge" /etc/init.d/spinel-bridge
+		if [ -e "$destdir/etc/default/spinel-bridge" ]; then
+			echo "kept: $destdir/etc/default/spinel-bridge"
+		else
+			put 644 "$top/init/sysv/spinel-bridge.default" /etc/default/spinel-bridge
+		fi
+		;;
+	examples)
+		for file in "$top"/init/examples/*; do
+			put 644 "$file" "$doc/examples/${file##*/}"
+		done
+		;;
+	licenses)
+		put 644 "$top/LICENSE-APACHE" "$doc/LICENSE-APACHE"
+		put 644 "$top/LICENSE-MIT" "$doc/LICENSE-MIT"
+		;;
+	*) fail "$1: no such part; the parts are binary udev systemd sysv examples licenses" ;;
+	esac
+}
+
+case ${1:-} in
+-h | --help)
+	sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
+	exit 0
+	;;
+esac
+
+[ $# -gt 0 ] || set -- binary udev systemd examples licenses
+for part in "$@"; do
+	install_part "$part"
+done
