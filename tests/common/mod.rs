@@ -81,32 +81,33 @@ impl<B: Bus> Pair<B> {
     /// One turn of the event loop, then on to the next deadline, `limit` at the latest. Calls `deliver`
     /// for each frame that the client reads. False if nothing will ever happen again.
     pub(crate) fn turn(&mut self, limit: Instant, mut deliver: impl FnMut(&[u8])) -> bool {
-        if self
-            .bridge
-            .bus
-            .poll_timeout()
-            .is_some_and(|at| at <= self.now)
-        {
+        let step = self.step();
+        self.drain(&mut deliver);
+        self.pass_time(step, limit)
+    }
+
+    /// The same, while the client does not read.
+    pub(crate) fn stall(&mut self, limit: Instant) {
+        let step = self.step();
+        self.pass_time(step, limit);
+    }
+
+    fn step(&mut self) -> Step {
+        let edge_due = self.bridge.bus.poll_timeout();
+        if edge_due.is_some_and(|at| at <= self.now) {
             self.bridge.take_edge(self.now).expect("the bus is there");
         }
-        let step = self.bridge.step(self.now).expect("the bus is there");
-        self.drain(&mut deliver);
+        self.bridge.step(self.now).expect("the bus is there")
+    }
+
+    fn pass_time(&mut self, step: Step, limit: Instant) -> bool {
         let next = match step {
             Step::Again => Some(self.now + Duration::from_micros(50)),
             Step::Idle => self.bridge.poll_timeout(),
         };
-        match next {
-            Some(at) => {
-                self.now = at
-                    .max(self.now + Duration::from_micros(1))
-                    .min(limit.max(self.now));
-                true
-            }
-            None => {
-                self.now = limit.max(self.now);
-                false
-            }
-        }
+        let least = self.now + Duration::from_micros(1);
+        self.now = next.unwrap_or(limit).max(least).min(limit.max(self.now));
+        next.is_some()
     }
 
     /// Runs for `time` and returns the frames that the client read.
