@@ -347,7 +347,7 @@ impl Turn {
             self.ready = true;
             self.notify.ready();
         }
-        if self.watchdog_due().map_or(false, |at| at <= now) {
+        if self.watchdog_due().is_some_and(|at| at <= now) {
             self.alive_at = now;
             self.notify.alive();
         }

@@ -141,10 +141,10 @@ fn the_other_direction_goes_on_while_the_client_does_not_read() {
         }
         pair.stall(end);
     }
-    // The slave takes frames until its own buffers are full, long after ours are.
+    // Some 30 echoes fill our output; the slave takes frames until its own buffers are full too.
     assert!(!pair.bridge.upper.has_room());
     assert!(
-        sent(&pair) - before >= 50,
+        sent(&pair) - before >= 40,
         "{} frames",
         sent(&pair) - before
     );

@@ -78,7 +78,7 @@ fn connect(path: &str) -> io::Result<UnixDatagram> {
 
 fn watchdog_period(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
     // Meant for another process of the unit.
-    if pid.map_or(false, |pid| pid.parse() != Ok(own_pid)) {
+    if pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
         return None;
     }
     let micros: u64 = usec?.parse().ok().filter(|micros| *micros > 0)?;
