@@ -326,8 +326,9 @@ SPI:
                              ({gap}; default {gap_default})
   --spi-align-allowance N    junk before the slave's header; 7 for EM35x
                              ({align}; default {align_default})
-  --spi-small-packet N       offered when the slave's length is not known
-                             ({small}; default {small_default})
+  --spi-small-packet N       always offer this when the slave's length is not
+                             known ({small}; default {small_default} or
+                             more, by what was seen)
   --spi-crc auto|on|off      CRC on frames (default {crc}: if the slave has it)
 
 Reset:
@@ -497,7 +498,7 @@ impl Args {
             config.spi.align_allowance = given.number(config::SPI_ALIGN_ALLOWANCE)? as usize;
         }
         if let Some(given) = last("--spi-small-packet", &self.spi_small_packet) {
-            config.spi.small_packet = given.number(config::SPI_SMALL_PACKET)? as usize;
+            config.spi.small_packet = Some(given.number(config::SPI_SMALL_PACKET)? as usize);
         }
         if let Some(given) = last("--spi-crc", &self.spi_crc) {
             config.spi.crc = given.choice()?;

@@ -194,8 +194,9 @@ pub struct Spi {
     pub gap: Duration,
     /// Octets that the slave may put before its header: [`SPI_ALIGN_ALLOWANCE`].
     pub align_allowance: usize,
-    /// How many payload octets are offered when no length is known: [`SPI_SMALL_PACKET`].
-    pub small_packet: usize,
+    /// How many payload octets are offered when no length is known: [`SPI_SMALL_PACKET`]. `None`: at
+    /// least its default, and more where what was seen lets expect a longer frame.
+    pub small_packet: Option<usize>,
     /// Whether a CRC is offered (protocol §5.11).
     pub crc: CrcMode,
 }
@@ -209,7 +210,7 @@ impl Default for Spi {
             cs_delay: SPI_CS_DELAY.default_micros(),
             gap: SPI_GAP.default_micros(),
             align_allowance: SPI_ALIGN_ALLOWANCE.default as usize,
-            small_packet: SPI_SMALL_PACKET.default as usize,
+            small_packet: None,
             crc: CrcMode::Auto,
         }
     }

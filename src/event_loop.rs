@@ -3,7 +3,7 @@
 
 use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::{Bus, Line};
-use crate::config::{Config, Device, Face};
+use crate::config::{Config, Device, Face, SPI_SMALL_PACKET as SMALL_PACKET};
 use crate::io::client::{Client, Read, Write};
 use crate::io::notify::Notify;
 use crate::io::pty::Pty;
@@ -176,7 +176,12 @@ fn open_face(face: &Face) -> Result<(Client, Box<dyn Upper>), Error> {
 fn settings(config: &Config, device: &OpenDevice) -> Settings {
     Settings {
         align_allowance: config.spi.align_allowance,
-        small_packet: config.spi.small_packet,
+        small_packet: config
+            .spi
+            .small_packet
+            .unwrap_or(SMALL_PACKET.default as usize),
+        adaptive: config.spi.small_packet.is_none(),
+        speed_hz: config.spi.speed_hz,
         crc: config.spi.crc,
         max_transfer: device.max_transfer,
         gap: config.spi.gap,

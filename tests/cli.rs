@@ -64,7 +64,7 @@ fn the_defaults() {
             cs_delay: Duration::from_micros(20),
             gap: Duration::ZERO,
             align_allowance: 0,
-            small_packet: 32,
+            small_packet: None,
             crc: CrcMode::Auto,
         }
     );
@@ -184,7 +184,7 @@ fn every_option_in_every_spelling() {
         ),
         (
             &["--spi-small-packet=64", "--spi-small-packet 64"],
-            Box::new(|c| c.spi.small_packet = 64),
+            Box::new(|c| c.spi.small_packet = Some(64)),
         ),
         (
             &["--spi-crc=auto", "--spi-crc auto"],

@@ -154,6 +154,7 @@ impl Trace {
 fn settings() -> Settings {
     Settings {
         crc: CrcMode::Off,
+        adaptive: false,
         has_reset: false,
         ..Settings::default()
     }
@@ -904,6 +905,24 @@ fn the_reset_at_start_is_a_pulse_and_a_pause_and_takes_no_frame_before() {
         t.run("82 20 00 00 00", "82 00 00 04 00 80 06 00 71"),
         Some(octets("80 06 00 71"))
     );
+}
+
+#[test]
+fn a_length_that_repeats_costs_one_transaction() {
+    let mut t = Trace::warm(Settings {
+        adaptive: true,
+        ..settings()
+    });
+    let (frame, hex) = long("02 0F 05 6D 00", 109);
+    t.edge();
+    assert_eq!(t.run("02 20 00 00 00", &hex), None);
+    assert_eq!(t.run("02 6D 00 00 00", &hex), Some(frame.clone()));
+    t.interrupt(Line::Active);
+    assert_eq!(t.run("02 6D 00 00 00", &hex), Some(frame));
+    // Nothing was announced: our own frame goes with the least offer.
+    t.interrupt(Line::Inactive);
+    t.queue("81 00");
+    assert_eq!(t.run("02 20 00 02 00 81 00", PLAIN), None);
 }
 
 #[test]

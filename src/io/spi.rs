@@ -399,7 +399,7 @@ mod tests {
             cs_delay: Duration::from_micros(20),
             gap: Duration::ZERO,
             align_allowance: 0,
-            small_packet: 32,
+            small_packet: None,
             crc: CrcMode::Auto,
         }
     }

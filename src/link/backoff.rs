@@ -133,7 +133,7 @@ mod tests {
             run(&mut rearm, &mut now, busy, 50);
             let (refusals, waste) = run(&mut rearm, &mut now, busy, 200);
             assert!(refusals < 0.5, "{busy:?}: {refusals} refusals a frame");
-            assert!(waste < 0.3, "{busy:?}: waits {waste} of the time too long");
+            assert!(waste < 0.35, "{busy:?}: waits {waste} of the time too long");
         }
     }
 
