@@ -282,6 +282,7 @@ fn command_lines_of_spi_hdlc_adapter() {
         c.reset = offset("gpiochip0", 24);
         c.reset_settle = Duration::from_millis(200);
         c.spi.align_allowance = 16;
+        c.spi.small_packet = Some(32);
         c.verbosity = Verbosity::Headers;
     });
     assert_eq!(config(line), expected);

@@ -152,7 +152,7 @@ impl Upper for Port {
 
     fn input_filled(&mut self, n: usize) {
         self.input.commit(n);
-        self.look_for_reset();
+        self.look_for_reset(n);
     }
 
     fn output(&self) -> &[u8] {
@@ -198,12 +198,16 @@ impl Port {
     /// A reset sequence overtakes the frames that wait before it: they may be what the co-processor
     /// chokes on, and a reset drops them anyway (protocol §5.10, step 1). No frame can hold the
     /// sequence, because 7E is a flag wherever it stands.
-    fn look_for_reset(&mut self) {
+    ///
+    /// Only the `new` octets, and those before them that may begin the sequence, are looked at.
+    fn look_for_reset(&mut self, new: usize) {
         let len = RESET_SEQUENCE.len();
-        let mut windows = self.input.filled().windows(len);
+        let filled = self.input.filled();
+        let start = filled.len().saturating_sub(new + len - 1);
+        let mut windows = filled[start..].windows(len);
         if let Some(last) = windows.rposition(|octets| octets == RESET_SEQUENCE) {
             // The last flag may begin the next frame.
-            self.input.consume(last + len - 1);
+            self.input.consume(start + last + len - 1);
             self.decoder.reset();
             self.request_reset();
         }
