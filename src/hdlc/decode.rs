@@ -3,7 +3,7 @@
 //! The decoder takes any cut of the stream. It stops after each [`Event`], so that the caller can deal
 //! with a frame before the next one overwrites it; what was not consumed is given again.
 
-use super::{ESCAPE, ESCAPE_XOR, FLAG, RESET_SEQUENCE};
+use super::{run_before, table, ESCAPE, ESCAPE_XOR, FLAG, RESET_SEQUENCE};
 use crate::wire::fcs::{Fcs, FCS_LEN};
 use crate::wire::spi::FRAME_MAX;
 
@@ -72,10 +72,7 @@ impl Decoder {
         let mut taken = 0;
         while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
             // Ordinary octets are taken a run at a time.
-            let run = rest
-                .iter()
-                .position(|&octet| octet == FLAG || octet == ESCAPE)
-                .unwrap_or(rest.len());
+            let run = run_before(rest, &MEANINGFUL);
             if run > 0 && !self.escaped {
                 self.push(&rest[..run]);
                 taken += run;
@@ -157,3 +154,6 @@ impl Default for Decoder {
         Decoder::new()
     }
 }
+
+/// What the decoder looks at; all else is data.
+const MEANINGFUL: [bool; 256] = table(&[FLAG, ESCAPE]);

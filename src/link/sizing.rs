@@ -32,6 +32,8 @@ pub struct Sizing {
     /// The lengths of the last frames, the latest first.
     history: [u16; HISTORY],
     seen: usize,
+    /// The offer that would have cost least over `history`.
+    cheapest: u16,
     after_one: [u16; TABLE],
     after_two: [u16; TABLE],
     replies: [u16; TABLE],
@@ -86,6 +88,7 @@ impl Sizing {
             cost,
             history: [0; HISTORY],
             seen: 0,
+            cheapest: 0,
             after_one: [0; TABLE],
             after_two: [0; TABLE],
             replies: [0; TABLE],
@@ -133,6 +136,7 @@ impl Sizing {
         self.history.rotate_right(1);
         self.history[0] = len16;
         self.seen = (self.seen + 1).min(HISTORY);
+        self.cheapest = self.cheapest_for_history();
         self.guess();
     }
 
@@ -154,7 +158,7 @@ impl Sizing {
             self.after_one[self.one_before()],
             self.after_two[self.two_before()],
             reply,
-            self.cheapest_for_history(),
+            self.cheapest,
         ];
         let (least, most) = (self.small as u16, self.most as u16);
         self.guesses = guesses.map(|guess| guess.clamp(least, most));
