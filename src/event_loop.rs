@@ -275,8 +275,8 @@ impl Turn {
             return Ok(Flow::End);
         }
         let mut now = self.clock.now();
-        self.take_edges(now)?;
         for _ in 0..ROUNDS {
+            self.take_edges(now)?;
             if self.read(now)? == Flow::End {
                 return Ok(Flow::End);
             }

@@ -37,8 +37,11 @@
 //! header leaves open whether the slave took our frame; we offer it again, because a doubled frame
 //! does less harm than a lost one (errata E9).
 
+mod answers;
 pub mod backoff;
 mod crc;
+mod failure;
+mod limits;
 pub mod sizing;
 pub mod stats;
 
@@ -46,11 +49,14 @@ use crate::bus::Line;
 use crate::config::CrcMode;
 use crate::error::is_gone;
 use crate::time::{earliest, Duration, Instant};
-use crate::trace::{self, Hex, Way};
+use crate::trace::{self, Way};
 use crate::wire::fcs::{self, Fcs, FCS_LEN};
 use crate::wire::spi::{self, Header, Reading, ALIGN_MAX, FRAME_MAX, HEADER_LEN};
+use answers::Answers;
 use backoff::Rearm;
 use crc::{Crc, Verdict};
+use failure::Failure;
+use limits::*;
 use sizing::{Cost, Sizing};
 use stats::Stats;
 use std::io;
@@ -246,44 +252,6 @@ enum Level {
     Unknown,
     Active,
     Inactive,
-}
-
-/// The TIDs that an answer is due for. TID 0 stands for datagrams and resets, whose answer, if there is
-/// one, has TID 0 too.
-#[derive(Clone, Copy, Debug, Default)]
-struct Answers {
-    tids: u16,
-    since: Instant,
-}
-
-impl Answers {
-    fn asked(&mut self, now: Instant, frame: &[u8]) {
-        self.tids |= Self::bit(frame);
-        self.since = now;
-    }
-
-    fn heard(&mut self, frame: &[u8]) {
-        self.tids &= !Self::bit(frame);
-    }
-
-    fn are_due(&self, now: Instant) -> bool {
-        self.tids != 0 && now.since(self.since) < ANSWER_TIMEOUT
-    }
-
-    fn bit(frame: &[u8]) -> u16 {
-        1 << (frame.first().map_or(0, |octet| octet & 0x0F))
-    }
-}
-
-/// Why the link failed.
-#[derive(Clone, Copy, Debug)]
-enum Failure {
-    Void(u8),
-    Garbage([u8; HEADER_LEN]),
-    CrcMissing,
-    Refused,
-    CrcReceived,
-    CrcSent,
 }
 
 impl Link {
@@ -945,7 +913,7 @@ impl Link {
         self.stats.link_failures += 1;
         self.failures = self.failures.saturating_add(1);
         if self.failures.is_power_of_two() {
-            self.report_failure(failure);
+            log::error!("{}", failure.report(self.settings.has_reset, self.failures));
         }
         if self.settings.has_reset {
             self.phase = Phase::ResetDue;
@@ -962,23 +930,6 @@ impl Link {
         match self.failures {
             0 => Duration::ZERO,
             n => FAILURE_PAUSE * (1 << (n - 1).min(FAILURE_DOUBLINGS)),
-        }
-    }
-
-    fn report_failure(&self, failure: Failure) {
-        let remedy = if self.settings.has_reset {
-            "resetting it over RES"
-        } else {
-            "trying again (no RES line is known, see --gpio-res)"
-        };
-        let times = self.failures;
-        match failure {
-            Failure::Void(octet) => log::error!("no co-processor answers (MISO is all {octet:02X}): check its power, MISO, chip select and RES wiring; {remedy}, attempt {times}"),
-            Failure::Garbage(octets) => log::error!("{BAD_MAX} headers in a row are garbage, the last one {}: check --spi-mode, --spi-speed, --spi-cs-delay and the ground wire; {remedy}, attempt {times}", Hex(&octets)),
-            Failure::CrcMissing => log::error!("the co-processor offers no CRC, which --spi-crc on demands: use --spi-crc auto; {remedy}, attempt {times}"),
-            Failure::Refused => log::error!("the co-processor has refused a frame for {REFUSALS_TIME:?}; {remedy}, attempt {times}"),
-            Failure::CrcReceived => log::error!("{CRC_FAILURES_MAX} frames in a row came with a wrong CRC: lower --spi-speed or shorten the wires; {remedy}, attempt {times}"),
-            Failure::CrcSent => log::error!("the co-processor found {CRC_FAILURES_MAX} CRC errors in a row in a frame: lower --spi-speed or shorten the wires; {remedy}, attempt {times}"),
         }
     }
 
@@ -1003,74 +954,3 @@ impl Link {
         Ok(())
     }
 }
-
-/// What a transaction costs beside its octets, in the middle of what was measured: 25 to 60 µs on a
-/// Raspberry Pi, up to 220 µs on slow hosts.
-const TRANSACTION_COST: Duration = Duration::from_micros(100);
-
-/// How often INT's level is looked at while an answer is due, in case its edge was lost: what a lost
-/// edge may cost, at a thirtieth of a second of idle wakeups.
-const LEVEL_PERIOD_DUE: Duration = Duration::from_millis(30);
-
-/// How often INT's level is looked at when idle: the most that a lost edge can delay an unsolicited
-/// frame, and at most one wakeup in ten seconds.
-const LEVEL_PERIOD_IDLE: Duration = Duration::from_secs(10);
-
-/// How long an answer is waited for: wpantund's command time-out (protocol §7.3).
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// First pause while INT is active for nothing: the first step of the hosts in use (§5.9, §5.7).
-const LEVEL_DELAY_MIN: Duration = Duration::from_millis(1);
-
-/// 1 ms doubled ten times is a second, above any sensible poll period.
-const LEVEL_DOUBLINGS: u32 = 10;
-
-/// Fruitless transactions after which a stuck INT is reported: some 2 s at the poll period of 33 ms.
-const STUCK_REPORTED: u32 = 64;
-
-/// The shortest poll period without INT: what epoll can time.
-const POLL_MIN: Duration = Duration::from_millis(1);
-
-/// Without INT, a poll comes after a sixteenth of the time that nothing happened: an answer that took
-/// `t` is found at most `t`/16, or 1 ms, late.
-const POLL_SHARE: u32 = 16;
-
-/// Pause after a bad header, and after a bad header that INT announced (§5.7).
-const BAD_DELAY: Duration = Duration::from_millis(10);
-const BAD_DELAY_SOON: Duration = Duration::from_millis(1);
-
-/// How many bad headers in a row get the shorter pause (§5.7).
-const BAD_SOON: u32 = 4;
-
-/// Bad headers in a row before the remedial action (§5.7).
-const BAD_MAX: u32 = 200;
-
-/// Bad headers in a row after which their end is worth a line (30 is where the hosts in use warn).
-const BAD_REPORTED: u32 = 30;
-
-/// Refusals in a row that are reported, and that make the link fail (§5.7); the time keeps a slave that
-/// is asked often from being given up early: 100 steps of the hosts in use take that long.
-const REFUSALS_REPORTED: u32 = 30;
-const REFUSALS_MAX: u32 = 100;
-const REFUSALS_TIME: Duration = Duration::from_millis(2_900);
-
-/// How often a frame may be longer than a RECV_LEN that is not 0 before it is dropped (§5.4).
-const TOO_BIG_MAX: u32 = 3;
-
-/// How often in a row a CRC may be wrong, either way (§5.11, failure cap).
-const CRC_FAILURES_MAX: u32 = 8;
-
-/// The first pause after a failure, doubled each time up to 6.4 s: longer than any boot that the hosts
-/// in use wait for (2 to 5 s, §5.6).
-const FAILURE_PAUSE: Duration = Duration::from_millis(100);
-const FAILURE_DOUBLINGS: u32 = 6;
-
-/// Pauses after driver errors double up to 0.64 s.
-const ERROR_DOUBLINGS: u32 = 6;
-
-/// How often a reset of the slave is worth a line: a slave that sets RST in every header cannot flood
-/// the log.
-const RESET_REPORT_PERIOD: Duration = Duration::from_secs(1);
-
-/// Shifted headers in a row before the option is named: one can be chance.
-const SHIFT_REPORTED: u32 = 3;

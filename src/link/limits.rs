@@ -1,0 +1,75 @@
+//! Every time and count of the link, and where it comes from. "The hosts in use" are
+//! `spi-hdlc-adapter` and OpenThread's posix driver.
+
+use crate::time::Duration;
+
+/// What a transaction costs beside its octets, in the middle of what was measured: 25 to 60 µs on a
+/// Raspberry Pi, up to 220 µs on slow hosts.
+pub(super) const TRANSACTION_COST: Duration = Duration::from_micros(100);
+
+/// How often INT's level is looked at while an answer is due, in case its edge was lost: what a lost
+/// edge may cost, at a thirtieth of a second of idle wakeups.
+pub(super) const LEVEL_PERIOD_DUE: Duration = Duration::from_millis(30);
+
+/// How often INT's level is looked at when idle: the most that a lost edge can delay an unsolicited
+/// frame, and at most one wakeup in ten seconds.
+pub(super) const LEVEL_PERIOD_IDLE: Duration = Duration::from_secs(10);
+
+/// How long an answer is waited for: wpantund's command time-out (protocol §7.3).
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// First pause while INT is active for nothing: the first step of the hosts in use (§5.9, §5.7).
+pub(super) const LEVEL_DELAY_MIN: Duration = Duration::from_millis(1);
+
+/// 1 ms doubled ten times is a second, above any sensible poll period.
+pub(super) const LEVEL_DOUBLINGS: u32 = 10;
+
+/// Fruitless transactions after which a stuck INT is reported: some 2 s at the poll period of 33 ms.
+pub(super) const STUCK_REPORTED: u32 = 64;
+
+/// The shortest poll period without INT: what epoll can time.
+pub(super) const POLL_MIN: Duration = Duration::from_millis(1);
+
+/// Without INT, a poll comes after a sixteenth of the time that nothing happened: an answer that took
+/// `t` is found at most `t`/16, or 1 ms, late.
+pub(super) const POLL_SHARE: u32 = 16;
+
+/// Pause after a bad header, and after a bad header that INT announced (§5.7).
+pub(super) const BAD_DELAY: Duration = Duration::from_millis(10);
+pub(super) const BAD_DELAY_SOON: Duration = Duration::from_millis(1);
+
+/// How many bad headers in a row get the shorter pause (§5.7).
+pub(super) const BAD_SOON: u32 = 4;
+
+/// Bad headers in a row before the remedial action (§5.7).
+pub(super) const BAD_MAX: u32 = 200;
+
+/// Bad headers in a row after which their end is worth a line (30 is where the hosts in use warn).
+pub(super) const BAD_REPORTED: u32 = 30;
+
+/// Refusals in a row that are reported, and that make the link fail (§5.7); the time keeps a slave that
+/// is asked often from being given up early: 100 steps of the hosts in use take that long.
+pub(super) const REFUSALS_REPORTED: u32 = 30;
+pub(super) const REFUSALS_MAX: u32 = 100;
+pub(super) const REFUSALS_TIME: Duration = Duration::from_millis(2_900);
+
+/// How often a frame may be longer than a RECV_LEN that is not 0 before it is dropped (§5.4).
+pub(super) const TOO_BIG_MAX: u32 = 3;
+
+/// How often in a row a CRC may be wrong, either way (§5.11, failure cap).
+pub(super) const CRC_FAILURES_MAX: u32 = 8;
+
+/// The first pause after a failure, doubled each time up to 6.4 s: longer than any boot that the hosts
+/// in use wait for (2 to 5 s, §5.6).
+pub(super) const FAILURE_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const FAILURE_DOUBLINGS: u32 = 6;
+
+/// Pauses after driver errors double up to 0.64 s.
+pub(super) const ERROR_DOUBLINGS: u32 = 6;
+
+/// How often a reset of the slave is worth a line: a slave that sets RST in every header cannot flood
+/// the log.
+pub(super) const RESET_REPORT_PERIOD: Duration = Duration::from_secs(1);
+
+/// Shifted headers in a row before the option is named: one can be chance.
+pub(super) const SHIFT_REPORTED: u32 = 3;
