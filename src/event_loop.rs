@@ -389,6 +389,7 @@ impl Turn {
         while self.io.ready.input && self.ending.is_none() {
             let space = self.bridge.upper.input();
             if space.is_empty() {
+                self.notice_hangup();
                 break;
             }
             let room = space.len();
@@ -412,6 +413,15 @@ impl Turn {
             self.bridge.upper.set_client(self.client.is_there());
         }
         Ok(Flow::Continue)
+    }
+
+    /// A client that went while both directions were full: nothing can be read before what it left
+    /// unread is thrown away.
+    fn notice_hangup(&mut self) {
+        if self.io.ready.input_closed {
+            self.client.notice_hangup();
+            self.bridge.upper.set_client(self.client.is_there());
+        }
     }
 
     fn input_is_dry(&mut self) {

@@ -81,9 +81,14 @@ impl Client {
         }
     }
 
-    /// Whether a read that did not fill its buffer means that there is nothing more to read now.
+    /// Whether a read that did not fill its buffer means that there is nothing more to read now, and
+    /// that an event will tell of more. A file makes no event: it is read until it ends.
     pub fn short_read_is_all(&self) -> bool {
-        !matches!(self, Client::Frames(_))
+        match self {
+            Client::Pty(_) => true,
+            Client::Stream(stdio) => stdio.pollable_input(),
+            Client::Frames(_) => false,
+        }
     }
 
     /// Whether somebody is there, as of the last read.
@@ -98,6 +103,13 @@ impl Client {
     pub fn drain_hints(&mut self) {
         if let Client::Pty(pty) = self {
             pty.drain_hints();
+        }
+    }
+
+    /// Looks whether the last client went, where there may be another, without reading.
+    pub fn notice_hangup(&mut self) {
+        if let Client::Pty(pty) = self {
+            pty.notice_hangup();
         }
     }
 

@@ -30,6 +30,7 @@
 //!   to one more read that finds nobody, and no second flush; so this does not go on for ever.
 
 use nix::fcntl::OFlag;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt, PtyMaster};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::termios::{cfmakeraw, tcflush, tcgetattr, tcsetattr, FlushArg, SetArg};
@@ -157,6 +158,15 @@ impl Pty {
         match (&self.master).write(octets)? {
             0 if !octets.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
             length => Ok(length),
+        }
+    }
+
+    /// Looks whether the last client went, without a read: for when there is no room for what it sent.
+    pub fn notice_hangup(&mut self) {
+        // POLLHUP, which needs no asking, is set for as long as no slave is open.
+        let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::empty())];
+        if poll(&mut ready, PollTimeout::ZERO) == Ok(1) {
+            self.lose_client();
         }
     }
 

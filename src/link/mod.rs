@@ -643,6 +643,12 @@ impl Link {
         self.settle_flight(now, &header);
         let moved = self.judge_ours(now, &header, crc);
         let received = self.judge_theirs(now, skipped, &header, crc);
+        if moved {
+            // Only now: what came in the same transaction is not the answer to it.
+            let frame = &self.mosi[HEADER_LEN..HEADER_LEN + self.plan.header.data_len];
+            self.answers.asked(now, frame);
+            self.sizing.sent(frame);
+        }
         if moved && received.is_some() {
             self.stats.duplex += 1;
         }
@@ -684,8 +690,6 @@ impl Link {
         if len <= header.recv_len {
             let frame = &self.mosi[HEADER_LEN..HEADER_LEN + len];
             trace::frame(Way::ToSlave, frame);
-            self.answers.asked(now, frame);
-            self.sizing.sent(frame);
             self.stats.frames_sent += 1;
             self.stats.octets_sent += len as u64;
             self.tx = if crc { Tx::Flight(len) } else { Tx::Empty };

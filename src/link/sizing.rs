@@ -152,13 +152,14 @@ impl Sizing {
         let reply = self
             .asked
             .map_or(self.history[0], |command| self.replies[command]);
+        // Of those who owe the same the first is followed: what was seen once may well come again.
         let guesses = [
-            self.small as u16,
             self.history[0],
             self.after_one[self.one_before()],
             self.after_two[self.two_before()],
             reply,
             self.cheapest,
+            self.small as u16,
         ];
         let (least, most) = (self.small as u16, self.most as u16);
         self.guesses = guesses.map(|guess| guess.clamp(least, most));

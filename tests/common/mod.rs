@@ -78,11 +78,15 @@ impl<B: Bus> Pair<B> {
         true
     }
 
-    /// One turn of the event loop, then on to the next deadline, `limit` at the latest. Calls `deliver`
-    /// for each frame that the client reads. False if nothing will ever happen again.
+    /// One turn of the event loop, then on to the next deadline, `limit` at the latest; but if the
+    /// client read something it answers before time goes on. Calls `deliver` for each frame that it
+    /// reads. False if nothing will ever happen again.
     pub(crate) fn turn(&mut self, limit: Instant, mut deliver: impl FnMut(&[u8])) -> bool {
-        let step = self.step();
-        self.drain(&mut deliver);
+        let mut step = self.step();
+        self.drain(&mut |frame| {
+            deliver(frame);
+            step = Step::Again;
+        });
         self.pass_time(step, limit)
     }
 
