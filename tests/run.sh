@@ -33,6 +33,7 @@ step 'lints' cargo clippy --locked --all-targets -- -D warnings
 step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked
+step 'fuzz targets, 10 s each' fuzz/run.sh 10
 step 'init files' tests/init.sh
 step 'systemd service' tests/systemd.sh
 step 'udev rules' tests/udev.sh

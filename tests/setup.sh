@@ -30,6 +30,7 @@ package() {
 package python3-venv python3 -c 'import ensurepip, venv'
 package shellcheck shellcheck --version
 package gcc cc --version
+package g++ g++ --version # for libFuzzer
 package libc6-dev test -e /usr/include/stdio.h
 
 if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$PYSPINEL"; then

@@ -27,6 +27,10 @@ pub(super) const LEVEL_DOUBLINGS: u32 = 10;
 /// Fruitless transactions after which a stuck INT is reported: some 2 s at the poll period of 33 ms.
 pub(super) const STUCK_REPORTED: u32 = 64;
 
+/// Transactions in a row that follow at once upon each other and move nothing: as many as the eight
+/// wrong CRCs of [`CRC_FAILURES_MAX`] can take, each with its report, which come without a pause.
+pub(super) const IN_VAIN_MAX: u32 = 2 * CRC_FAILURES_MAX;
+
 /// The shortest poll period without INT: what epoll can time.
 pub(super) const POLL_MIN: Duration = Duration::from_millis(1);
 

@@ -166,6 +166,8 @@ pub struct Link {
     level_allowed: Instant,
     /// Transactions in a row that an active INT led to and nothing came of.
     stuck: u32,
+    /// Transactions in a row that the slave's last header asked for at once and nothing came of.
+    in_vain: u32,
     poll_at: Instant,
     /// When a frame was last moved.
     active_at: Instant,
@@ -231,6 +233,8 @@ struct Plan {
     clocked: usize,
     /// It was planned because INT was active.
     for_level: bool,
+    /// It was planned because of what the slave's last header said, without a pause.
+    at_once: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +299,7 @@ impl Link {
             level_at: Instant::ZERO,
             level_allowed: Instant::ZERO,
             stuck: 0,
+            in_vain: 0,
             poll_at: Instant::ZERO,
             active_at: now,
             answers: Answers::default(),
@@ -450,6 +455,7 @@ impl Link {
             return None;
         }
         let expected = self.expected_len();
+        let at_once = self.must_confirm() || (has_room && self.remembered > 0);
         let (mosi, tx_len) = match self.tx {
             Tx::Queued(len) => (&mut self.mosi, len),
             _ => (&mut self.blank, 0),
@@ -485,6 +491,7 @@ impl Link {
             header,
             clocked,
             for_level: self.level == Level::Active,
+            at_once,
         };
         Some(Transfer {
             mosi: &mosi[..clocked],
@@ -503,7 +510,11 @@ impl Link {
         trace::transaction(&self.plan.header, &reading);
         match reading {
             Reading::Valid { skipped, header } => match self.crc.judge(&header) {
-                Verdict::Present { active } => self.handle_header(now, skipped, header, active),
+                Verdict::Present { active } => {
+                    // A restart can bring CRC back that this transaction did not offer yet.
+                    let active = active && self.plan.header.crc;
+                    self.handle_header(now, skipped, header, active)
+                }
                 Verdict::Missing => {
                     self.stats.crc_missing += 1;
                     self.in_doubt();
@@ -557,8 +568,7 @@ impl Link {
         if let Tx::Queued(_) = self.tx {
             due = earliest(due, Some(self.rearm.next_offer_at()));
         }
-        let must_confirm = self.confirm || self.report || matches!(self.tx, Tx::Flight(_));
-        if must_confirm || self.awaiting_header || (has_room && self.remembered > 0) {
+        if self.must_confirm() || self.awaiting_header || (has_room && self.remembered > 0) {
             due = Some(Instant::ZERO);
         }
         if has_room {
@@ -571,7 +581,12 @@ impl Link {
         due.map(|due| due.max(self.not_before))
     }
 
-    /// What the slave's frame may be long: known if it did not fit before, guessed if INT or the last
+    /// Whether a transaction must follow the last one at once, to confirm what CRC left open.
+    fn must_confirm(&self) -> bool {
+        self.confirm || self.report || matches!(self.tx, Tx::Flight(_))
+    }
+
+    /// How long the slave's frame may be: known if it did not fit before, guessed if INT or the last
     /// transaction announces one.
     fn expected_len(&self) -> usize {
         let announced = match self.settings.has_interrupt {
@@ -751,6 +766,10 @@ impl Link {
             self.remembered = 0;
             return None;
         }
+        if len > self.frame_max {
+            self.report_unreachable(len);
+            return None;
+        }
         if self.remembered != len {
             self.sizing.seen(len);
         }
@@ -796,6 +815,14 @@ impl Link {
             self.active_at = now;
         } else if self.plan.for_level && !self.confirm {
             self.throttle_level(now);
+        }
+        self.in_vain = match progress || !self.plan.at_once {
+            true => 0,
+            false => self.in_vain.saturating_add(1),
+        };
+        if self.in_vain >= IN_VAIN_MAX {
+            // Whatever the slave asks for, and however often, it gets no more than every millisecond.
+            self.not_before = self.not_before.max(now + LEVEL_DELAY_MIN);
         }
         self.plan_poll(now, progress);
     }
@@ -944,6 +971,19 @@ impl Link {
         self.stats.dropped_too_big += 1;
         if self.stats.dropped_too_big.is_power_of_two() {
             log::warn!("dropped a frame of {len} octets: the co-processor takes {limit} at the most (the {}. so far)", self.stats.dropped_too_big);
+        }
+    }
+
+    /// The slave has a frame that no transaction can bring. It keeps it, and INT with it, which is
+    /// throttled like any INT that leads to nothing.
+    fn report_unreachable(&mut self, len: usize) {
+        self.remembered = 0;
+        self.stats.unreachable += 1;
+        if self.stats.unreachable.is_power_of_two() {
+            log::error!(
+                "the co-processor has a frame of {len} octets, and the SPI driver carries {} at the most: raise spidev.bufsiz on the kernel command line",
+                self.frame_max
+            );
         }
     }
 

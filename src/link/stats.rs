@@ -40,6 +40,8 @@ counters! {
     refused = "frames refused (offered again)";
     /// Slave frames longer than what was offered.
     fetched_again = "frames longer than was offered";
+    /// Slave frames longer than the driver carries.
+    unreachable = "frames longer than the SPI driver carries";
     /// MISO all FF or 00.
     void_headers = "void headers (all FF or 00)";
     /// Headers with a wrong pattern or impossible length.
