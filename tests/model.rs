@@ -128,7 +128,7 @@ impl Bus for Scripted {
 
     fn take_edge(&mut self, now: Instant) -> io::Result<bool> {
         let edge = self.bus.take_edge(now)?;
-        Ok(edge && !(edge && core::mem::take(&mut self.lose_edge)))
+        Ok(edge && !core::mem::take(&mut self.lose_edge))
     }
 
     fn set_reset(&mut self, now: Instant, line: Line) -> io::Result<bool> {
