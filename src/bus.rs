@@ -47,6 +47,16 @@ pub trait Bus {
     /// What the driver reported.
     fn set_reset(&mut self, now: Instant, line: Line) -> io::Result<bool>;
 
+    /// Sets the SPI mode (0..=3) and the clock in Hz of the transactions to come. Without effect on a bus
+    /// that has neither.
+    ///
+    /// # Errors
+    /// What the driver reported: the controller cannot do it.
+    fn configure(&mut self, mode: u8, speed_hz: u32) -> io::Result<()> {
+        let _ = (mode, speed_hz);
+        Ok(())
+    }
+
     /// Whether an INT line is wired.
     fn has_interrupt(&self) -> bool;
 
@@ -75,6 +85,10 @@ impl<B: Bus + ?Sized> Bus for Box<B> {
 
     fn set_reset(&mut self, now: Instant, line: Line) -> io::Result<bool> {
         (**self).set_reset(now, line)
+    }
+
+    fn configure(&mut self, mode: u8, speed_hz: u32) -> io::Result<()> {
+        (**self).configure(mode, speed_hz)
     }
 
     fn has_interrupt(&self) -> bool {

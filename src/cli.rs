@@ -24,6 +24,8 @@ use std::path::PathBuf;
 pub enum Command {
     /// Run the bridge.
     Run(Box<Config>),
+    /// Check the hardware instead.
+    Check(Box<Config>),
     /// Print this to standard output and end with success.
     Help(String),
     /// Print this to standard output and end with success.
@@ -61,8 +63,12 @@ where
     if args.version {
         return Ok(Command::Version(version()));
     }
-    args.into_config()
-        .map(|config| Command::Run(Box::new(config)))
+    let command = if args.check {
+        Command::Check
+    } else {
+        Command::Run
+    };
+    args.into_config().map(|config| command(Box::new(config)))
 }
 
 /// Rewrites `args` so that argh understands them: every option by its long name, its value in a word
@@ -299,6 +305,11 @@ Examples:
   # started by wpantund; a line of its wpantund.conf
   Config:NCP:SocketPath \"system:spinel-bridge --stdio -i GPIO25 /dev/spidev0.0\"
 
+Hardware:
+  --check                    run no bridge, but find out what is wrong with
+                             wires, lines, clock and co-processor, what to do,
+                             and the command line to use (also with sim:)
+
 To the host:
   --pty                      HDLC on a new pty; its name goes to standard output
                              (default)
@@ -361,6 +372,8 @@ Exit codes:
   1  the device was lost while running
   2  the command line is wrong
   3  could not start: device, line, lock or pty
+  With --check: 0 nothing failed (warnings may be left), 1 something did,
+  2 as above, 3 the result could not be printed
 ",
         mtu = config::MTU,
         mtu_default = config::MTU.default,
@@ -455,6 +468,9 @@ struct Args {
     /// READY only after the co-processor's answer
     #[argh(switch)]
     ready_when_up: bool,
+    /// the hardware, and run no bridge
+    #[argh(switch)]
+    check: bool,
     /// where to
     #[argh(option)]
     log: Vec<String>,
@@ -858,6 +874,7 @@ const OPTIONS: &[Opt] = &[
     opt("--spi-reset-pulse", &[], Takes::Value),
     opt("--spi-reset-delay", &[], Takes::Value),
     opt("--ready-when-up", &[], Takes::Nothing),
+    opt("--check", &[], Takes::Nothing),
     opt("--log", &[], Takes::Value),
     opt("--verbose", &["v"], Takes::ValueOrOne),
     opt("--version", &["V"], Takes::TheEnd),

@@ -1,9 +1,9 @@
 //! The turn: wait, latch what is ready, read the clock, step, write, and wait again. The only place
-//! that reads a clock, and the only thread.
+//! that reads a clock (`check`, which runs no bridge, borrows it), and the only thread.
 
 use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::{Bus, Line};
-use crate::config::{Config, Device, Face, SPI_SMALL_PACKET as SMALL_PACKET};
+use crate::config::{Config, Device, Face};
 use crate::io::client::{Client, Read, Write};
 use crate::io::notify::Notify;
 use crate::io::pty::Pty;
@@ -114,18 +114,18 @@ pub fn run(config: &Config) -> Result<(), Error> {
 
 /// Real time as an [`Instant`].
 #[derive(Clone, Copy, Debug)]
-struct Clock {
+pub(crate) struct Clock {
     epoch: std::time::Instant,
 }
 
 impl Clock {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Clock {
             epoch: std::time::Instant::now(),
         }
     }
 
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         EPOCH + self.epoch.elapsed()
     }
 }
@@ -147,11 +147,16 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
                 bus: Box::new(bus),
             })
         }
-        Device::Sim(spec) => Ok(OpenDevice {
-            bus: sim::open(spec, clock.now()),
-            interrupt_fd: None,
-            max_transfer: usize::MAX,
-        }),
+        Device::Sim(spec) => {
+            let mut bus = sim::open(spec, clock.now());
+            bus.configure(config.spi.mode, config.spi.speed_hz)
+                .map_err(start("sim:"))?;
+            Ok(OpenDevice {
+                bus,
+                interrupt_fd: None,
+                max_transfer: usize::MAX,
+            })
+        }
     }
 }
 
@@ -174,24 +179,13 @@ fn open_face(face: &Face) -> Result<(Client, Box<dyn Upper>), Error> {
 }
 
 fn settings(config: &Config, device: &OpenDevice) -> Settings {
-    Settings {
-        align_allowance: config.spi.align_allowance,
-        small_packet: config
-            .spi
-            .small_packet
-            .unwrap_or(SMALL_PACKET.default as usize),
-        adaptive: config.spi.small_packet.is_none(),
-        speed_hz: config.spi.speed_hz,
-        crc: config.spi.crc,
-        max_transfer: device.max_transfer,
-        gap: config.spi.gap,
-        poll_period: config.poll_period,
-        reset_pulse: config.reset_pulse,
-        reset_settle: config.reset_settle,
-        has_interrupt: device.bus.has_interrupt(),
-        has_reset: device.bus.has_reset(),
-        reset_at_start: config.reset_at_start_and_exit,
-    }
+    let bus = &device.bus;
+    Settings::new(
+        config,
+        device.max_transfer,
+        bus.has_interrupt(),
+        bus.has_reset(),
+    )
 }
 
 /// Says what was set up: to the log, and the pty's name to standard output.

@@ -45,6 +45,7 @@
 //! | [`io`] | every descriptor, one kind of device per file; the only room with `unsafe` |
 //! | [`event_loop`] | the turn, and the only clock |
 //! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
+//! | [`check`] | `--check`: what is wrong with the hardware, and what to do |
 //! | [`sim`] | a simulated co-processor with faults to order |
 //! | [`time`], [`buffer`], [`trace`], [`error`] | small things that the others share |
 //!
@@ -72,6 +73,7 @@
 pub mod bridge;
 pub mod buffer;
 pub mod bus;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod error;

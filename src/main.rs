@@ -1,5 +1,6 @@
 //! The daemon: command line, log, event loop, exit code.
 
+use spinel_bridge::check;
 use spinel_bridge::cli::{self, Command};
 use spinel_bridge::config::Config;
 use spinel_bridge::event_loop::{self, Error};
@@ -11,6 +12,7 @@ fn main() -> ExitCode {
     io::log::install_panic_hook();
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run(config)) => run(&config),
+        Ok(Command::Check(config)) => ExitCode::from(check::main(&config)),
         Ok(Command::Help(text) | Command::Version(text)) => print(&text),
         Err(usage) => {
             io::log::report_startup_error(None, &usage.to_string());

@@ -499,8 +499,8 @@ fn messages_about_the_device() {
         ("sim", "sim: write sim: with the colon to simulate a co-processor"),
         (
             "sim:foo",
-            "sim:foo: no key foo; known are ncp echo seed crc align busy boot half-duplex no-int no-res stuck-int \
-             dead void garbage flip flip-any refuse lose-edge late-int reset eio",
+            "sim:foo: no key foo; known are ncp echo seed crc align busy boot half-duplex no-int no-res dead-res \
+             stuck-int dead miso-low loopback mode max-speed rearm void garbage flip flip-any refuse lose-edge late-int reset eio",
         ),
         ("sim:crc=1", "sim:crc=1: crc takes no value"),
         ("sim:busy", "sim:busy: busy needs a value; write a time up to 60s, like 3ms, 500us or 1s"),
@@ -532,6 +532,16 @@ fn arguments_that_are_no_text() {
         message.starts_with("--log=file:a\u{fffd}b: not UTF-8 text"),
         "{message}"
     );
+}
+
+#[test]
+fn check_takes_the_same_options() {
+    let line = "--check -i GPIO25 --spi-mode=1 /dev/spidev0.0";
+    let Ok(Command::Check(check)) = parse(words(line)) else {
+        panic!("{line}");
+    };
+    assert_eq!(*check, config("-i GPIO25 --spi-mode=1 /dev/spidev0.0"));
+    assert_eq!(error("--check=1 sim:"), "--check takes no value");
 }
 
 #[test]
@@ -613,8 +623,8 @@ fn the_examples_of_the_help_text_parse() {
 
 #[test]
 fn simulated_co_processors() {
-    let text = "echo:seed=0x2A:crc:align=7:busy=3:boot=1s:half-duplex:no-int:no-res:stuck-int:dead:void=1%:\
-                garbage=0.1%:flip=0.01:flip-any=200ppm:refuse=100%:lose-edge=0.0001%:late-int=500us:reset=1:\
+    let text = "echo:seed=0x2A:crc:align=7:busy=3:boot=1s:half-duplex:no-int:no-res:dead-res:stuck-int:\
+                dead:miso-low:loopback:mode=3:max-speed=1.5M:rearm=200us:void=1%:garbage=0.1%:flip=0.01:flip-any=200ppm:refuse=100%:lose-edge=0.0001%:late-int=500us:reset=1:\
                 eio=0.5%";
     let rate = |ppm| Rate { ppm };
     let spec = Spec {
@@ -627,8 +637,14 @@ fn simulated_co_processors() {
         half_duplex: true,
         no_interrupt: true,
         no_reset: true,
+        dead_reset: true,
         stuck_interrupt: true,
         dead: true,
+        miso_low: true,
+        loopback: true,
+        mode: Some(3),
+        max_speed_hz: 1_500_000,
+        rearm: Duration::from_micros(200),
         void: rate(10_000),
         garbage: rate(1_000),
         flip: rate(10_000),
@@ -642,8 +658,8 @@ fn simulated_co_processors() {
     assert_eq!(text.parse::<Spec>(), Ok(spec.clone()));
     assert_eq!(
         spec.to_string(),
-        "echo:seed=42:crc:align=7:busy=3ms:boot=1000ms:half-duplex:no-int:no-res:stuck-int:dead:void=1%:\
-         garbage=1000ppm:flip=1%:flip-any=200ppm:refuse=100%:lose-edge=1ppm:late-int=500us:reset=100%:eio=5000ppm"
+        "echo:seed=42:crc:align=7:busy=3ms:boot=1000ms:half-duplex:no-int:no-res:dead-res:\
+         stuck-int:dead:miso-low:loopback:mode=3:max-speed=1500000:rearm=200us:void=1%:garbage=1000ppm:flip=1%:flip-any=200ppm:refuse=100%:lose-edge=1ppm:late-int=500us:reset=100%:eio=5000ppm"
     );
     assert_eq!(Spec::default().to_string(), "");
     assert_eq!(
@@ -668,6 +684,10 @@ fn simulated_co_processors() {
         "void=",
         "seed=-1",
         "align=x",
+        "mode=4",
+        "max-speed=0",
+        "max-speed=5G",
+        "max-speed=4295M",
         "Crc",
     ] {
         assert!(wrong.parse::<Spec>().is_err(), "{wrong}");
@@ -800,18 +820,20 @@ proptest! {
     #[test]
     fn specs_round_trip(
         seed in any::<u64>(),
-        flags in any::<[bool; 7]>(),
+        flags in any::<[bool; 10]>(),
         align in 0usize..=16,
-        micros in proptest::array::uniform3(prop_oneof![0u64..=60_000_000, (0u64..=60_000).prop_map(|ms| ms * 1_000)]),
+        mode in proptest::option::of(0u8..=3),
+        max_speed_hz: u32,
+        micros in proptest::array::uniform4(prop_oneof![0u64..=60_000_000, (0u64..=60_000).prop_map(|ms| ms * 1_000)]),
         ppm in proptest::array::uniform8(prop_oneof![0u32..=1_000_000, (0u32..=100).prop_map(|percent| percent * 10_000)]),
     ) {
-        let [echo, crc, half_duplex, no_interrupt, no_reset, stuck_interrupt, dead] = flags;
-        let [busy, boot, late_interrupt] = micros.map(Duration::from_micros);
+        let [echo, crc, half_duplex, no_interrupt, no_reset, stuck_interrupt, dead, dead_reset, miso_low, loopback] = flags;
+        let [busy, boot, late_interrupt, rearm] = micros.map(Duration::from_micros);
         let [void, garbage, flip, flip_any, refuse, lose_edge, reset, eio] = ppm.map(|ppm| Rate { ppm });
         let kind = if echo { Kind::Echo } else { Kind::Ncp };
         let spec = Spec {
             kind, seed, crc, align, busy, boot, half_duplex, no_interrupt, no_reset, stuck_interrupt, dead,
-            void, garbage, flip, flip_any, refuse, lose_edge, late_interrupt, reset, eio,
+            dead_reset, miso_low, loopback, mode, max_speed_hz, rearm, void, garbage, flip, flip_any, refuse, lose_edge, late_interrupt, reset, eio,
         };
         prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec.clone()));
         prop_assert!(!spec.to_string().contains([',', '&', ' ']));

@@ -32,7 +32,7 @@ step 'format' cargo fmt --check
 step 'lints' cargo clippy --locked --all-targets -- -D warnings
 step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'build' cargo build --locked --release
-step 'tests' cargo test --locked
+step 'tests' cargo test --locked --no-fail-fast
 step 'fuzz targets, 10 s each' fuzz/run.sh 10
 step 'init files' tests/init.sh
 step 'systemd service' tests/systemd.sh

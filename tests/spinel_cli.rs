@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 #[test]
 fn on_a_pty() {
     let spinel_cli = spinel_cli();
-    let mut daemon = Process::spawn(Command::new(DAEMON).args(["--pty", SIMULATION]));
+    let mut daemon =
+        Process::spawn(Command::new(DAEMON).args(["--pty", "--log", "none", SIMULATION]));
     let pty = daemon.wait_for("the name of the pty", |line| line.starts_with('/'));
     assert_eq!(daemon.log.len(), 1, "the name is the first line");
     let mut client = Process::spawn(Command::new(spinel_cli).args(["-u", &pty]));

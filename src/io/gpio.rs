@@ -236,6 +236,22 @@ impl ResetLine {
     }
 }
 
+/// Finds the line and asks the kernel who holds it; `None`: nobody. A holder without a name is "?".
+///
+/// # Errors
+/// [`LineError`].
+pub fn holder(wanted: &GpioLine) -> Result<(Location, Option<String>), LineError> {
+    let (line, location) = find(wanted)?;
+    let info = line.info().map_err(|error| LineError::Failed {
+        doing: "ask about",
+        what: location.to_string(),
+        cause: os_error(&error),
+    })?;
+    let name = || info.consumer().unwrap_or("?").to_owned();
+    let holder = (info.is_used() || info.consumer().is_some()).then(name);
+    Ok((location, holder))
+}
+
 /// Takes a snapshot of all chips and the names of their lines.
 ///
 /// # Errors

@@ -117,6 +117,14 @@ impl Bus for SpiBus {
         }
     }
 
+    fn configure(&mut self, mode: u8, speed_hz: u32) -> io::Result<()> {
+        let options = SpidevOptions::new()
+            .mode(mode_flags(mode))
+            .max_speed_hz(speed_hz)
+            .build();
+        self.spi.configure(&options)
+    }
+
     fn has_interrupt(&self) -> bool {
         self.interrupt.is_some()
     }
@@ -222,12 +230,10 @@ fn explain_open(path: &Path, cause: io::Error) -> OpenError {
 
 /// Sets one parameter at a time, so that a refusal can be told by name.
 fn configure(spi: &mut Spidev, path: &Path, config: &Spi) -> Result<(), OpenError> {
-    let mode = SpiModeFlags::from_bits_truncate(u32::from(config.mode))
-        & (SpiModeFlags::SPI_CPHA | SpiModeFlags::SPI_CPOL);
     // The mode goes first: its flags also reset the bit order that a program before us may have left.
     let steps = [
         (
-            SpidevOptions::new().mode(mode).build(),
+            SpidevOptions::new().mode(mode_flags(config.mode)).build(),
             format!("SPI mode {}", config.mode),
             "--spi-mode",
         ),
@@ -247,6 +253,12 @@ fn configure(spi: &mut Spidev, path: &Path, config: &Spi) -> Result<(), OpenErro
             .map_err(|cause| explain_configure(path, cause, parameter, option))?;
     }
     Ok(())
+}
+
+/// The two low bits of the mode's number are phase and polarity.
+fn mode_flags(mode: u8) -> SpiModeFlags {
+    SpiModeFlags::from_bits_truncate(u32::from(mode))
+        & (SpiModeFlags::SPI_CPHA | SpiModeFlags::SPI_CPOL)
 }
 
 fn explain_configure(

@@ -270,6 +270,10 @@ impl<B: Bus> Bus for Faults<B> {
         self.bus.set_reset(now, line)
     }
 
+    fn configure(&mut self, mode: u8, speed_hz: u32) -> io::Result<()> {
+        self.bus.configure(mode, speed_hz)
+    }
+
     fn has_interrupt(&self) -> bool {
         self.bus.has_interrupt()
     }

@@ -7,12 +7,14 @@ pub mod ncp;
 pub mod rng;
 pub mod slave;
 pub mod spec;
+pub mod wires;
 
 use crate::bus::Bus;
 use crate::time::Instant;
 use faults::Faults;
 use slave::Slave;
 use spec::{Kind, Spec};
+use wires::Wires;
 
 /// The simulated co-processor that `spec` describes, on its bus.
 pub fn open(spec: &Spec, now: Instant) -> Box<dyn Bus> {
@@ -20,7 +22,8 @@ pub fn open(spec: &Spec, now: Instant) -> Box<dyn Bus> {
         Kind::Ncp => Box::new(ncp::Ncp::new(spec.seed)),
         Kind::Echo => Box::new(echo::Echo::new()),
     };
-    Box::new(Faults::new(Slave::new(firmware, spec, now), spec))
+    let slave = Slave::new(firmware, spec, now);
+    Box::new(Wires::new(Faults::new(slave, spec), spec))
 }
 
 /// Why a co-processor started: the status code that it reports after a reset (protocol §4.1).

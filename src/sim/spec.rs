@@ -13,8 +13,14 @@
 //! | `boot=T` | time | it answers FF for this long after a reset |
 //! | `half-duplex` | | it takes no frame while it has one to give |
 //! | `no-int`, `no-res` | | there is no such line |
+//! | `dead-res` | | RES is wired to nothing |
 //! | `stuck-int` | | INT is active for ever |
 //! | `dead` | | MISO is all FF for ever |
+//! | `miso-low` | | MISO is all 00 for ever |
+//! | `loopback` | | MISO is wired to MOSI |
+//! | `mode=N` | 0..=3 | the slave understands this SPI mode alone; without it, every mode |
+//! | `max-speed=HZ` | clock | above it neither end understands the other; without it, no limit |
+//! | `rearm=T` | time | the slave takes no part in a transaction that comes so soon after another |
 //! | `void=P` | rate | transactions that the slave does not see |
 //! | `garbage=P` | rate | transactions with a garbage header |
 //! | `flip=P` | rate | transactions with one bit flipped in data or CRC |
@@ -25,7 +31,7 @@
 //! | `reset=P` | rate | transactions after which it crashes and restarts |
 //! | `eio=P` | rate | transactions that fail with EIO |
 //!
-//! A **time** is `3` or `3ms`, `500us`, `1s`: at most a minute, to the microsecond. A **rate** is `1%`,
+//! A **clock** is `8000000`, `500k` or `8M`, in Hz. A **time** is `3` or `3ms`, `500us`, `1s`: at most a minute, to the microsecond. A **rate** is `1%`,
 //! `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to the millionth. In a systemd unit `%` is special:
 //! write `ppm` there, or `%%`.
 
@@ -111,10 +117,22 @@ pub struct Spec {
     pub no_interrupt: bool,
     /// `no-res`: there is no RES line.
     pub no_reset: bool,
+    /// `dead-res`: RES is wired to nothing.
+    pub dead_reset: bool,
     /// `stuck-int`: INT is active for ever.
     pub stuck_interrupt: bool,
     /// `dead`: MISO is all FF for ever, INT inactive.
     pub dead: bool,
+    /// `miso-low`: MISO is all 00 for ever.
+    pub miso_low: bool,
+    /// `loopback`: MISO is wired to MOSI.
+    pub loopback: bool,
+    /// `mode=N`: the only SPI mode that the slave understands, 0..=3; `None`: all of them.
+    pub mode: Option<u8>,
+    /// `max-speed=HZ`: above this clock neither end understands the other; 0: no limit.
+    pub max_speed_hz: u32,
+    /// `rearm=T`: the slave takes no part in a transaction that comes so soon after another.
+    pub rearm: Duration,
     /// `void=P`: transactions that the slave does not see (MISO all FF).
     pub void: Rate,
     /// `garbage=P`: transactions with a garbage header; half of them are not seen by the slave.
@@ -189,6 +207,14 @@ impl Spec {
                 let align = usize::try_from(integer(value)?).ok()?;
                 self.align = Some(align).filter(|align| *align <= MAX_ALIGN)?;
             }
+            Field::Mode => {
+                let mode = u8::try_from(integer(value)?).ok()?;
+                self.mode = Some(Some(mode).filter(|mode| *mode <= MAX_MODE)?);
+            }
+            Field::Clock => {
+                let hertz = parse_clock(value).filter(|hertz| *hertz > 0)?;
+                self.max_speed_hz = u32::try_from(hertz).ok()?;
+            }
             Field::Time(time) => *time(self) = parse_time(value)?,
             Field::Rate(rate) => *rate(self) = value.parse().ok()?,
         }
@@ -210,6 +236,8 @@ impl fmt::Display for Spec {
                 Field::Flag(flag) => flag(&mut spec).then(String::new),
                 Field::Seed => (spec.seed != 0).then(|| format!("={}", spec.seed)),
                 Field::Align => (spec.align != 0).then(|| format!("={}", spec.align)),
+                Field::Mode => spec.mode.map(|mode| format!("={mode}")),
+                Field::Clock => (spec.max_speed_hz != 0).then(|| format!("={}", spec.max_speed_hz)),
                 Field::Time(time) => {
                     let time = *time(&mut spec);
                     (!time.is_zero()).then(|| format!("={}", TimeText(time)))
@@ -281,6 +309,8 @@ enum Field {
     Flag(fn(&mut Spec) -> &mut bool),
     Seed,
     Align,
+    Mode,
+    Clock,
     Time(fn(&mut Spec) -> &mut Duration),
     Rate(fn(&mut Spec) -> &mut Rate),
 }
@@ -291,9 +321,20 @@ impl Field {
             Field::Kind(_) | Field::Flag(_) => "write it without a value",
             Field::Seed => "write a number, 0..=18446744073709551615",
             Field::Align => "write a number, 0..=16",
+            Field::Mode => "write a number, 0..=3",
+            Field::Clock => "write a clock in Hz, like 8000000, 500k or 8M",
             Field::Time(_) => "write a time up to 60s, like 3ms, 500us or 1s",
             Field::Rate(_) => WANT_RATE,
         }
+    }
+}
+
+/// In Hz; a plain number too.
+fn parse_clock(text: &str) -> Option<u64> {
+    match (text.strip_suffix('k'), text.strip_suffix('M')) {
+        (Some(kilo), _) => scaled(kilo, 3),
+        (_, Some(mega)) => scaled(mega, 6),
+        (None, None) => scaled(text, 0),
     }
 }
 
@@ -335,7 +376,11 @@ pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all fram
   busy=T, boot=T     takes no frame after one, says nothing after a reset
   half-duplex        takes no frame while it has one to give
   no-int, no-res     without that line; stuck-int: INT is active for ever
-  dead               MISO is all FF for ever
+  dead-res           RES is wired to nothing; loopback: MISO is wired to MOSI
+  dead, miso-low     MISO is all FF or all 00 for ever
+  mode=N             the slave understands this SPI mode alone
+  max-speed=HZ       nothing is understood above this clock (500k, 8M)
+  rearm=T            takes no part in a transaction so soon after another
   void=P, garbage=P  transactions not seen, with a garbage header
   flip=P             with a bit flipped in data or CRC; flip-any=P: anywhere
   refuse=P, reset=P  refused by the slave, followed by a restart
@@ -356,8 +401,14 @@ const KEYS: &[(&str, Field)] = &[
     ("half-duplex", Field::Flag(|spec| &mut spec.half_duplex)),
     ("no-int", Field::Flag(|spec| &mut spec.no_interrupt)),
     ("no-res", Field::Flag(|spec| &mut spec.no_reset)),
+    ("dead-res", Field::Flag(|spec| &mut spec.dead_reset)),
     ("stuck-int", Field::Flag(|spec| &mut spec.stuck_interrupt)),
     ("dead", Field::Flag(|spec| &mut spec.dead)),
+    ("miso-low", Field::Flag(|spec| &mut spec.miso_low)),
+    ("loopback", Field::Flag(|spec| &mut spec.loopback)),
+    ("mode", Field::Mode),
+    ("max-speed", Field::Clock),
+    ("rearm", Field::Time(|spec| &mut spec.rearm)),
     ("void", Field::Rate(|spec| &mut spec.void)),
     ("garbage", Field::Rate(|spec| &mut spec.garbage)),
     ("flip", Field::Rate(|spec| &mut spec.flip)),
@@ -375,6 +426,9 @@ const MILLION: u32 = 1_000_000;
 
 /// The most that a real slave was seen to need, with some room (protocol §5.8).
 const MAX_ALIGN: usize = 16;
+
+/// Clock polarity and phase are two bits.
+const MAX_MODE: u8 = 3;
 
 /// Longer than any time-out of any host (protocol §5.6: at most 5 s), so that all of them can be tried.
 const MAX_TIME: Duration = Duration::from_secs(60);

@@ -1,0 +1,128 @@
+//! The command line to use: what was given, with what was found.
+
+use crate::config::{Config, CrcMode, Face};
+use std::fmt::Write as _;
+
+/// `config` as a command line that can be typed.
+pub fn command_line(config: &Config) -> String {
+    let plain = Config::new(config.device.clone());
+    let mut line = String::from(env!("CARGO_PKG_NAME"));
+    let mut add = |option: &str, value: String| {
+        // A String takes everything.
+        let _ = write!(line, " {option}{}", quote(&value));
+    };
+    match &config.face {
+        Face::Pty { link: None } => {}
+        Face::Pty { link: Some(path) } => add("--pty-link ", path.display().to_string()),
+        Face::Stdio => add("--stdio", String::new()),
+        Face::Raw { mtu } => add("--raw --mtu ", mtu.to_string()),
+    }
+    if let Some(interrupt) = &config.interrupt {
+        add("-i ", interrupt.to_string());
+    }
+    if let Some(reset) = &config.reset {
+        add("-r ", reset.to_string());
+    }
+    let numbers = [
+        (
+            "--poll-ms ",
+            config.poll_period.as_millis(),
+            plain.poll_period.as_millis(),
+        ),
+        (
+            "--spi-speed ",
+            config.spi.speed_hz.into(),
+            plain.spi.speed_hz.into(),
+        ),
+        ("--spi-mode ", config.spi.mode.into(), plain.spi.mode.into()),
+        (
+            "--spi-cs-delay ",
+            config.spi.cs_delay.as_micros(),
+            plain.spi.cs_delay.as_micros(),
+        ),
+        (
+            "--spi-gap ",
+            config.spi.gap.as_micros(),
+            plain.spi.gap.as_micros(),
+        ),
+        (
+            "--spi-align-allowance ",
+            config.spi.align_allowance as u128,
+            plain.spi.align_allowance as u128,
+        ),
+        (
+            "--spi-reset-pulse ",
+            config.reset_pulse.as_millis(),
+            plain.reset_pulse.as_millis(),
+        ),
+        (
+            "--spi-reset-delay ",
+            config.reset_settle.as_millis(),
+            plain.reset_settle.as_millis(),
+        ),
+    ];
+    for (option, value, default) in numbers {
+        if value != default {
+            add(option, value.to_string());
+        }
+    }
+    if let Some(small_packet) = config.spi.small_packet {
+        add("--spi-small-packet ", small_packet.to_string());
+    }
+    if config.spi.crc != CrcMode::Auto {
+        add("--spi-crc ", config.spi.crc.to_string());
+    }
+    if !config.reset_at_start_and_exit {
+        add("--no-reset", String::new());
+    }
+    add("", config.device.to_string());
+    line
+}
+
+/// A name of a line may hold spaces.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%,".contains(c);
+    if word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{parse, Command};
+
+    #[track_caller]
+    fn config(words: &[&str]) -> Config {
+        match parse(words.iter().copied()) {
+            Ok(Command::Run(config)) => *config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_printed_can_be_typed() {
+        for line in [
+            "spinel-bridge sim:dead",
+            "spinel-bridge /dev/spidev0.0",
+            "spinel-bridge --stdio -i gpiochip0:25 -r GPIO24 --spi-speed 8000000 --spi-mode 1 --spi-gap 200 \
+             --spi-align-allowance 7 --spi-crc off --no-reset /dev/spidev0.0",
+            "spinel-bridge --pty-link /run/ncp --poll-ms 5 --spi-cs-delay 0 --spi-reset-pulse 30 \
+             --spi-reset-delay 100 --spi-small-packet 64 /dev/spidev0.0",
+            "spinel-bridge --raw --mtu 1280 /dev/spidev1.1",
+        ] {
+            let words: Vec<&str> = line.split(' ').skip(1).collect();
+            assert_eq!(command_line(&config(&words)), line);
+        }
+    }
+
+    #[test]
+    fn names_with_spaces_are_quoted() {
+        let config = config(&["-i", "RADIO INT", "/dev/spidev0.0"]);
+        assert_eq!(
+            command_line(&config),
+            "spinel-bridge -i 'RADIO INT' /dev/spidev0.0"
+        );
+    }
+}
