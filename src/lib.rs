@@ -47,7 +47,7 @@
 //! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
 //! | [`check`] | `--check`: what is wrong with the hardware, and what to do |
 //! | [`sim`] | a simulated co-processor with faults to order |
-//! | [`time`], [`buffer`], [`trace`], [`error`] | small things that the others share |
+//! | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`] | small things that the others share |
 //!
 //! # Back-pressure
 //!
@@ -81,6 +81,7 @@ pub mod event_loop;
 pub mod hdlc;
 pub mod io;
 pub mod link;
+pub mod nearest;
 pub mod raw;
 pub mod sim;
 pub mod time;

@@ -1,0 +1,121 @@
+//! The text of `--help`.
+
+use crate::config::{self, Spi};
+use crate::sim::spec;
+
+/// The text of `--help`: at most 80 columns, with the defaults and ranges that the parser uses.
+pub fn help() -> String {
+    let spi = Spi::default();
+    format!(
+        "\
+spinel-bridge connects a Spinel co-processor (Thread, IEEE 802.15.4) on SPI to
+the programs that speak Spinel in HDLC: otbr-agent, wpantund, pyspinel.
+
+Usage: spinel-bridge [OPTIONS] DEVICE
+
+  DEVICE is /dev/spidevX.Y, or sim:... for a simulated co-processor (below).
+
+Examples:
+  # without hardware; prints the pty to connect to
+  spinel-bridge sim:
+  # a HAT on a Raspberry Pi, on a pty with a fixed name for otbr-agent
+  spinel-bridge -i gpiochip0:25 -r gpiochip0:24 --spi-speed 8M \\
+                --pty-link /run/thread-ncp /dev/spidev0.0
+  otbr-agent -I wpan0 spinel+hdlc+uart:///run/thread-ncp
+  # started by wpantund; a line of its wpantund.conf
+  Config:NCP:SocketPath \"system:spinel-bridge --stdio -i GPIO25 /dev/spidev0.0\"
+
+Hardware:
+  --check                    run no bridge, but find out what is wrong with
+                             wires, lines, clock and co-processor, what to do,
+                             and the command line to use (also with sim:)
+
+To the host:
+  --pty                      HDLC on a new pty; its name goes to standard output
+                             (default)
+  --pty-link PATH            and make PATH a symbolic link to the pty
+  --stdio                    HDLC on standard input and output
+  --raw                      whole frames on standard input and output, one per
+                             read and write, without HDLC
+  --mtu N                    longest frame with --raw
+                             ({mtu}; default {mtu_default})
+
+Lines (see gpioinfo; LINE is gpiochip0:25, LABEL:25 or the line's name GPIO25):
+  -i, --gpio-int LINE        INT, active low (default: none, poll)
+  -r, --gpio-res LINE        RES, active low; also --gpio-reset (default: none)
+  --poll-ms N                poll period without INT
+                             ({poll}; default {poll_default})
+
+SPI:
+  --spi-speed N              clock, also 500k, 8M or 8MHz
+                             ({speed}; default {speed_default})
+  --spi-mode N               clock polarity and phase ({mode}; default {mode_default})
+  --spi-cs-delay N           from chip select to the first clock; 0 if the
+                             driver knows no delay
+                             ({cs_delay}; default {cs_delay_default})
+  --spi-gap N                least time between two transactions
+                             ({gap}; default {gap_default})
+  --spi-align-allowance N    junk before the slave's header; 7 for EM35x
+                             ({align}; default {align_default})
+  --spi-small-packet N       always offer this when the slave's length is not
+                             known ({small}; default {small_default} or
+                             more, by what was seen)
+  --spi-crc auto|on|off      CRC on frames (default {crc}: if the slave has it)
+
+Reset:
+  --no-reset                 leave RES alone at start and at exit
+  --spi-reset-pulse N        how long RES is active
+                             ({pulse}; default {pulse_default})
+  --spi-reset-delay N        how long to wait after RES
+                             ({settle}; default {settle_default})
+
+systemd (Type=notify, WatchdogSec=):
+  --ready-when-up            READY when the co-processor has answered, not as
+                             soon as the pty is there
+
+Log:
+  --log TARGET               auto, stderr, syslog, none or file:PATH (default
+                             auto: stderr unless it is the data channel)
+  -v, --verbose[=N]          more: frame headers; -vv: frames decoded; -vvv: in
+                             hex; N is relative, --verbose=-1 is less
+  -V, --version              print the version
+  -h, -?, --help             print this
+
+Simulated co-processor, sim:KEY[=VALUE]:KEY... (sim:crc:void=1%:busy=3ms):
+{sim}
+Signals:
+  SIGUSR1 prints the counters to the log, SIGUSR2 clears them; SIGINT, SIGTERM
+  and SIGHUP end.
+
+Exit codes:
+  0  ended as asked: a signal, end of file, hangup
+  1  the device was lost while running
+  2  the command line is wrong
+  3  could not start: device, line, lock or pty
+  With --check: 0 nothing failed (warnings may be left), 1 something did,
+  2 as above, 3 the result could not be printed
+",
+        mtu = config::MTU,
+        mtu_default = config::MTU.default,
+        poll = config::POLL_PERIOD,
+        poll_default = config::POLL_PERIOD.default,
+        speed = config::SPI_SPEED,
+        speed_default = config::SPI_SPEED.default,
+        mode = config::SPI_MODE,
+        mode_default = config::SPI_MODE.default,
+        cs_delay = config::SPI_CS_DELAY,
+        cs_delay_default = config::SPI_CS_DELAY.default,
+        gap = config::SPI_GAP,
+        gap_default = config::SPI_GAP.default,
+        align = config::SPI_ALIGN_ALLOWANCE,
+        align_default = config::SPI_ALIGN_ALLOWANCE.default,
+        small = config::SPI_SMALL_PACKET,
+        small_default = config::SPI_SMALL_PACKET.default,
+        crc = spi.crc,
+        pulse = config::RESET_PULSE,
+        pulse_default = config::RESET_PULSE.default,
+        settle = config::RESET_SETTLE,
+        settle_default = config::RESET_SETTLE.default,
+        sim = spec::HELP,
+    )
+}

@@ -1,0 +1,132 @@
+//! Why a command line is refused.
+
+use crate::config::{DeviceError, GpioLineError, NotAChoice};
+use core::fmt;
+
+/// Why a command line is refused: one line each, naming the option, its value and what to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// An argument that is not UTF-8, or would not print in one line.
+    NotText {
+        /// The argument, with U+FFFD for what cannot be printed.
+        argument: String,
+    },
+    /// An option that does not exist.
+    UnknownOption {
+        /// As it was written.
+        option: String,
+        /// What to write in its place, if we can guess.
+        instead: Option<String>,
+    },
+    /// A switch with a value.
+    NoValue {
+        /// The option.
+        option: &'static str,
+    },
+    /// An option without its value.
+    NeedsValue {
+        /// The option.
+        option: &'static str,
+    },
+    /// A value that should be a number.
+    NotANumber {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What to write.
+        want: String,
+    },
+    /// A number that is too small or too large.
+    OutOfRange {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What to write.
+        want: String,
+    },
+    /// A value that should be one of a few words.
+    NotAChoice {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// Those words.
+        error: NotAChoice,
+    },
+    /// A value that should be a path.
+    NotAPath {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A value that should be a GPIO line.
+    NotALine {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        error: GpioLineError,
+    },
+    /// The device is missing.
+    NoDevice,
+    /// More than one device.
+    TwoDevices {
+        /// The first one.
+        first: String,
+        /// The second one.
+        second: String,
+    },
+    /// The device is none.
+    NotADevice {
+        /// As it was written.
+        device: String,
+        /// What is wrong with it.
+        error: DeviceError,
+    },
+    /// One option that uses standard input and output, and one that wants a pty.
+    Conflict {
+        /// The one.
+        option: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// argh refused what [`super::normalise`] let through, which means that the two know different options.
+    Argh(String),
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Usage::NotText { argument } => {
+                write!(f, "{argument}: not UTF-8 text in one line; write options and paths without other bytes")
+            }
+            Usage::UnknownOption { option, instead: Some(instead) } => {
+                write!(f, "unknown option {option}; {instead}; try --help")
+            }
+            Usage::UnknownOption { option, instead: None } => write!(f, "unknown option {option}; try --help"),
+            Usage::NoValue { option } => write!(f, "{option} takes no value"),
+            Usage::NeedsValue { option } => write!(f, "{option} needs a value; try --help"),
+            Usage::NotANumber { option, value, want } => write!(f, "{option} {value}: not a number; write {want}"),
+            Usage::OutOfRange { option, value, want } => write!(f, "{option} {value}: out of range {want}"),
+            Usage::NotAChoice { option, value, error } => write!(f, "{option} {value}: {error}"),
+            Usage::NotAPath { option, value } => write!(f, "{option} {value}: not a path"),
+            Usage::NotALine { option, value, error } => write!(f, "{option} {value}: {error}"),
+            Usage::NoDevice => f.write_str("no device; write /dev/spidevX.Y, or sim: to simulate one; try --help"),
+            Usage::TwoDevices { first, second } => {
+                write!(f, "two devices, {first} and {second}; one bridge serves one; start another for the other")
+            }
+            Usage::NotADevice { device, error } => write!(f, "{device}: {error}"),
+            Usage::Conflict { option, other } => write!(
+                f,
+                "{option} does not go with {other}: the one uses standard input and output, the other a pty"
+            ),
+            Usage::Argh(text) => f.write_str(&text.trim().replace('\n', " ")),
+        }
+    }
+}
+
+impl std::error::Error for Usage {}

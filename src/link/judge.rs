@@ -1,0 +1,271 @@
+//! What a transaction that was run has moved, and what follows from it (protocol §5.4, §5.11).
+
+use super::failure::Failure;
+use super::limits::*;
+use super::{Link, Outcome, Tx};
+use crate::time::Instant;
+use crate::trace::{self, Way};
+use crate::wire::fcs::{Fcs, FCS_LEN};
+use crate::wire::spi::{self, Header, HEADER_LEN};
+
+impl Link {
+    pub(super) fn handle_header(
+        &mut self,
+        now: Instant,
+        skipped: usize,
+        header: Header,
+        crc: bool,
+    ) -> Outcome<'_> {
+        if self.bad >= BAD_REPORTED {
+            log::info!(
+                "the co-processor answers again after {} bad headers",
+                self.bad
+            );
+        }
+        self.bad = 0;
+        self.shift_seen = 0;
+        if header.reset {
+            self.slave_restarted(now);
+        }
+        self.awaiting_header = false;
+        self.report = false;
+        self.confirm = false;
+        self.settle_flight(now, &header);
+        let moved = self.judge_ours(now, &header, crc);
+        let received = self.judge_theirs(now, skipped, &header, crc);
+        if moved {
+            // Only now: what came in the same transaction is not the answer to it.
+            let frame = &self.mosi[HEADER_LEN..HEADER_LEN + self.plan.header.data_len];
+            self.answers.asked(now, frame);
+            self.sizing.sent(frame);
+        }
+        if moved && received.is_some() {
+            self.stats.duplex += 1;
+        }
+        let progress = moved || received.is_some();
+        self.note_progress(now, progress);
+        if !progress {
+            self.stats.fruitless += 1;
+        }
+        let delivered = received.map(|(start, end)| &self.miso[start..end]);
+        Outcome {
+            delivered,
+            slave_reset: header.reset,
+        }
+    }
+
+    /// The slave's header tells whether the frame in flight had a good CRC. Without a frame in flight
+    /// CCF means nothing.
+    fn settle_flight(&mut self, now: Instant, header: &Header) {
+        let Tx::Flight(len) = self.tx else { return };
+        if !header.crc_failed {
+            self.tx = Tx::Empty;
+            self.rejected = 0;
+            return;
+        }
+        self.tx = Tx::Queued(len);
+        self.stats.crc_errors_sent += 1;
+        self.rejected += 1;
+        if self.rejected >= CRC_FAILURES_MAX {
+            self.fail(now, Failure::CrcSent);
+        }
+    }
+
+    /// Whether the slave took our frame.
+    fn judge_ours(&mut self, now: Instant, header: &Header, crc: bool) -> bool {
+        let len = self.plan.header.data_len;
+        if len == 0 {
+            return false;
+        }
+        if len <= header.recv_len {
+            let frame = &self.mosi[HEADER_LEN..HEADER_LEN + len];
+            trace::frame(Way::ToSlave, frame);
+            self.stats.frames_sent += 1;
+            self.stats.octets_sent += len as u64;
+            self.tx = if crc { Tx::Flight(len) } else { Tx::Empty };
+            self.rearm.accepted(now);
+            self.too_big = 0;
+            // The answer is due: look at INT soon, should its edge get lost.
+            self.level_at = self.level_at.min(now + LEVEL_PERIOD_DUE);
+            return true;
+        }
+        self.stats.refused += 1;
+        if header.recv_len > 0 {
+            self.too_big += 1;
+            if self.too_big >= TOO_BIG_MAX {
+                self.drop_too_big(len, header.recv_len);
+                return false;
+            }
+        }
+        self.note_refusal(now, header);
+        false
+    }
+
+    fn note_refusal(&mut self, now: Instant, header: &Header) {
+        let fits = header.data_len > 0 && header.data_len <= self.plan.header.recv_len;
+        // A slave that waits for us to fetch its frame first is not to blame if we cannot.
+        let our_fault = header.data_len > 0 && self.plan.header.recv_len == 0;
+        if fits {
+            self.rearm.progressed();
+            return;
+        }
+        self.rearm.refused(now);
+        let (refusals, since) = self.rearm.refusals(now);
+        if our_fault {
+            return;
+        }
+        if refusals == REFUSALS_REPORTED {
+            self.refusals_reported += 1;
+        }
+        if refusals == REFUSALS_REPORTED && self.refusals_reported.is_power_of_two() {
+            log::warn!("the co-processor has refused a frame {refusals} times in {since:?}: it is busy or out of buffers");
+        }
+        if refusals >= REFUSALS_MAX && since >= REFUSALS_TIME {
+            self.fail(now, Failure::Refused);
+        }
+    }
+
+    /// Where the slave's frame stands, if it gave one.
+    fn judge_theirs(
+        &mut self,
+        now: Instant,
+        skipped: usize,
+        header: &Header,
+        crc: bool,
+    ) -> Option<(usize, usize)> {
+        let len = header.data_len;
+        let start = skipped + HEADER_LEN;
+        let end = start + len;
+        let checked = if crc { end + FCS_LEN } else { end };
+        if len == 0 {
+            self.remembered = 0;
+            return None;
+        }
+        if len > self.frame_max {
+            self.report_unreachable(len);
+            return None;
+        }
+        if self.remembered != len {
+            self.sizing.seen(len);
+        }
+        if len > self.plan.header.recv_len || checked > self.plan.clocked {
+            self.stats.fetched_again += u64::from(self.plan.header.recv_len > 0);
+            self.remembered = len;
+            return None;
+        }
+        if crc && !self.fcs_is_good(now, start, checked) {
+            return None;
+        }
+        self.remembered = 0;
+        self.confirm = crc;
+        let frame = &self.miso[start..end];
+        trace::frame(Way::FromSlave, frame);
+        self.answers.heard(frame);
+        self.stats.frames_received += 1;
+        self.stats.octets_received += len as u64;
+        Some((start, end))
+    }
+
+    fn fcs_is_good(&mut self, now: Instant, start: usize, end: usize) -> bool {
+        let mut check = Fcs::new();
+        check.update(&self.miso[start..end]);
+        if check.is_good() {
+            self.bad_fcs = 0;
+            return true;
+        }
+        self.report = true;
+        self.stats.crc_errors_received += 1;
+        self.bad_fcs += 1;
+        if self.bad_fcs >= CRC_FAILURES_MAX {
+            self.bad_fcs = 0;
+            self.fail(now, Failure::CrcReceived);
+        }
+        false
+    }
+
+    fn note_progress(&mut self, now: Instant, progress: bool) {
+        if progress {
+            self.failures = 0;
+            self.stuck = 0;
+            self.active_at = now;
+        } else if self.plan.for_level && !self.confirm {
+            self.throttle_level(now);
+        }
+        self.in_vain = match progress || !self.plan.at_once {
+            true => 0,
+            false => self.in_vain.saturating_add(1),
+        };
+        if self.in_vain >= IN_VAIN_MAX {
+            // Whatever the slave asks for, and however often, it gets no more than every millisecond.
+            self.not_before = self.not_before.max(now + LEVEL_DELAY_MIN);
+        }
+        self.plan_poll(now, progress);
+    }
+
+    /// INT led to a transaction that moved nothing: its level was stale, or it is stuck. The first
+    /// repetition is free; then 1 ms, doubling up to the poll period.
+    fn throttle_level(&mut self, now: Instant) {
+        if self.stuck > 0 {
+            let delay = LEVEL_DELAY_MIN * (1 << (self.stuck - 1).min(LEVEL_DOUBLINGS));
+            self.level_allowed = now + delay.min(self.settings.poll_period.max(LEVEL_DELAY_MIN));
+        }
+        self.stuck = self.stuck.saturating_add(1);
+        if self.stuck == STUCK_REPORTED {
+            log::warn!("INT is active, but the co-processor has nothing to say: is the line stuck low, or is it the wrong one? It is polled meanwhile");
+        }
+    }
+
+    /// Without INT: at once after a frame; then every millisecond, and less often the longer nothing
+    /// happens, down to the poll period.
+    fn plan_poll(&mut self, now: Instant, progress: bool) {
+        let quiet = now.since(self.active_at) / POLL_SHARE;
+        let period = quiet
+            .max(POLL_MIN)
+            .min(self.settings.poll_period.max(POLL_MIN));
+        self.poll_at = if progress { now } else { now + period };
+    }
+
+    /// The slave took part in a transaction whose outcome we could not read.
+    pub(super) fn in_doubt(&mut self) {
+        if self.crc.is_active() && self.plan.header.recv_len > 0 {
+            // It may have given a frame: ask for a repetition.
+            self.report = true;
+        }
+        if let Tx::Flight(len) = self.tx {
+            self.tx = Tx::Queued(len);
+        }
+        self.stats.repeated_in_doubt += u64::from(matches!(self.tx, Tx::Queued(_)));
+    }
+
+    pub(super) fn bad_header(&mut self, now: Instant, failure: Failure) -> Outcome<'_> {
+        self.plan_poll(now, false);
+        self.hint_at_shift();
+        let void = matches!(failure, Failure::Void(_));
+        let polled = self.tx == Tx::Empty
+            && !(self.plan.for_level || self.awaiting_header)
+            && !(self.remembered > 0 || self.report || self.confirm);
+        if void && polled {
+            // Polled, and asleep: not even an error (§5.7).
+            return Outcome::default();
+        }
+        self.bad += 1;
+        let soon = self.plan.for_level && self.bad <= BAD_SOON;
+        self.not_before = now + if soon { BAD_DELAY_SOON } else { BAD_DELAY };
+        if self.bad >= BAD_MAX {
+            self.bad = 0;
+            self.fail(now, failure);
+        }
+        Outcome::default()
+    }
+
+    /// Names the option for a slave that shifts MISO by more octets than are allowed for.
+    fn hint_at_shift(&mut self) {
+        let Some(shift) = spi::shift(&self.miso[..self.plan.clocked]) else {
+            return;
+        };
+        self.shift_seen = self.shift_seen.saturating_add(1);
+        if shift > self.settings.align_allowance && self.shift_seen == SHIFT_REPORTED {
+            log::warn!("the co-processor's headers come {shift} octets late: use --spi-align-allowance {shift}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Resets, failures, and what is dropped (protocol §5.6, §5.7, §5.10).
+
+use super::answers::Answers;
+use super::failure::Failure;
+use super::limits::*;
+use super::{Level, Link, Phase, Tx};
+use crate::error::is_gone;
+use crate::time::{Duration, Instant};
+use std::io;
+
+impl Link {
+    pub(super) fn slave_restarted(&mut self, now: Instant) {
+        self.stats.slave_resets += 1;
+        if self
+            .reset_reported_at
+            .map_or(true, |at| now.since(at) >= RESET_REPORT_PERIOD)
+        {
+            self.reset_reported_at = Some(now);
+            log::info!("the co-processor was reset");
+        }
+        if let Tx::Flight(_) = self.tx {
+            // The co-processor that took it is no more.
+            self.tx = Tx::Empty;
+            self.stats.dropped_by_reset += 1;
+        }
+        self.forget();
+    }
+
+    /// What a restart of the slave makes void.
+    fn forget(&mut self) {
+        self.remembered = 0;
+        self.report = false;
+        self.confirm = false;
+        self.rejected = 0;
+        self.too_big = 0;
+        self.bad_fcs = 0;
+        self.bad = 0;
+        self.rearm.reset();
+        self.answers = Answers::default();
+    }
+
+    /// RES was pulled: the link begins anew, without the frame that waits (§5.10).
+    pub(super) fn start_over(&mut self) {
+        if self.tx != Tx::Empty {
+            self.tx = Tx::Empty;
+            self.stats.dropped_by_reset += 1;
+        }
+        self.forget();
+        self.crc.reset();
+        self.awaiting_header = true;
+        self.level = Level::Unknown;
+        self.stuck = 0;
+        self.not_before = Instant::ZERO;
+    }
+
+    /// The remedial action of §5.7: a hardware reset where RES is wired, and a pause that grows each
+    /// time, so that a slave that starts slowly is not reset for ever. The link is never given up.
+    pub(super) fn fail(&mut self, now: Instant, failure: Failure) {
+        self.stats.link_failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        if self.failures.is_power_of_two() {
+            log::error!("{}", failure.report(self.settings.has_reset, self.failures));
+        }
+        if self.settings.has_reset {
+            self.phase = Phase::ResetDue;
+        } else {
+            // The slave lives on, so what is in flight or to be reported stays.
+            self.rejected = 0;
+            self.rearm.progressed();
+            self.awaiting_header = true;
+            self.phase = Phase::Pause(now + self.failure_pause());
+        }
+    }
+
+    pub(super) fn failure_pause(&self) -> Duration {
+        match self.failures {
+            0 => Duration::ZERO,
+            n => FAILURE_PAUSE * (1 << (n - 1).min(FAILURE_DOUBLINGS)),
+        }
+    }
+
+    pub(super) fn drop_too_big(&mut self, len: usize, limit: usize) {
+        self.tx = Tx::Empty;
+        self.too_big = 0;
+        self.rearm.progressed();
+        self.stats.dropped_too_big += 1;
+        if self.stats.dropped_too_big.is_power_of_two() {
+            log::warn!("dropped a frame of {len} octets: the co-processor takes {limit} at the most (the {}. so far)", self.stats.dropped_too_big);
+        }
+    }
+
+    /// The slave has a frame that no transaction can bring. It keeps it, and INT with it, which is
+    /// throttled like any INT that leads to nothing.
+    pub(super) fn report_unreachable(&mut self, len: usize) {
+        self.remembered = 0;
+        self.stats.unreachable += 1;
+        if self.stats.unreachable.is_power_of_two() {
+            log::error!(
+                "the co-processor has a frame of {len} octets, and the SPI driver carries {} at the most: raise spidev.bufsiz on the kernel command line",
+                self.frame_max
+            );
+        }
+    }
+
+    pub(super) fn note_gpio_error(&mut self, what: &str, error: io::Error) -> io::Result<()> {
+        if is_gone(&error) {
+            return Err(error);
+        }
+        self.stats.gpio_errors += 1;
+        if self.stats.gpio_errors.is_power_of_two() {
+            log::error!("{what} ({} times so far): {error}", self.stats.gpio_errors);
+        }
+        Ok(())
+    }
+}
