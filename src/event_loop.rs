@@ -293,14 +293,12 @@ impl Turn {
     /// Sleeps until something is ready or due.
     fn wait(&mut self) -> io::Result<()> {
         let now = self.clock.now();
+        let lingering = self.ending.map(|_| now + LINGER_STEP);
         let deadline = earliest(self.bridge.poll_timeout(), self.watchdog_due());
-        let mut timeout = deadline.map(|at| at.since(now));
-        if self.ending.is_some() || self.can_go_on(now) {
-            timeout = Some(timeout.unwrap_or(LINGER_STEP).min(LINGER_STEP));
-        }
-        if self.can_go_on(now) {
-            timeout = Some(Duration::ZERO);
-        }
+        let mut timeout = match self.can_go_on(now) {
+            true => Some(Duration::ZERO),
+            false => earliest(deadline, lingering).map(|at| at.since(now)),
+        };
         if let Some(short) = timeout.filter(|short| *short < EPOLL_GRAIN && !short.is_zero()) {
             // epoll counts in milliseconds and rounds up: a pause shorter than that is slept off.
             std::thread::sleep(short);

@@ -29,6 +29,7 @@ package() {
 # A venv without ensurepip has no pip; Debian keeps it in python3-venv.
 package python3-venv python3 -c 'import ensurepip, venv'
 package shellcheck shellcheck --version
+package strace strace -V
 package gcc cc --version
 package g++ g++ --version # for libFuzzer
 package libc6-dev test -e /usr/include/stdio.h
