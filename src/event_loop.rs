@@ -73,7 +73,7 @@ impl std::error::Error for Error {}
 pub fn run(config: &Config) -> Result<(), Error> {
     let clock = Clock::start();
     let mut io = Io::new().map_err(start("no epoll"))?;
-    let signals = Signals::catch().map_err(start("signals"))?;
+    let mut signals = Signals::catch().map_err(start("signals"))?;
     io.watch(signals.fd(), Source::Signal)
         .map_err(start("signals"))?;
     let device = open_device(config, &clock)?;
@@ -81,10 +81,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
         io.watch(fd, Source::Interrupt)
             .map_err(start("INT events"))?;
     }
-    let (client, upper) = open_face(&config.face)?;
-    client
-        .register(&mut io)
-        .map_err(start("the client's descriptor"))?;
+    let (client, upper) = match open_client(config, &mut io) {
+        // Whoever started us hung up meanwhile: that is no failure.
+        Err(_) if signals.drain().end.is_some() => return Ok(()),
+        result => result?,
+    };
     let link = Link::new(settings(config, &device), clock.now());
     announce(config, &client, &link)?;
     let mut turn = Turn {
@@ -158,6 +159,14 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
             })
         }
     }
+}
+
+fn open_client(config: &Config, io: &mut Io) -> Result<(Client, Box<dyn Upper>), Error> {
+    let (client, upper) = open_face(&config.face)?;
+    client
+        .register(io)
+        .map_err(start("the client's descriptor"))?;
+    Ok((client, upper))
 }
 
 fn open_face(face: &Face) -> Result<(Client, Box<dyn Upper>), Error> {
