@@ -173,10 +173,12 @@ impl<B: Bus, U: Upper> Bridge<B, U> {
         if self.upper.take_reset_request() {
             self.link.request_reset(now);
         }
-        if let Some(vacant) = self.link.vacant() {
-            if let Some(frame) = self.upper.next_frame() {
-                vacant.fill(frame);
-            }
+        // A frame that is too big is dropped at once: the next one would wait for an event otherwise.
+        while let Some(vacant) = self.link.vacant() {
+            let Some(frame) = self.upper.next_frame() else {
+                break;
+            };
+            vacant.fill(frame);
         }
         if self.upper.take_reset_request() {
             self.link.request_reset(now);

@@ -267,8 +267,12 @@ enum Phase {
     Running,
     /// RES is to be pulled.
     ResetDue,
+    /// RES was pulled some time after the clock said this; the pulse begins when it is read again.
+    Pulled(Instant),
     /// RES is active until then.
     Pulse(Instant),
+    /// RES was released some time after the clock said this.
+    Released(Instant),
     /// Nothing is sent until then.
     Settle(Instant),
     /// The link failed; it is tried again then, or when INT gives a sign.
@@ -383,6 +387,7 @@ impl Link {
     pub fn poll_timeout(&self, has_room: bool) -> Option<Instant> {
         match self.phase {
             Phase::ResetDue => Some(Instant::ZERO),
+            Phase::Pulled(at) | Phase::Released(at) => Some(at),
             Phase::Pulse(at) | Phase::Settle(at) | Phase::Pause(at) => Some(at),
             Phase::Running => earliest(self.transfer_due(has_room), self.level_due(has_room)),
         }
@@ -397,7 +402,16 @@ impl Link {
     pub fn poll_reset_line(&mut self, now: Instant) -> Option<Line> {
         match self.phase {
             Phase::ResetDue => Some(Line::Active),
+            Phase::Pulled(at) if at < now => {
+                self.phase = Phase::Pulse(now + self.settings.reset_pulse);
+                None
+            }
             Phase::Pulse(until) if until <= now => Some(Line::Inactive),
+            Phase::Released(at) if at < now => {
+                let pause = self.settings.reset_settle.max(self.failure_pause());
+                self.phase = Phase::Settle(now + pause);
+                None
+            }
             Phase::Settle(until) | Phase::Pause(until) if until <= now => {
                 self.phase = Phase::Running;
                 None
@@ -415,12 +429,12 @@ impl Link {
             self.note_gpio_error("RES cannot be driven", error)?;
         }
         if self.phase == Phase::ResetDue {
-            self.phase = Phase::Pulse(now + self.settings.reset_pulse);
+            self.phase = Phase::Pulled(now);
             return Ok(());
         }
         self.stats.hardware_resets += 1;
         self.start_over();
-        self.phase = Phase::Settle(now + self.settings.reset_settle.max(self.failure_pause()));
+        self.phase = Phase::Released(now);
         Ok(())
     }
 
