@@ -38,6 +38,7 @@ step 'init files' tests/init.sh
 step 'systemd service' tests/systemd.sh
 step 'udev rules' tests/udev.sh
 step 'device trees' tests/dts.sh
+step 'virtual machine: real spidev and gpiochip' tests/vm/run.sh
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 for failure in ${failures[@]+"${failures[@]}"}; do

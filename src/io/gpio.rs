@@ -248,8 +248,9 @@ pub fn holder(wanted: &GpioLine) -> Result<(Location, Option<String>), LineError
         what: location.to_string(),
         cause: os_error(&error),
     })?;
-    let name = || info.consumer().unwrap_or("?").to_owned();
-    let holder = (info.is_used() || info.consumer().is_some()).then(name);
+    // A line that was requested has a consumer. The flag "used" says less: a line that serves as an
+    // interrupt, or whose pin is muxed, has it too, and can be had all the same.
+    let holder = info.consumer().map(str::to_owned);
     Ok((location, holder))
 }
 

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// In the order in which they run; the last one unloads the module.
 pub(crate) const CASES: &[Case] = &[
+    ("--check: nothing wrong", check_finds_nothing),
+    ("--check: slave absent", check_finds_nobody),
+    ("--check: no INT line given", check_finds_no_line),
     ("slave absent, then there", slave_absent),
     ("slave killed before it answers", slave_killed_silent),
     ("slave killed in the middle of a frame", slave_killed_half),
@@ -35,6 +38,60 @@ pub(crate) const SMALL_BUFSIZ: &[Case] = &[
         run_tool(UNLOAD).map(|()| String::new())
     }),
 ];
+
+fn check_finds_nothing() -> Outcome {
+    let _slave = Coprocessor::start("ncp")?;
+    let said = check(LINES, 0)?;
+    for finding in [
+        "ok    RES",
+        "ok    INT",
+        "ok    header",
+        "ok    firmware",
+        "ok    kind",
+    ] {
+        expect(&said, finding)?;
+    }
+    last_line(&said)
+}
+
+fn check_finds_nobody() -> Outcome {
+    let said = check(LINES, 1)?;
+    expect(&said, "FAIL  header")?;
+    last_line(&said)
+}
+
+fn check_finds_no_line() -> Outcome {
+    let _slave = Coprocessor::start("ncp")?;
+    let said = check(&["-r", "SPINEL_RES"], 0)?;
+    expect(&said, "warn  INT")?;
+    last_line(&said)
+}
+
+/// What `--check` says, which must end with `code`.
+fn check(lines: &[&str], code: i32) -> Outcome {
+    let output = Command::new("/bin/spinel-bridge")
+        .arg("--check")
+        .args(lines)
+        .arg(DEVICE)
+        .output()
+        .map_err(text)?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.code() {
+        Some(ended) if ended == code => Ok(said),
+        ended => Err(format!("exit code {ended:?}, not {code}: {said}")),
+    }
+}
+
+fn expect(said: &str, finding: &str) -> Result<(), String> {
+    match said.contains(finding) {
+        true => Ok(()),
+        false => Err(format!("no \"{finding}\" in {said}")),
+    }
+}
+
+fn last_line(said: &str) -> Outcome {
+    Ok(said.trim_end().lines().last().unwrap_or("").to_owned())
+}
 
 fn slave_absent() -> Outcome {
     let (mut bridge, mut client) = Bridge::stdio(&[LINES, &[DEVICE]].concat())?;
