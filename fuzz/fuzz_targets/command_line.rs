@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 fuzz_target!(|input: &[u8]| {
     let args = input.split(|&octet| octet == 0);
     match parse(args.map(|arg| OsString::from_vec(arg.to_vec()))) {
-        Ok(Command::Run(config)) => {
+        Ok(Command::Run(config) | Command::Check(config)) => {
             for warning in &config.warnings {
                 assert!(!warning.contains(char::is_control), "{warning:?}");
             }

@@ -7,6 +7,9 @@ use crate::time::Duration;
 /// Raspberry Pi, up to 220 µs on slow hosts.
 pub(super) const TRANSACTION_COST: Duration = Duration::from_micros(100);
 
+/// The least that the clock goes on: an [`Instant`](crate::time::Instant) counts microseconds.
+pub(super) const CLOCK_STEP: Duration = Duration::from_micros(1);
+
 /// How often INT's level is looked at while an answer is due, in case its edge was lost: what a lost
 /// edge may cost, at a thirtieth of a second of idle wakeups.
 pub(super) const LEVEL_PERIOD_DUE: Duration = Duration::from_millis(30);

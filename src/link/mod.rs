@@ -387,7 +387,7 @@ impl Link {
     pub fn poll_timeout(&self, has_room: bool) -> Option<Instant> {
         match self.phase {
             Phase::ResetDue => Some(Instant::ZERO),
-            Phase::Pulled(at) | Phase::Released(at) => Some(at),
+            Phase::Pulled(at) | Phase::Released(at) => Some(at + CLOCK_STEP),
             Phase::Pulse(at) | Phase::Settle(at) | Phase::Pause(at) => Some(at),
             Phase::Running => earliest(self.transfer_due(has_room), self.level_due(has_room)),
         }
@@ -400,23 +400,29 @@ impl Link {
 
     /// What to do with RES now, if anything. Report with [`Link::reset_line_set`].
     pub fn poll_reset_line(&mut self, now: Instant) -> Option<Line> {
+        self.time_reset(now);
         match self.phase {
             Phase::ResetDue => Some(Line::Active),
-            Phase::Pulled(at) if at < now => {
-                self.phase = Phase::Pulse(now + self.settings.reset_pulse);
-                None
-            }
             Phase::Pulse(until) if until <= now => Some(Line::Inactive),
-            Phase::Released(at) if at < now => {
-                let pause = self.settings.reset_settle.max(self.failure_pause());
-                self.phase = Phase::Settle(now + pause);
-                None
-            }
             Phase::Settle(until) | Phase::Pause(until) if until <= now => {
                 self.phase = Phase::Running;
                 None
             }
             _ => None,
+        }
+    }
+
+    /// The pulse, and the pause after it, begin when the clock is read after the line was set.
+    fn time_reset(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Pulled(at) if at < now => {
+                self.phase = Phase::Pulse(now + self.settings.reset_pulse);
+            }
+            Phase::Released(at) if at < now => {
+                let pause = self.settings.reset_settle.max(self.failure_pause());
+                self.phase = Phase::Settle(now + pause);
+            }
+            _ => {}
         }
     }
 
