@@ -3,7 +3,7 @@
 #
 #   fuzz/run.sh [SECONDS] [TARGET...]     30 seconds for each target, if nothing is said
 #
-# New inputs are collected in fuzz/target/work/TARGET/corpus and used again by the next run; the seeds
+# New inputs are collected in fuzz/target/runs/TARGET/corpus and used again by the next run; the seeds
 # in fuzz/corpus stay as they are. With nightly, `cargo fuzz run TARGET` works too, and brings ASan.
 set -euo pipefail
 
@@ -44,7 +44,7 @@ printf '%-14s %12s %9s %9s %9s %8s  %s\n' target executions exec/s coverage feat
 passed=0
 failed=()
 for target in "${targets[@]}"; do
-    work=target/work/$target
+    work=target/runs/$target
     mkdir -p "$work/corpus" "$work/artifacts"
     rm -f "$work/artifacts"/*
     result=ok
@@ -65,7 +65,7 @@ for target in "${targets[@]}"; do
 done
 
 for target in ${failed[@]+"${failed[@]}"}; do
-    work=target/work/$target
+    work=target/runs/$target
     printf '\n%s failed; the end of fuzz/%s/log:\n' "$target" "$work"
     grep -m 1 -A 3 -E 'panicked at|ERROR: libFuzzer' "$work/log" || tail -n 20 "$work/log"
     for input in "$work/artifacts"/*; do
