@@ -924,6 +924,21 @@ fn a_length_that_repeats_costs_one_transaction() {
 }
 
 #[test]
+fn a_request_while_res_is_active_does_not_make_the_pulse_longer() {
+    let mut t = Trace::warm(Settings {
+        has_reset: true,
+        ..settings()
+    });
+    t.link.request_reset(t.now);
+    assert_eq!(t.link.poll_reset_line(t.now), Some(Line::Active));
+    t.reset_line_set_late();
+    let end = t.link.poll_timeout(true);
+    t.link.request_reset(t.now + ms(5));
+    assert_eq!(t.link.poll_reset_line(t.now + ms(5)), None);
+    assert_eq!(t.link.poll_timeout(true), end);
+}
+
+#[test]
 fn a_small_packet_of_zero_probes_with_five_octets() {
     let mut t = Trace::warm_small(0);
     t.edge();

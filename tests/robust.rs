@@ -225,6 +225,20 @@ fn a_slave_that_resets_itself_is_told_and_served_again() {
 }
 
 #[test]
+fn a_frame_behind_one_that_can_never_be_sent_goes_at_once() {
+    let settings = Settings {
+        max_transfer: 512,
+        ..Settings::default()
+    };
+    let mut pair = Pair::echo(&spec(1), settings);
+    pair.run(ms(100));
+    assert!(pair.send(&[0x81; 1000]));
+    assert!(pair.send(&[0x82; 100]));
+    assert_eq!(pair.run(ms(50)), [vec![0x82; 100]]);
+    assert_eq!(pair.bridge.link.stats().dropped_too_big, 1);
+}
+
+#[test]
 fn everything_at_once() {
     let rate = Rate { ppm: 20_000 };
     for seed in 0..20 {

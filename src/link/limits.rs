@@ -10,8 +10,8 @@ pub(super) const TRANSACTION_COST: Duration = Duration::from_micros(100);
 /// The least that the clock goes on: an [`Instant`](crate::time::Instant) counts microseconds.
 pub(super) const CLOCK_STEP: Duration = Duration::from_micros(1);
 
-/// How often INT's level is looked at while an answer is due, in case its edge was lost: what a lost
-/// edge may cost, at a thirtieth of a second of idle wakeups.
+/// How often INT's level is looked at while an answer is due: the most that a lost edge costs then.
+/// Thirty wakeups a second, for as long as an answer is waited for, are not seen in `top`.
 pub(super) const LEVEL_PERIOD_DUE: Duration = Duration::from_millis(30);
 
 /// How often INT's level is looked at when idle: the most that a lost edge can delay an unsolicited
@@ -74,8 +74,8 @@ pub(super) const FAILURE_DOUBLINGS: u32 = 6;
 /// Pauses after driver errors double up to 0.64 s.
 pub(super) const ERROR_DOUBLINGS: u32 = 6;
 
-/// How often a reset of the slave is worth a line: a slave that sets RST in every header cannot flood
-/// the log.
+/// How often a reset, by the slave or asked for by the client, is worth a line: neither can flood the
+/// log with them.
 pub(super) const RESET_REPORT_PERIOD: Duration = Duration::from_secs(1);
 
 /// Shifted headers in a row before the option is named: one can be chance.

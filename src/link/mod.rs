@@ -199,6 +199,7 @@ pub struct Link {
     answers: Answers,
     shift_seen: u32,
     reset_reported_at: Option<Instant>,
+    request_reported_at: Option<Instant>,
     refusals_reported: u64,
 }
 
@@ -334,6 +335,7 @@ impl Link {
             answers: Answers::default(),
             shift_seen: 0,
             reset_reported_at: None,
+            request_reported_at: None,
             refusals_reported: 0,
             settings,
         }
@@ -374,12 +376,25 @@ impl Link {
 
     /// Starts a hardware reset, because the client asked for one. A frame that waits is dropped: it was
     /// meant for the co-processor as it was (§5.10).
-    pub fn request_reset(&mut self, _now: Instant) {
-        if self.settings.has_reset {
+    ///
+    /// A request while RES is active is part of the same reset. A client cannot flood the log with them.
+    pub fn request_reset(&mut self, now: Instant) {
+        let last = self.request_reported_at;
+        let report = last.map_or(true, |at| now.since(at) >= RESET_REPORT_PERIOD);
+        if report {
+            self.request_reported_at = Some(now);
+        }
+        if !self.settings.has_reset {
+            if report {
+                log::warn!("the client asked for a hardware reset, but no RES line is known: name it with --gpio-res");
+            }
+            return;
+        }
+        if report {
             log::info!("the client asked for a hardware reset");
+        }
+        if !matches!(self.phase, Phase::Pulled(_) | Phase::Pulse(_)) {
             self.phase = Phase::ResetDue;
-        } else {
-            log::warn!("the client asked for a hardware reset, but no RES line is known: name it with --gpio-res");
         }
     }
 
