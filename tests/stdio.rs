@@ -584,10 +584,15 @@ fn counters_go_to_standard_error_too() {
     client.expect_reset();
     let mut stderr = program.stderr();
     program.signal(Signal::SIGUSR1);
-    // Signals are seen in the turn before the frame.
+    let mut text = String::new();
+    // The last one that is printed.
+    while !text.contains("hardware resets asked for") {
+        text += &stderr.line();
+        text.push('\n');
+    }
     client.expect_echo(b"\x81\x02\x01");
     program.end(Signal::SIGTERM);
-    let text = stderr.text();
+    text += &stderr.text();
     assert_eq!(
         counter(&text, "frames from the co-processor"),
         Some(1),
