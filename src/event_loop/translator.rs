@@ -1,81 +1,28 @@
-//! The turn: wait, latch what is ready, read the clock, step, write, and wait again. The only place
-//! that reads a clock (`check`, which runs no bridge, borrows it), and the only thread.
+//! The turn of the translator: a link below, a client above.
 
+use super::alive::Alive;
+use super::{announce, open_device, reset_at_exit, settings, sleep, start, Clock, Error, Flow};
 use crate::bridge::{Bridge, Step, Upper};
-use crate::bus::{Bus, Line};
-use crate::config::{Config, Device, Face};
+use crate::bus::Bus;
+use crate::config::{Config, Face};
 use crate::io::client::{Client, Read, Write};
-use crate::io::notify::Notify;
 use crate::io::pty::Pty;
 use crate::io::signal::Signals;
-use crate::io::spi::SpiBus;
 use crate::io::stdio::Stdio;
-use crate::io::{pty, spi, Io, Source};
-use crate::link::{Link, Settings};
+use crate::io::{Io, Source};
+use crate::link::Link;
 use crate::time::{earliest, Instant};
 use crate::trace::COUNTERS;
-use crate::{hdlc, raw, sim};
-use std::fmt;
+use crate::{hdlc, raw};
 use std::io::{self, Write as _};
-use std::os::fd::RawFd;
 use std::time::Duration;
 
-/// Why the bridge ended against its will, or did not start. One line each, with the way out.
-#[derive(Debug)]
-pub enum Error {
-    /// The bus device or one of its lines cannot be used.
-    Bus(spi::OpenError),
-    /// There is no pty.
-    Pty(pty::OpenError),
-    /// Something else that is needed cannot be had.
-    Start {
-        /// What.
-        what: &'static str,
-        /// What the system reported.
-        source: io::Error,
-    },
-    /// The device went away while the bridge ran.
-    Lost(io::Error),
-}
-
-impl Error {
-    /// The exit code of the program.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Error::Lost(_) => 1,
-            Error::Bus(_) | Error::Pty(_) | Error::Start { .. } => 3,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Bus(error) => error.fmt(f),
-            Error::Pty(error) => error.fmt(f),
-            Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
-            Error::Lost(source) => {
-                write!(
-                    f,
-                    "the device is gone ({source}): bind its driver again, then start me again"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// Runs the bridge until a signal, the end of its input, or the loss of its device ends it.
-///
-/// # Errors
-/// [`Error`]; its message is for a person, its [`Error::exit_code`] for the system.
-pub fn run(config: &Config) -> Result<(), Error> {
-    let clock = Clock::start();
-    let mut io = Io::new().map_err(start("no epoll"))?;
-    let mut signals = Signals::catch().map_err(start("signals"))?;
-    io.watch(signals.fd(), Source::Signal)
-        .map_err(start("signals"))?;
+pub(super) fn run(
+    config: &Config,
+    clock: Clock,
+    mut io: Io,
+    mut signals: Signals,
+) -> Result<(), Error> {
     let device = open_device(config, &clock)?;
     if let Some(fd) = device.interrupt_fd {
         io.watch(fd, Source::Interrupt)
@@ -87,7 +34,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         result => result?,
     };
     let link = Link::new(settings(config, &device), clock.now());
-    announce(config, &client, &link)?;
+    announce(config, &link);
+    if let Client::Pty(pty) = &client {
+        announce_pty(pty);
+    }
     let mut turn = Turn {
         clock,
         io,
@@ -100,65 +50,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
         },
         ending: None,
         wants_room: false,
-        notify: Notify::from_env(),
-        ready: false,
+        alive: Alive::from_env(),
         ready_when_up: config.ready_when_up,
-        alive_at: Instant::ZERO,
-        reset_at_exit: config.reset_at_start_and_exit,
-        reset_pulse: config.reset_pulse,
     };
     let result = turn.run();
-    turn.notify.stopping();
-    turn.reset_at_exit();
+    turn.alive.stopping();
+    reset_at_exit(config, &mut turn.bridge.bus, &clock);
     result.map_err(Error::Lost)
-}
-
-/// Real time as an [`Instant`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    epoch: std::time::Instant,
-}
-
-impl Clock {
-    pub(crate) fn start() -> Self {
-        Clock {
-            epoch: std::time::Instant::now(),
-        }
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        EPOCH + self.epoch.elapsed()
-    }
-}
-
-struct OpenDevice {
-    bus: Box<dyn Bus>,
-    interrupt_fd: Option<RawFd>,
-    max_transfer: usize,
-}
-
-fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
-    match &config.device {
-        Device::Spi(path) => {
-            let (interrupt, reset) = (config.interrupt.as_ref(), config.reset.as_ref());
-            let bus = SpiBus::open(path, &config.spi, interrupt, reset).map_err(Error::Bus)?;
-            Ok(OpenDevice {
-                interrupt_fd: bus.interrupt_fd(),
-                max_transfer: bus.max_transfer(),
-                bus: Box::new(bus),
-            })
-        }
-        Device::Sim(spec) => {
-            let mut bus = sim::open(spec, clock.now());
-            bus.configure(config.spi.mode, config.spi.speed_hz)
-                .map_err(start("sim:"))?;
-            Ok(OpenDevice {
-                bus,
-                interrupt_fd: None,
-                max_transfer: usize::MAX,
-            })
-        }
-    }
 }
 
 fn open_client(config: &Config, io: &mut Io) -> Result<(Client, Box<dyn Upper>), Error> {
@@ -187,39 +85,8 @@ fn open_face(face: &Face) -> Result<(Client, Box<dyn Upper>), Error> {
     })
 }
 
-fn settings(config: &Config, device: &OpenDevice) -> Settings {
-    let bus = &device.bus;
-    Settings::new(
-        config,
-        device.max_transfer,
-        bus.has_interrupt(),
-        bus.has_reset(),
-    )
-}
-
-/// Says what was set up: to the log, and the pty's name to standard output.
-fn announce(config: &Config, client: &Client, link: &Link) -> Result<(), Error> {
-    for warning in &config.warnings {
-        log::warn!("{warning}");
-    }
-    if config.interrupt.is_none() && matches!(config.device, Device::Spi(_)) {
-        log::warn!("no INT line: polling, which costs CPU and latency; name it with --gpio-int");
-    }
-    if link.frame_max() < OPENTHREAD_FRAME_MAX {
-        log::warn!(
-            "frames of more than {} octets cannot be moved: raise spidev.bufsiz on the kernel command line",
-            link.frame_max()
-        );
-    }
-    log::info!(
-        "{} {}: bridging {}",
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_VERSION"),
-        config.device
-    );
-    let Client::Pty(pty) = client else {
-        return Ok(());
-    };
+/// Prints the pty's name to standard output, for whoever waits for it.
+fn announce_pty(pty: &Pty) {
     let name = pty.name().display();
     log::info!("the pty is {name}");
     let mut stdout = io::stdout().lock();
@@ -228,11 +95,6 @@ fn announce(config: &Config, client: &Client, link: &Link) -> Result<(), Error> 
     if let Err(error) = result {
         log::warn!("cannot print the pty's name to standard output: {error}");
     }
-    Ok(())
-}
-
-fn start(what: &'static str) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::Start { what, source }
 }
 
 struct Turn {
@@ -245,22 +107,9 @@ struct Turn {
     ending: Option<Instant>,
     /// A write was blocked, and epoll was told to say when there is room.
     wants_room: bool,
-    notify: Notify,
-    /// systemd was told so.
-    ready: bool,
-    /// Not before the co-processor has answered.
+    alive: Alive,
+    /// READY not before the co-processor has answered.
     ready_when_up: bool,
-    /// When systemd's watchdog was fed.
-    alive_at: Instant,
-    reset_at_exit: bool,
-    reset_pulse: Duration,
-}
-
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
-    Continue,
-    End,
 }
 
 impl Turn {
@@ -295,7 +144,8 @@ impl Turn {
             }
             now = self.clock.now();
         }
-        self.tell_systemd(now);
+        let is_ready = self.bridge.link.is_up() || !self.ready_when_up;
+        self.alive.tell(now, is_ready);
         Ok(Flow::Continue)
     }
 
@@ -303,17 +153,12 @@ impl Turn {
     fn wait(&mut self) -> io::Result<()> {
         let now = self.clock.now();
         let lingering = self.ending.map(|_| now + LINGER_STEP);
-        let deadline = earliest(self.bridge.poll_timeout(), self.watchdog_due());
-        let mut timeout = match self.can_go_on(now) {
+        let deadline = earliest(self.bridge.poll_timeout(), self.alive.due());
+        let timeout = match self.can_go_on(now) {
             true => Some(Duration::ZERO),
             false => earliest(deadline, lingering).map(|at| at.since(now)),
         };
-        if let Some(short) = timeout.filter(|short| *short < EPOLL_GRAIN && !short.is_zero()) {
-            // epoll counts in milliseconds and rounds up: a pause shorter than that is slept off.
-            std::thread::sleep(short);
-            timeout = Some(Duration::ZERO);
-        }
-        self.io.wait(timeout)
+        sleep(&mut self.io, timeout)
     }
 
     /// Whether there is work that no event will announce.
@@ -344,24 +189,6 @@ impl Turn {
             }
             None => Flow::Continue,
         }
-    }
-
-    /// READY once, and a sign of life every half of the watchdog's time: from here, so that a loop
-    /// that does not turn is found out.
-    fn tell_systemd(&mut self, now: Instant) {
-        if !self.ready && (self.bridge.link.is_up() || !self.ready_when_up) {
-            self.ready = true;
-            self.notify.ready();
-        }
-        if self.watchdog_due().is_some_and(|at| at <= now) {
-            self.alive_at = now;
-            self.notify.alive();
-        }
-    }
-
-    fn watchdog_due(&self) -> Option<Instant> {
-        let period = self.notify.watchdog()?;
-        Some(self.alive_at + period)
     }
 
     fn print_counters(&self) {
@@ -472,28 +299,10 @@ impl Turn {
         let done = link.is_quiet(now) && self.bridge.upper.output().is_empty();
         done || now >= until
     }
-
-    fn reset_at_exit(&mut self) {
-        if !self.reset_at_exit {
-            return;
-        }
-        let result = self.bridge.bus.set_reset(self.clock.now(), Line::Active);
-        if let Ok(true) = result {
-            std::thread::sleep(self.reset_pulse);
-            // An error here would be the same as the one above.
-            let _ = self.bridge.bus.set_reset(self.clock.now(), Line::Inactive);
-        }
-    }
 }
-
-/// Time does not start at zero, so that "long ago" can be told from "now" by subtraction.
-const EPOCH: Instant = Instant::from_millis(1_000_000);
 
 /// Rounds of reading, stepping and writing before signals and edges are looked at again.
 const ROUNDS: usize = 16;
-
-/// What epoll_wait can time.
-const EPOLL_GRAIN: Duration = Duration::from_millis(1);
 
 /// After the end of the input, how long an answer that is due is waited for. Long for a co-processor
 /// (2 ms are usual), short for whoever waits for us to end (pyspinel does).
@@ -501,6 +310,3 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// How often the end is looked for meanwhile.
 const LINGER_STEP: Duration = Duration::from_millis(20);
-
-/// Frames below this length must get through, or some of OpenThread's will not (protocol §1.1).
-const OPENTHREAD_FRAME_MAX: usize = 1295;

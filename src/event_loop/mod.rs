@@ -1,0 +1,199 @@
+//! The turn: wait, latch what is ready, read the clock, step, write, and wait again. The only place
+//! that reads a clock (`check`, which runs no bridge, borrows it), and the only thread.
+
+mod alive;
+mod translator;
+
+use crate::bus::{Bus, Line};
+use crate::config::{Config, Device};
+use crate::io::signal::Signals;
+use crate::io::spi::SpiBus;
+use crate::io::{pty, spi, Io, Source};
+use crate::link::{Link, Settings};
+use crate::sim;
+use crate::time::Instant;
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Why the bridge ended against its will, or did not start. One line each, with the way out.
+#[derive(Debug)]
+pub enum Error {
+    /// The bus device or one of its lines cannot be used.
+    Bus(spi::OpenError),
+    /// There is no pty.
+    Pty(pty::OpenError),
+    /// Something else that is needed cannot be had.
+    Start {
+        /// What.
+        what: &'static str,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// The device went away while the bridge ran.
+    Lost(io::Error),
+}
+
+impl Error {
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Lost(_) => 1,
+            Error::Bus(_) | Error::Pty(_) | Error::Start { .. } => 3,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Bus(error) => error.fmt(f),
+            Error::Pty(error) => error.fmt(f),
+            Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
+            Error::Lost(source) => {
+                write!(
+                    f,
+                    "the device is gone ({source}): bind its driver again, then start me again"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Runs the bridge until a signal, the end of its input, or the loss of its device ends it.
+///
+/// # Errors
+/// [`Error`]; its message is for a person, its [`Error::exit_code`] for the system.
+pub fn run(config: &Config) -> Result<(), Error> {
+    let clock = Clock::start();
+    let io = Io::new().map_err(start("no epoll"))?;
+    let signals = Signals::catch().map_err(start("signals"))?;
+    io.watch(signals.fd(), Source::Signal)
+        .map_err(start("signals"))?;
+    for warning in &config.warnings {
+        log::warn!("{warning}");
+    }
+    translator::run(config, clock, io, signals)
+}
+
+/// Real time as an [`Instant`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    epoch: std::time::Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Clock {
+            epoch: std::time::Instant::now(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        EPOCH + self.epoch.elapsed()
+    }
+}
+
+struct OpenDevice {
+    bus: Box<dyn Bus>,
+    interrupt_fd: Option<RawFd>,
+    max_transfer: usize,
+}
+
+fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
+    match &config.device {
+        Device::Spi(path) => {
+            let (interrupt, reset) = (config.interrupt.as_ref(), config.reset.as_ref());
+            let bus = SpiBus::open(path, &config.spi, interrupt, reset).map_err(Error::Bus)?;
+            Ok(OpenDevice {
+                interrupt_fd: bus.interrupt_fd(),
+                max_transfer: bus.max_transfer(),
+                bus: Box::new(bus),
+            })
+        }
+        Device::Sim(spec) => {
+            let mut bus = sim::open(spec, clock.now());
+            bus.configure(config.spi.mode, config.spi.speed_hz)
+                .map_err(start("sim:"))?;
+            Ok(OpenDevice {
+                bus,
+                interrupt_fd: None,
+                max_transfer: usize::MAX,
+            })
+        }
+    }
+}
+
+fn settings(config: &Config, device: &OpenDevice) -> Settings {
+    let bus = &device.bus;
+    Settings::new(
+        config,
+        device.max_transfer,
+        bus.has_interrupt(),
+        bus.has_reset(),
+    )
+}
+
+/// Says what was set up, and what the set-up makes impossible.
+fn announce(config: &Config, link: &Link) {
+    if config.interrupt.is_none() && matches!(config.device, Device::Spi(_)) {
+        log::warn!("no INT line: polling, which costs CPU and latency; name it with --gpio-int");
+    }
+    if link.frame_max() < OPENTHREAD_FRAME_MAX {
+        log::warn!(
+            "frames of more than {} octets cannot be moved: raise spidev.bufsiz on the kernel command line",
+            link.frame_max()
+        );
+    }
+    log::info!(
+        "{} {}: bridging {}",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION"),
+        config.device
+    );
+}
+
+fn start(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::Start { what, source }
+}
+
+/// Sleeps until something is ready, or `timeout` is over.
+fn sleep(io: &mut Io, mut timeout: Option<Duration>) -> io::Result<()> {
+    if let Some(short) = timeout.filter(|short| *short < EPOLL_GRAIN && !short.is_zero()) {
+        // epoll counts in milliseconds and rounds up: a pause shorter than that is slept off.
+        std::thread::sleep(short);
+        timeout = Some(Duration::ZERO);
+    }
+    io.wait(timeout)
+}
+
+/// Leaves the co-processor in the state that it has after a reset.
+fn reset_at_exit(config: &Config, bus: &mut dyn Bus, clock: &Clock) {
+    if !config.reset_at_start_and_exit {
+        return;
+    }
+    if let Ok(true) = bus.set_reset(clock.now(), Line::Active) {
+        std::thread::sleep(config.reset_pulse);
+        // An error here would be the same as the one above.
+        let _ = bus.set_reset(clock.now(), Line::Inactive);
+    }
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Continue,
+    End,
+}
+
+/// Time does not start at zero, so that "long ago" can be told from "now" by subtraction.
+const EPOCH: Instant = Instant::from_millis(1_000_000);
+
+/// What epoll_wait can time.
+const EPOLL_GRAIN: Duration = Duration::from_millis(1);
+
+/// Frames below this length must get through, or some of OpenThread's will not (protocol §1.1).
+const OPENTHREAD_FRAME_MAX: usize = 1295;
