@@ -119,85 +119,114 @@ pub enum Step {
 }
 
 impl<B: Bus, U: Upper> Bridge<B, U> {
-    /// Does all that can be done now, up to a bounded number of transactions.
+    /// Does all that can be done now, up to a bounded number of transactions: [`step`].
     ///
     /// # Errors
     /// Only when the bus device is gone; everything else is retried, counted and logged.
     pub fn step(&mut self, now: Instant) -> io::Result<Step> {
-        for _ in 0..TRANSACTIONS_PER_STEP {
-            self.feed_link(now);
-            while let Some(line) = self.link.poll_reset_line(now) {
-                let result = self.bus.set_reset(now, line);
-                self.link.reset_line_set(now, result)?;
-            }
-            let room = self.upper.has_room();
-            if let Some(transfer) = self.link.poll_transfer(now, room) {
-                let result = self.bus.transfer(now, transfer.mosi, transfer.miso);
-                self.finish_transfer(now, result)?;
-            } else if self.link.wants_level(now, room) {
-                let level = self.bus.interrupt(now);
-                self.link.handle_level(now, level)?;
-            } else {
-                return Ok(Step::Idle);
-            }
-            if self.link.wants_clock() {
-                return Ok(Step::Again);
-            }
-        }
-        Ok(Step::Again)
+        step(&mut self.bus, &mut self.link, &mut self.upper, now)
     }
 
-    /// Takes note of the edges of INT: call when the bus has something to read, or its
-    /// [`Bus::poll_timeout`] has come.
+    /// Takes note of the edges of INT: [`take_edge`].
     ///
     /// # Errors
     /// Only when the line's device is gone.
     pub fn take_edge(&mut self, now: Instant) -> io::Result<()> {
-        match self.bus.take_edge(now) {
-            Ok(true) => self.link.handle_edge(now),
-            Ok(false) => {}
-            Err(error) => self.link.handle_level(now, Err(error))?,
-        }
-        Ok(())
+        take_edge(&mut self.bus, &mut self.link, now)
     }
 
-    /// When [`Bridge::step`] is due again if nothing happens: the link's deadline or the bus's own.
+    /// When [`Bridge::step`] is due again if nothing happens: [`poll_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        earliest(
-            self.link.poll_timeout(self.upper.has_room()),
-            self.bus.poll_timeout(),
-        )
+        poll_timeout(&self.bus, &self.link, &self.upper)
     }
+}
 
-    fn feed_link(&mut self, now: Instant) {
-        if self.upper.take_reset_request() {
-            self.link.request_reset(now);
+/// Does all that can be done now between a link on its bus and a face, up to a bounded number of
+/// transactions.
+///
+/// # Errors
+/// Only when the bus device is gone; everything else is retried, counted and logged.
+pub fn step<B: Bus, U: Upper>(
+    bus: &mut B,
+    link: &mut Link,
+    upper: &mut U,
+    now: Instant,
+) -> io::Result<Step> {
+    for _ in 0..TRANSACTIONS_PER_STEP {
+        feed_link(link, upper, now);
+        while let Some(line) = link.poll_reset_line(now) {
+            let result = bus.set_reset(now, line);
+            link.reset_line_set(now, result)?;
         }
-        // A frame that is too big is dropped at once: the next one would wait for an event otherwise.
-        while let Some(vacant) = self.link.vacant() {
-            let Some(frame) = self.upper.next_frame() else {
-                break;
-            };
-            vacant.fill(frame);
+        let room = upper.has_room();
+        if let Some(transfer) = link.poll_transfer(now, room) {
+            let result = bus.transfer(now, transfer.mosi, transfer.miso);
+            finish_transfer(link, upper, now, result)?;
+        } else if link.wants_level(now, room) {
+            let level = bus.interrupt(now);
+            link.handle_level(now, level)?;
+        } else {
+            return Ok(Step::Idle);
         }
-        if self.upper.take_reset_request() {
-            self.link.request_reset(now);
+        if link.wants_clock() {
+            return Ok(Step::Again);
         }
     }
+    Ok(Step::Again)
+}
 
-    fn finish_transfer(&mut self, now: Instant, result: io::Result<()>) -> io::Result<()> {
-        if let Err(error) = result {
-            return self.link.handle_error(now, error);
-        }
-        let outcome = self.link.handle_transfer(now);
-        if outcome.slave_reset {
-            self.upper.slave_was_reset();
-        }
-        if let Some(frame) = outcome.delivered {
-            self.upper.deliver(frame);
-        }
-        Ok(())
+/// Takes note of the edges of INT: call when the bus has something to read, or its
+/// [`Bus::poll_timeout`] has come.
+///
+/// # Errors
+/// Only when the line's device is gone.
+pub fn take_edge<B: Bus>(bus: &mut B, link: &mut Link, now: Instant) -> io::Result<()> {
+    match bus.take_edge(now) {
+        Ok(true) => link.handle_edge(now),
+        Ok(false) => {}
+        Err(error) => link.handle_level(now, Err(error))?,
     }
+    Ok(())
+}
+
+/// When [`step`] is due again if nothing happens: the link's deadline or the bus's own.
+pub fn poll_timeout<B: Bus, U: Upper>(bus: &B, link: &Link, upper: &U) -> Option<Instant> {
+    earliest(link.poll_timeout(upper.has_room()), bus.poll_timeout())
+}
+
+fn feed_link<U: Upper>(link: &mut Link, upper: &mut U, now: Instant) {
+    if upper.take_reset_request() {
+        link.request_reset(now);
+    }
+    // A frame that is too big is dropped at once: the next one would wait for an event otherwise.
+    while let Some(vacant) = link.vacant() {
+        let Some(frame) = upper.next_frame() else {
+            break;
+        };
+        vacant.fill(frame);
+    }
+    if upper.take_reset_request() {
+        link.request_reset(now);
+    }
+}
+
+fn finish_transfer<U: Upper>(
+    link: &mut Link,
+    upper: &mut U,
+    now: Instant,
+    result: io::Result<()>,
+) -> io::Result<()> {
+    if let Err(error) = result {
+        return link.handle_error(now, error);
+    }
+    let outcome = link.handle_transfer(now);
+    if outcome.slave_reset {
+        upper.slave_was_reset();
+    }
+    if let Some(frame) = outcome.delivered {
+        upper.deliver(frame);
+    }
+    Ok(())
 }
 
 /// How many transactions one turn may run before the loop looks at its descriptors again. At 1 MHz and
