@@ -499,7 +499,7 @@ fn messages_about_the_device() {
         ("sim", "sim: write sim: with the colon to simulate a co-processor"),
         (
             "sim:foo",
-            "sim:foo: no key foo; known are ncp echo seed crc align busy boot half-duplex no-int no-res dead-res \
+            "sim:foo: no key foo; known are ncp echo seed radio state major bootloader crc align busy boot half-duplex no-int no-res dead-res \
              stuck-int dead miso-low loopback mode max-speed rearm void garbage flip flip-any refuse lose-edge late-int reset eio",
         ),
         ("sim:crc=1", "sim:crc=1: crc takes no value"),
@@ -623,13 +623,17 @@ fn the_examples_of_the_help_text_parse() {
 
 #[test]
 fn simulated_co_processors() {
-    let text = "echo:seed=0x2A:crc:align=7:busy=3:boot=1s:half-duplex:no-int:no-res:dead-res:stuck-int:\
+    let text = "echo:seed=0x2A:radio=/run/air:state=ncp.state:major=3:bootloader:crc:align=7:busy=3:boot=1s:half-duplex:no-int:no-res:dead-res:stuck-int:\
                 dead:miso-low:loopback:mode=3:max-speed=1.5M:rearm=200us:void=1%:garbage=0.1%:flip=0.01:flip-any=200ppm:refuse=100%:lose-edge=0.0001%:late-int=500us:reset=1:\
                 eio=0.5%";
     let rate = |ppm| Rate { ppm };
     let spec = Spec {
         kind: Kind::Echo,
         seed: 42,
+        radio: Some("/run/air".into()),
+        state: Some("ncp.state".into()),
+        major: Some(3),
+        bootloader: true,
         crc: true,
         align: 7,
         busy: Duration::from_millis(3),
@@ -658,7 +662,7 @@ fn simulated_co_processors() {
     assert_eq!(text.parse::<Spec>(), Ok(spec.clone()));
     assert_eq!(
         spec.to_string(),
-        "echo:seed=42:crc:align=7:busy=3ms:boot=1000ms:half-duplex:no-int:no-res:dead-res:\
+        "echo:seed=42:radio=/run/air:state=ncp.state:major=3:bootloader:crc:align=7:busy=3ms:boot=1000ms:half-duplex:no-int:no-res:dead-res:\
          stuck-int:dead:miso-low:loopback:mode=3:max-speed=1500000:rearm=200us:void=1%:garbage=1000ppm:flip=1%:flip-any=200ppm:refuse=100%:lose-edge=1ppm:late-int=500us:reset=100%:eio=5000ppm"
     );
     assert_eq!(Spec::default().to_string(), "");
@@ -684,6 +688,9 @@ fn simulated_co_processors() {
         "void=",
         "seed=-1",
         "align=x",
+        "radio",
+        "state=",
+        "major=128",
         "mode=4",
         "max-speed=0",
         "max-speed=5G",
@@ -832,6 +839,10 @@ proptest! {
         let [void, garbage, flip, flip_any, refuse, lose_edge, reset, eio] = ppm.map(|ppm| Rate { ppm });
         let kind = if echo { Kind::Echo } else { Kind::Ncp };
         let spec = Spec {
+            radio: None,
+            state: None,
+            major: None,
+            bootloader: false,
             kind, seed, crc, align, busy, boot, half_duplex, no_interrupt, no_reset, stuck_interrupt, dead,
             dead_reset, miso_low, loopback, mode, max_speed_hz, rearm, void, garbage, flip, flip_any, refuse, lose_edge, late_interrupt, reset, eio,
         };

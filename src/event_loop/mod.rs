@@ -8,7 +8,7 @@ use crate::bus::{Bus, Line};
 use crate::config::{Config, Device};
 use crate::io::signal::Signals;
 use crate::io::spi::SpiBus;
-use crate::io::{pty, spi, Io, Source};
+use crate::io::{pty, radio, spi, Io, Source};
 use crate::link::{Link, Settings};
 use crate::sim;
 use crate::time::Instant;
@@ -115,12 +115,13 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
             })
         }
         Device::Sim(spec) => {
-            let mut bus = sim::open(spec, clock.now());
+            let (surroundings, interrupt_fd) = radio::open(spec).map_err(start("sim:"))?;
+            let mut bus = sim::open_in(spec, surroundings, clock.now());
             bus.configure(config.spi.mode, config.spi.speed_hz)
                 .map_err(start("sim:"))?;
             Ok(OpenDevice {
                 bus,
-                interrupt_fd: None,
+                interrupt_fd,
                 max_transfer: usize::MAX,
             })
         }

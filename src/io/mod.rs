@@ -10,6 +10,7 @@ pub mod gpio;
 pub mod log;
 pub mod notify;
 pub mod pty;
+pub mod radio;
 pub mod signal;
 pub mod spi;
 pub mod stdio;

@@ -4,6 +4,7 @@
 pub mod echo;
 pub mod faults;
 pub mod ncp;
+pub mod radio;
 pub mod rng;
 pub mod slave;
 pub mod spec;
@@ -12,16 +13,35 @@ pub mod wires;
 use crate::bus::Bus;
 use crate::time::Instant;
 use faults::Faults;
+use ncp::Variant;
+use radio::Surroundings;
 use slave::Slave;
 use spec::{Kind, Spec};
 use wires::Wires;
 
-/// The simulated co-processor that `spec` describes, on its bus.
+/// The simulated co-processor that `spec` describes, on its bus, with nothing around it: `radio=` and
+/// `state=` have no effect here.
 pub fn open(spec: &Spec, now: Instant) -> Box<dyn Bus> {
-    let firmware: Box<dyn Firmware> = match spec.kind {
-        Kind::Ncp => Box::new(ncp::Ncp::new(spec.seed)),
-        Kind::Echo => Box::new(echo::Echo::new()),
+    open_in(spec, Surroundings::default(), now)
+}
+
+/// The firmware that `spec` describes, without a bus.
+pub fn firmware(spec: &Spec, surroundings: Surroundings) -> Box<dyn Firmware> {
+    let variant = Variant {
+        major: spec.major.unwrap_or(Variant::default().major),
+        bootloader: spec.bootloader,
     };
+    match spec.kind {
+        Kind::Ncp => Box::new(ncp::Ncp::with(spec.seed, variant, surroundings)),
+        Kind::Echo => Box::new(echo::Echo::new()),
+    }
+}
+
+/// The simulated co-processor that `spec` describes, on its bus, with a radio and a memory where
+/// `surroundings` has them (`io::radio::open` makes what `spec` asks for). Whoever waits for its
+/// medium's descriptor calls [`Bus::take_edge`] when there is something to hear.
+pub fn open_in(spec: &Spec, surroundings: Surroundings, now: Instant) -> Box<dyn Bus> {
+    let firmware = firmware(spec, surroundings);
     let slave = Slave::new(firmware, spec, now);
     Box::new(Wires::new(Faults::new(slave, spec), spec))
 }
@@ -54,7 +74,11 @@ pub trait Firmware {
     /// `None` when there is nothing to say now.
     fn transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize>;
 
-    /// When [`Firmware::transmit`] may have something to say although nothing was received.
+    /// Does what is due by `now`, although nobody asks for a frame.
+    fn poll(&mut self, _now: Instant) {}
+
+    /// When [`Firmware::transmit`] may have something to say although nothing was received, or
+    /// [`Firmware::poll`] something to do.
     fn poll_timeout(&self) -> Option<Instant>;
 
     /// Whether it can take a frame now.
@@ -77,6 +101,10 @@ impl<F: Firmware + ?Sized> Firmware for Box<F> {
 
     fn transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
         (**self).transmit(now, buf)
+    }
+
+    fn poll(&mut self, now: Instant) {
+        (**self).poll(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

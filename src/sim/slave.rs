@@ -121,7 +121,9 @@ impl<F: Firmware> Slave<F> {
 
     /// Prepares the header and frame that the next transaction shows.
     fn prepare(&mut self, now: Instant) {
-        if self.tx_len == 0 {
+        if self.tx_len > 0 {
+            self.firmware.poll(now);
+        } else {
             if let Some(len) = self.firmware.transmit(now, &mut self.tx[..]) {
                 self.tx_len = len.min(BUFFER_LEN);
             }
@@ -315,13 +317,7 @@ impl<F: Firmware> Bus for Slave<F> {
             Boot::Until(until, _) => Some(until),
             Boot::Done => {
                 let processed = self.processing.map(|(until, _)| until);
-                // Nothing more is prepared while a frame waits to be fetched.
-                let firmware = if self.tx_len == 0 {
-                    self.firmware.poll_timeout()
-                } else {
-                    None
-                };
-                earliest(processed, firmware)
+                earliest(processed, self.firmware.poll_timeout())
             }
         }
     }

@@ -7,6 +7,10 @@
 //! | --- | --- | --- |
 //! | `ncp`, `echo` | | a Spinel NCP (default), or all frames sent back |
 //! | `seed=N` | number | of everything random; the same seed gives the same run |
+//! | `radio=PATH` | folder | it shares a radio with all who name the same folder |
+//! | `state=PATH` | file | its non-volatile memory: who it is, and its network |
+//! | `major=N` | 0..=127 | its major protocol version instead of 4 |
+//! | `bootloader` | | it runs its bootloader (interface type 0) |
 //! | `crc` | | the slave offers and checks a CRC (protocol §5.11) |
 //! | `align=N` | 0..=16 | junk octets FF before the slave's header (protocol §5.8) |
 //! | `busy=T` | time | the slave takes no frame for this long after it took one |
@@ -32,13 +36,14 @@
 //! | `eio=P` | rate | transactions that fail with EIO |
 //!
 //! A **clock** is `8000000`, `500k` or `8M`, in Hz. A **time** is `3` or `3ms`, `500us`, `1s`: at most a minute, to the microsecond. A **rate** is `1%`,
-//! `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to the millionth. In a systemd unit `%` is special:
+//! `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to the millionth. A **path** has no colon. In a systemd unit `%` is special:
 //! write `ppm` there, or `%%`.
 
 use crate::config::{integer, scaled};
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
+use std::path::PathBuf;
 
 /// A chance in parts per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +108,14 @@ pub struct Spec {
     pub kind: Kind,
     /// `seed=N`: of everything random.
     pub seed: u64,
+    /// `radio=PATH`: the folder that stands for the air which it shares with others.
+    pub radio: Option<PathBuf>,
+    /// `state=PATH`: the file with its non-volatile memory.
+    pub state: Option<PathBuf>,
+    /// `major=N`: its major protocol version; `None`: 4.
+    pub major: Option<u8>,
+    /// `bootloader`: its interface type is 0.
+    pub bootloader: bool,
     /// `crc`: the slave offers and checks a CRC.
     pub crc: bool,
     /// `align=N`: junk octets (0xFF) before the slave's header, 0..=16.
@@ -203,6 +216,14 @@ impl Spec {
         match field {
             Field::Kind(_) | Field::Flag(_) => return None,
             Field::Seed => self.seed = u64::try_from(integer(value)?).ok()?,
+            Field::Path(path) => {
+                *path(self) = Some(PathBuf::from(value)).filter(|_| !value.is_empty());
+                path(self).as_ref()?;
+            }
+            Field::Major => {
+                let major = u8::try_from(integer(value)?).ok()?;
+                self.major = Some(Some(major).filter(|major| *major <= MAX_MAJOR)?);
+            }
             Field::Align => {
                 let align = usize::try_from(integer(value)?).ok()?;
                 self.align = Some(align).filter(|align| *align <= MAX_ALIGN)?;
@@ -235,6 +256,10 @@ impl fmt::Display for Spec {
                 }
                 Field::Flag(flag) => flag(&mut spec).then(String::new),
                 Field::Seed => (spec.seed != 0).then(|| format!("={}", spec.seed)),
+                Field::Path(path) => path(&mut spec)
+                    .as_ref()
+                    .map(|path| format!("={}", path.display())),
+                Field::Major => spec.major.map(|major| format!("={major}")),
                 Field::Align => (spec.align != 0).then(|| format!("={}", spec.align)),
                 Field::Mode => spec.mode.map(|mode| format!("={mode}")),
                 Field::Clock => (spec.max_speed_hz != 0).then(|| format!("={}", spec.max_speed_hz)),
@@ -308,6 +333,8 @@ enum Field {
     Kind(Kind),
     Flag(fn(&mut Spec) -> &mut bool),
     Seed,
+    Path(fn(&mut Spec) -> &mut Option<PathBuf>),
+    Major,
     Align,
     Mode,
     Clock,
@@ -320,6 +347,8 @@ impl Field {
         match self {
             Field::Kind(_) | Field::Flag(_) => "write it without a value",
             Field::Seed => "write a number, 0..=18446744073709551615",
+            Field::Path(_) => "write a path without a colon",
+            Field::Major => "write a number, 0..=127",
             Field::Align => "write a number, 0..=16",
             Field::Mode => "write a number, 0..=3",
             Field::Clock => "write a clock in Hz, like 8000000, 500k or 8M",
@@ -371,6 +400,9 @@ impl fmt::Display for TimeText {
 /// The syntax for `--help`; the module's table has more to say.
 pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all frames sent back
   seed=N             of everything random
+  radio=PATH         shares a radio with all who name the same folder
+  state=PATH         keeps its identity and network in this file
+  major=N            its protocol version; bootloader: its interface type is 0
   crc                the slave offers and checks a CRC
   align=N            junk octets before its header, 0..=16
   busy=T, boot=T     takes no frame after one, says nothing after a reset
@@ -394,6 +426,10 @@ const KEYS: &[(&str, Field)] = &[
     ("ncp", Field::Kind(Kind::Ncp)),
     ("echo", Field::Kind(Kind::Echo)),
     ("seed", Field::Seed),
+    ("radio", Field::Path(|spec| &mut spec.radio)),
+    ("state", Field::Path(|spec| &mut spec.state)),
+    ("major", Field::Major),
+    ("bootloader", Field::Flag(|spec| &mut spec.bootloader)),
     ("crc", Field::Flag(|spec| &mut spec.crc)),
     ("align", Field::Align),
     ("busy", Field::Time(|spec| &mut spec.busy)),
@@ -429,6 +465,9 @@ const MAX_ALIGN: usize = 16;
 
 /// Clock polarity and phase are two bits.
 const MAX_MODE: u8 = 3;
+
+/// One octet of a packed integer.
+const MAX_MAJOR: u8 = 127;
 
 /// Longer than any time-out of any host (protocol §5.6: at most 5 s), so that all of them can be tried.
 const MAX_TIME: Duration = Duration::from_secs(60);

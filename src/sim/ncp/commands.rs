@@ -1,9 +1,9 @@
 //! Commands of the host (protocol §1.3), and who gets which reply.
 
 use super::numbers::*;
-use super::store::{Access, Status};
+use super::store::{pack, Access, Status};
 use super::updates::Update;
-use super::{Content, Ncp, Reply, REPLIES_MAX};
+use super::{Content, Ncp, Reply, FRAME_MAX, REPLIES_MAX};
 use crate::sim::ResetCause;
 use crate::time::Instant;
 use crate::wire::packed::Reader;
@@ -33,6 +33,16 @@ impl Ncp {
                     .handle_property(now, command, id, payload.rest())
                     .unwrap_or_else(Content::Status);
                 self.reply(header, content);
+            }
+            CMD_PEEK | CMD_POKE | CMD_MULTI_GET | CMD_MULTI_SET => {
+                let payload = payload.rest();
+                let content = match command {
+                    CMD_PEEK => self.peek(payload),
+                    CMD_POKE => self.poke(payload),
+                    CMD_MULTI_GET => multi_get(payload),
+                    _ => self.multi_set(now, payload),
+                };
+                self.reply(header, content.unwrap_or_else(Content::Status));
             }
             CMD_NET_SAVE | CMD_NET_RECALL => self.reply_status(header, UNIMPLEMENTED),
             CMD_NET_CLEAR => {
@@ -65,6 +75,13 @@ impl Ncp {
         match command {
             CMD_VALUE_SET => {
                 let property = self.store.find(id, Access::S)?;
+                if id == NEST_STREAM_MFG {
+                    return self.mfg(value);
+                }
+                if id == MESHCOP_COMMISSIONER_GENERATE_PSKC {
+                    let pskc = self.generate_pskc(value)?;
+                    return Ok(Content::Item(CMD_VALUE_IS, id, pskc));
+                }
                 self.set(now, property, value)?;
                 if property.access.offers(Access::G) {
                     Ok(Content::Value(id))
@@ -75,7 +92,16 @@ impl Ncp {
             CMD_VALUE_INSERT => {
                 let property = self.store.find(id, Access::I)?;
                 self.check_when(property.write_when)?;
+                match id {
+                    MESHCOP_COMMISSIONER_JOINERS | THREAD_JOINERS => {
+                        return self.change_joiners(now, id, value, true);
+                    }
+                    GPIO_CONFIG => return self.configure_gpio(value),
+                    _ => {}
+                }
                 if self.store.insert(id, value)? {
+                    self.store.stamp(self.net.rloc16());
+                    self.mesh.hurry();
                     self.updates.mark(Update::Property(id));
                 }
                 Ok(Content::Item(CMD_VALUE_INSERTED, id, value.to_vec()))
@@ -83,7 +109,11 @@ impl Ncp {
             CMD_VALUE_REMOVE => {
                 let property = self.store.find(id, Access::R)?;
                 self.check_when(property.write_when)?;
+                if id == MESHCOP_COMMISSIONER_JOINERS {
+                    return self.change_joiners(now, id, value, false);
+                }
                 if self.store.remove(id, value)? {
+                    self.mesh.hurry();
                     self.updates.mark(Update::Property(id));
                 }
                 Ok(Content::Item(CMD_VALUE_REMOVED, id, value.to_vec()))
@@ -108,14 +138,74 @@ impl Ncp {
         self.replies.push_back(Reply { header, content });
     }
 
+    /// Property after property, up to the first that fails (protocol §1.3).
+    fn multi_set(&mut self, now: Instant, payload: &[u8]) -> Result<Content, Status> {
+        let mut changes = Vec::new();
+        let mut reader = Reader::new(payload);
+        while !reader.is_empty() {
+            let mut change = reader.structure().map_err(|_| PARSE_ERROR)?;
+            let id = change.uint_packed().map_err(|_| PARSE_ERROR)?;
+            changes.push((id, change.rest()));
+        }
+        let mut frame = pack(|w| w.uint_packed(CMD_VALUES_ARE));
+        for (id, value) in changes {
+            let result = match self.handle_property(now, CMD_VALUE_SET, id, value) {
+                Ok(Content::Value(id)) => self.get(now, id).map(|value| (id, value)),
+                Ok(Content::Status(status)) | Err(status) => Err(status),
+                // It would not be an answer with this property's value alone.
+                Ok(_) => Err(INVALID_COMMAND_FOR_PROP),
+            };
+            let failed = !matches!(result, Ok(_) | Err(OK));
+            append(&mut frame, result);
+            if failed || frame.len() > FRAME_MAX {
+                break;
+            }
+        }
+        Ok(Content::Frame(frame))
+    }
+
+    /// `A(t(iD))`: the values, or why there are none.
+    pub(super) fn get_many(&mut self, now: Instant, ids: &[u32]) -> Vec<u8> {
+        let mut values = Vec::new();
+        for id in ids {
+            let result = self.get(now, *id).map(|value| (*id, value));
+            append(&mut values, result);
+            if values.len() > FRAME_MAX {
+                break;
+            }
+        }
+        values
+    }
+
     fn clear_saved(&mut self) -> Status {
         if self.net.is_stack_up() {
             return INVALID_STATE;
         }
         self.saved = None;
+        self.remember();
         self.put(NET_SAVED, &[0]);
         OK
     }
+}
+
+fn multi_get(payload: &[u8]) -> Result<Content, Status> {
+    let mut reader = Reader::new(payload);
+    let mut ids = Vec::new();
+    while !reader.is_empty() {
+        ids.push(reader.uint_packed().map_err(|_| PARSE_ERROR)?);
+    }
+    Ok(Content::Values(ids))
+}
+
+/// Appends `t(iD)`; a failure is a LAST_STATUS.
+fn append(values: &mut Vec<u8>, result: Result<(u32, Vec<u8>), Status>) {
+    let (id, value) =
+        result.unwrap_or_else(|status| (LAST_STATUS, pack(|w| w.uint_packed(status))));
+    let id = pack(|w| w.uint_packed(id));
+    // A value is at most a frame long.
+    values.extend(((id.len() + value.len()) as u16).to_le_bytes());
+    values.extend(id);
+    values.extend(value);
 }
 
 /// Protocol §1.1: bits 5-4 and 3-0 of the header.

@@ -51,6 +51,48 @@ pub(super) fn tlvs(store: &Store) -> Vec<u8> {
     })
 }
 
+/// The value of the first MeshCoP TLV of a kind.
+pub(super) fn tlv(tlvs: &[u8], wanted: u8) -> Option<&[u8]> {
+    let mut rest = tlvs;
+    while let [kind, length, behind @ ..] = rest {
+        let value = behind.get(..usize::from(*length))?;
+        if *kind == wanted {
+            return Some(value);
+        }
+        rest = &behind[value.len()..];
+    }
+    None
+}
+
+/// The properties of this device that MeshCoP TLVs hold, as their values; other TLVs are skipped.
+///
+/// # Errors
+/// INVALID_ARGUMENT when a TLV runs past the end, or has not the length of its kind.
+pub(super) fn parse_tlvs(tlvs: &[u8]) -> Result<Vec<(u32, Vec<u8>)>, Status> {
+    let mut members = Vec::new();
+    let mut rest = tlvs;
+    while let [kind, length, behind @ ..] = rest {
+        let value = behind.get(..usize::from(*length)).ok_or(INVALID_ARGUMENT)?;
+        rest = &behind[value.len()..];
+        let member = match (kind, value) {
+            (0, [0, 0, channel]) => (PHY_CHAN, vec![*channel]),
+            (1, [high, low]) => (MAC_15_4_PANID, vec![*low, *high]),
+            (2, value) if value.len() == 8 => (NET_XPANID, value.to_vec()),
+            (3, name) => (NET_NETWORK_NAME, [name, &[0]].concat()),
+            (4, value) if value.len() == 16 => (NET_PSKC, value.to_vec()),
+            (5, value) if value.len() == 16 => (NET_NETWORK_KEY, value.to_vec()),
+            (7, value) if value.len() == 8 => (IPV6_ML_PREFIX, [value, &[0; 8], &[64]].concat()),
+            (0..=5 | 7, _) => return Err(INVALID_ARGUMENT),
+            _ => continue,
+        };
+        members.push(member);
+    }
+    match rest {
+        [] => Ok(members),
+        _ => Err(INVALID_ARGUMENT),
+    }
+}
+
 /// The members of a dataset that are properties of this device; the others are skipped.
 ///
 /// # Errors

@@ -4,15 +4,16 @@ use super::numbers::*;
 use super::store::{pack, Status};
 use super::updates::Update;
 use super::{Content, Ncp, Reply, FRAME_MAX, HOST_LOW_POWER, HOST_ONLINE, UNSOLICITED};
+use crate::time::Instant;
 use crate::wire::packed::{Overflow, Writer};
 
 impl Ncp {
-    pub(super) fn next_frame(&mut self, buf: &mut [u8]) -> Option<usize> {
+    pub(super) fn next_frame(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
         if let Some(cause) = self.boot.take() {
             return self.write_status(buf, UNSOLICITED, cause as u32);
         }
         if let Some(reply) = self.replies.pop_front() {
-            return self.write_reply(buf, reply);
+            return self.write_reply(now, buf, reply);
         }
         let host = self.store.uint8(HOST_POWER_STATE);
         if host < HOST_LOW_POWER {
@@ -24,18 +25,34 @@ impl Ncp {
         if host < HOST_ONLINE {
             return None;
         }
-        if let Some((id, item)) = self.found.pop_front() {
-            return write_value(buf, UNSOLICITED, CMD_VALUE_INSERTED, id, &item).ok();
+        if let Some(raw) = self.air.raw.pop_front() {
+            return write(buf, |w| w.data(&raw)).ok();
+        }
+        if let Some(found) = self.found.pop_front() {
+            let (command, property) = (found.command, found.property);
+            return write_value(buf, UNSOLICITED, command, property, &found.item).ok();
         }
         self.write_update(buf)
     }
 
-    fn write_reply(&mut self, buf: &mut [u8], reply: Reply) -> Option<usize> {
+    fn write_reply(&mut self, now: Instant, buf: &mut [u8], reply: Reply) -> Option<usize> {
         let Reply { header, content } = reply;
         let written = match content {
             Content::Status(status) => return self.write_status(buf, header, status),
             Content::Item(command, id, item) => write_value(buf, header, command, id, &item),
-            Content::Value(id) => match self.get(id) {
+            Content::Frame(frame) => write(buf, |w| {
+                w.uint8(header)?;
+                w.data(&frame)
+            }),
+            Content::Values(ids) => {
+                let values = self.get_many(now, &ids);
+                write(buf, |w| {
+                    w.uint8(header)?;
+                    w.uint_packed(CMD_VALUES_ARE)?;
+                    w.data(&values)
+                })
+            }
+            Content::Value(id) => match self.get(now, id) {
                 Ok(value) => write_value(buf, header, CMD_VALUE_IS, id, &value),
                 Err(status) => return self.write_status(buf, header, status),
             },

@@ -1,26 +1,38 @@
 //! What happens by and by: attaching, IPv6 packets, scans.
 
-use super::frames::pack_datagram;
-use super::net::Outcome;
+use super::mac::{self, Address, Header};
+use super::net::{Outcome, Role};
 use super::numbers::*;
 use super::ping::{self, Addresses, Ipv6};
-use super::scan::{Found, Kind, Scan};
+use super::scan::{Kind, Neighbour, Scan};
 use super::store::{Status, Store};
 use super::updates::Update;
-use super::{Ncp, FOUND_MAX, PACKETS_MAX};
+use super::{Found, Ncp, FOUND_MAX};
 use crate::time::Instant;
 
 impl Ncp {
     /// Lets happen what is due at `now`.
     pub(super) fn advance(&mut self, now: Instant) {
-        match self.net.poll(now, &mut self.rng) {
-            Some(Outcome::Formed) => self.publish(),
+        self.advance_air(now);
+        let outcome = match self.postpones_leading(now) {
+            true => None,
+            false => self.net.poll(now, &mut self.rng),
+        };
+        match outcome {
+            Some(Outcome::Formed) => {
+                self.settle(now);
+                self.publish();
+            }
             Some(Outcome::JoinFailed) => {
+                self.leave_mesh();
                 self.publish();
                 self.updates.mark(Update::Status(JOIN_FAILURE));
             }
             None => {}
         }
+        self.advance_mesh(now);
+        self.advance_commissioning(now);
+        self.advance_jam(now);
         self.advance_scan(now);
     }
 
@@ -35,6 +47,9 @@ impl Ncp {
             let panid = self.rng.below(u64::from(PANID_BROADCAST)) as u16;
             self.put(MAC_15_4_PANID, &panid.to_le_bytes());
         }
+        if !was_up {
+            self.start_attach(now);
+        }
         self.publish();
         if !was_up {
             // Detached is what it was; a start is told all the same (protocol §7.5).
@@ -43,12 +58,58 @@ impl Ncp {
         Ok(())
     }
 
+    pub(super) fn stop(&mut self) {
+        self.net.stop();
+        self.leave_mesh();
+        self.stop_commissioner();
+        self.publish();
+    }
+
     pub(super) fn set_interface(&mut self, up: bool) {
         self.net.set_interface(up);
         if !up {
             self.packets.clear();
+            self.end_joining(0, None);
+            self.stop();
         }
         self.publish();
+    }
+
+    /// Forces a transition (SET of NET_ROLE).
+    pub(super) fn set_role(&mut self, now: Instant, role: u8) -> Result<(), Status> {
+        if role == Role::Router as u8 && self.net.role() == Role::Child {
+            self.ask_for_router_id(now);
+            return Ok(());
+        }
+        let before = self.net.role();
+        self.net.set_role(role, now, &mut self.rng)?;
+        if self.net.is_attaching() {
+            self.start_attach(now);
+        } else if self.net.role() != before {
+            self.leave_mesh();
+            self.settle(now);
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// A router that must not be one looks for a parent (protocol §3.7, property 5383).
+    pub(super) fn reconsider_role(&mut self, now: Instant) {
+        let allowed = self.store.uint8(THREAD_ROUTER_ROLE_ENABLED) == 1;
+        if !allowed && self.air.has_radio() && self.net.is_router() {
+            // The stack is up, so this cannot fail.
+            let _ = self.set_role(now, Role::Child as u8);
+        }
+    }
+
+    /// Keeps the credentials over a reset.
+    pub(super) fn save(&mut self) {
+        let credentials = self.store.credentials();
+        if self.saved.as_ref() != Some(&credentials) {
+            self.saved = Some(credentials);
+            self.remember();
+        }
+        self.put(NET_SAVED, &[1]);
     }
 
     /// Copies the state of the network to the properties that show it.
@@ -64,23 +125,28 @@ impl Ncp {
                 self.updates.mark(Update::Property(id));
             }
         }
+        self.store.stamp(self.net.rloc16());
+        self.mesh.hurry();
         if self.net.is_attached() {
-            self.saved = Some(self.store.credentials());
-            self.put(NET_SAVED, &[1]);
-            self.register_network_data();
+            self.save();
+            // What is being changed is registered when the gate falls.
+            if self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE) == 0 {
+                self.register_network_data();
+            }
         }
     }
 
     /// Takes a packet from the host; the answer, if any, comes back on `stream`.
     pub(super) fn datagram(
         &mut self,
+        now: Instant,
         packet: &[u8],
         tx: u32,
         rx: u32,
         stream: u32,
     ) -> Result<(), Status> {
         let outcome = if self.net.is_interface_up() {
-            ping::answer(packet, &OwnAddresses(&self.store)).map_err(|_| DROPPED)
+            self.answer_host(now, packet, stream)
         } else {
             Err(INVALID_STATE)
         };
@@ -94,27 +160,49 @@ impl Ncp {
         };
         self.store.count(tx, 1);
         self.store.count(CNTR_IP_TX_SUCCESS, 1);
-        let answer = match answer {
-            Some(answer) => answer,
-            None => {
-                self.count_radio(&[CNTR_TX_PKT_DATA, CNTR_TX_PKT_BROADCAST], 1);
-                return Ok(());
-            }
-        };
-        if self.packets.len() >= PACKETS_MAX {
-            self.store.count(CNTR_RX_IP_DROPPED, 1);
-            self.store.count(CNTR_IP_RX_FAILURE, 1);
-            self.updates.mark(Update::Status(NOMEM));
-            return Ok(());
+        if let Some(answer) = answer {
+            self.push_packet(stream, rx, &answer);
         }
-        self.store.count(rx, 1);
-        self.store.count(CNTR_IP_RX_SUCCESS, 1);
-        self.packets.push_back(pack_datagram(stream, &answer));
         Ok(())
     }
 
+    /// What this node itself says to a packet of its host; the mesh gets it if it is for somebody
+    /// else.
+    fn answer_host(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        stream: u32,
+    ) -> Result<Option<Vec<u8>>, Status> {
+        let answer = ping::answer(packet, &OwnAddresses(&self.store)).map_err(|_| DROPPED)?;
+        if !self.air.has_radio() {
+            if answer.is_none() {
+                self.count_radio(&[CNTR_TX_PKT_DATA, CNTR_TX_PKT_BROADCAST], 1);
+            }
+            return Ok(answer);
+        }
+        let multicast = packet.get(24) == Some(&0xFF);
+        if answer.is_some() && !multicast {
+            return Ok(answer);
+        }
+        if stream == STREAM_NET_INSECURE {
+            // Nobody here listens to what is not secured.
+            return Ok(None);
+        }
+        if !self.net.is_attached() {
+            return Err(DROPPED);
+        }
+        self.send_to_mesh(now, packet);
+        Ok(answer.filter(|_| self.answers_echo(multicast, false)))
+    }
+
+    /// The answer to a ping from the mesh, if it is one.
+    pub(super) fn echo_answer(&self, packet: &[u8]) -> Option<Vec<u8>> {
+        ping::answer(packet, &OwnAddresses(&self.store)).ok()?
+    }
+
     /// Counts `n` frames on the air that nobody acknowledges, of the given kinds.
-    fn count_radio(&mut self, kinds: &[u32], n: u32) {
+    pub(super) fn count_radio(&mut self, kinds: &[u32], n: u32) {
         for id in [CNTR_TX_PKT_TOTAL, CNTR_TX_PKT_NO_ACK_REQ]
             .iter()
             .chain(kinds)
@@ -143,6 +231,7 @@ impl Ncp {
         let panid = self.store.uint16(THREAD_DISCOVERY_SCAN_PANID);
         self.scan = Some(Scan::new(kind, &channels, period, panid, now));
         self.store.put(MAC_SCAN_STATE, &[kind as u8]);
+        self.probe(now);
         Ok(())
     }
 
@@ -152,6 +241,7 @@ impl Ncp {
             None => return,
         };
         let joinable_only = self.store.uint8(THREAD_DISCOVERY_SCAN_JOINER_FLAG) == 1;
+        let mut next = false;
         while let Some(channel) = scan.next_channel(now) {
             if scan.kind() != Kind::Energy {
                 self.count_radio(&[CNTR_TX_PKT_BEACON_REQ, CNTR_TX_PKT_BROADCAST], 1);
@@ -159,17 +249,82 @@ impl Ncp {
             for found in scan.found(channel, &self.neighbours, joinable_only, &mut self.rng) {
                 self.push_found(found);
             }
+            if scan.kind() == Kind::Beacon {
+                let there = |neighbour: &&Neighbour| neighbour.channel == channel;
+                for neighbour in self.neighbours.clone().iter().filter(there) {
+                    self.sniff_beacon(now, neighbour);
+                }
+            }
+            next = true;
         }
         if scan.is_done() {
             self.store.put(MAC_SCAN_STATE, &[0]);
             self.updates.mark(Update::Property(MAC_SCAN_STATE));
         } else {
             self.scan = Some(scan);
+            if next {
+                self.probe(now);
+            }
         }
     }
 
-    fn push_found(&mut self, found: Found) {
-        if found.0 == MAC_SCAN_BEACON {
+    /// Asks who is there on the channel that is scanned.
+    fn probe(&mut self, now: Instant) {
+        let Some((kind, channel)) = self.scan.as_ref().and_then(|scan| {
+            let channel = scan.channel()?;
+            Some((scan.kind(), channel))
+        }) else {
+            return;
+        };
+        match kind {
+            Kind::Energy => {}
+            Kind::Discover => {
+                let joiner = self.store.uint8(THREAD_DISCOVERY_SCAN_JOINER_FLAG) == 1;
+                self.send_discovery_request(now, channel, joiner);
+            }
+            Kind::Beacon => {
+                let header = Header {
+                    kind: mac::Kind::Command,
+                    sequence: 0,
+                    panid: mac::BROADCAST,
+                    destination: Address::Short(mac::BROADCAST),
+                    source: Address::None,
+                };
+                self.send_frame(now, channel, header, &[mac::BEACON_REQUEST]);
+            }
+        }
+    }
+
+    /// A beacon came from the radio.
+    pub(super) fn found_beacon(
+        &mut self,
+        channel: u8,
+        rssi: i8,
+        source: [u8; 8],
+        panid: u16,
+        payload: &[u8],
+    ) {
+        let neighbour = Neighbour::of_beacon(channel, rssi, source, panid, payload);
+        if let Some(neighbour) = neighbour {
+            self.found_network(Kind::Beacon, &neighbour);
+        }
+    }
+
+    /// A network on the radio, of interest to a scan of this kind on its channel.
+    pub(super) fn found_network(&mut self, kind: Kind, neighbour: &Neighbour) {
+        let joinable_only = self.store.uint8(THREAD_DISCOVERY_SCAN_JOINER_FLAG) == 1;
+        let wanted = self.scan.as_ref().is_some_and(|scan| {
+            scan.kind() == kind
+                && scan.channel() == Some(neighbour.channel)
+                && scan.wants(neighbour, joinable_only)
+        });
+        if wanted {
+            self.push_found(neighbour.found());
+        }
+    }
+
+    pub(super) fn push_found(&mut self, found: Found) {
+        if found.property == MAC_SCAN_BEACON {
             for id in [CNTR_RX_PKT_TOTAL, CNTR_RX_PKT_BEACON, CNTR_RX_PKT_BROADCAST] {
                 self.store.count(id, 1);
             }

@@ -1,5 +1,5 @@
-//! A simulated Spinel NCP: an OpenThread FTD (protocol 4.3) that is alone in its mesh, for everyone
-//! who wants to try or test the host's side without hardware.
+//! A simulated Spinel NCP: an OpenThread FTD (protocol 4.3), for everyone who wants to try or test the
+//! host's side without hardware. Without a radio ([`Surroundings`]) it is alone in its mesh.
 //!
 //! It answers as OpenThread's NCP does (protocol §1.2 to §1.4): a frame that is no Spinel is dropped,
 //! every command with a TID gets exactly one reply, a value is evaluated when its reply leaves.
@@ -17,38 +17,63 @@
 //! | `net` | interface, stack, role and addresses |
 //! | `scan` | the neighbourhood, and scans of it |
 //! | `ping` | IPv6 packets and their answers |
+//! | `air` | the radio: frames out and in, back-pressure, sniffing |
+//! | `mac`, `lowpan`, `mle`, `netdata` | the formats of what is on the air |
+//! | `attach` | the search for a parent, children, routers, leaders |
+//! | `mesh` | the network of several: who is there, who has which address |
+//! | `tables` | what is shown of it |
+//! | `commission` | discovery, joiner, commissioner |
+//! | `gadgets` | memory, pins, random numbers, jam detection |
 //!
 //! Everything is bounded: [`REPLIES_MAX`] replies, [`PACKETS_MAX`] packets and [`FOUND_MAX`] scan
 //! results wait at most, and each property holds at most 32 items of 64 octets. What does not fit is
 //! lost and reported (DROPPED for a reply, NOMEM for the rest).
 //!
 //! It differs from a device in this: echo requests are answered whatever the ping offload says,
-//! since nobody else in this mesh could; NET_ROLE of a stopped stack is 0, as in older firmware;
-//! and the state lives as long as the object, so a power cycle keeps the credentials, too.
+//! where nobody else in its mesh could (without a radio); NET_ROLE of a stopped stack is 0, as in older firmware;
+//! and without non-volatile memory the state lives as long as the object, so a power cycle keeps
+//! the credentials, too. What is on the air is not encrypted, so that a sniffer shows it: a keyed check
+//! value keeps networks apart.
 
+mod air;
+mod attach;
 mod commands;
+mod commission;
 mod dataset;
 mod frames;
+mod gadgets;
 mod life;
+mod lowpan;
+mod mac;
+mod mesh;
+mod mle;
 mod net;
+mod netdata;
 mod numbers;
 mod ping;
 mod properties;
 mod scan;
 mod store;
+mod tables;
 mod updates;
 mod values;
 
 use std::collections::VecDeque;
 
+use self::air::Air;
+use self::commission::{Commissioner, Joiner};
+use self::gadgets::Gadgets;
+use self::mesh::Mesh;
 use self::net::{Identity, Net};
 use self::numbers::*;
-use self::scan::{Found, Neighbour, Scan};
+use self::scan::{Neighbour, Scan};
 use self::store::{pack, Status, Store};
 use self::updates::Updates;
+use super::radio::{Memory, Surroundings};
 use super::rng::Rng;
 use super::{Firmware, ResetCause};
 use crate::time::{earliest, Instant};
+use crate::wire::packed::Reader;
 
 /// The simulated NCP. Two of the same seed that see the same frames at the same times say the same.
 #[derive(Debug)]
@@ -68,7 +93,40 @@ pub struct Ncp {
     last_status: Status,
     /// What outlives a reset: the credentials of the network that was formed last.
     saved: Option<Vec<(u32, Vec<u8>)>>,
+    memory: Option<Box<dyn Memory>>,
+    air: Air,
+    mesh: Mesh,
+    commissioner: Commissioner,
+    joiner: Joiner,
+    gadgets: Gadgets,
+    variant: Variant,
     reset_request: Option<ResetCause>,
+}
+
+/// What can be different about a co-processor, so that a host refuses it (protocol §7.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The major protocol version: 4.
+    pub major: u8,
+    /// It runs its bootloader (interface type 0).
+    pub bootloader: bool,
+}
+
+impl Default for Variant {
+    fn default() -> Self {
+        Variant {
+            major: 4,
+            bootloader: false,
+        }
+    }
+}
+
+/// An event: something that was found, or that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    command: u32,
+    property: u32,
+    item: Vec<u8>,
 }
 
 /// What is to be said to a command, with the header that it came with.
@@ -86,14 +144,32 @@ enum Content {
     Status(Status),
     /// An item that came or went: the command, the property, and the item as it was sent.
     Item(u32, u32, Vec<u8>),
+    /// The values of several properties, when the reply leaves.
+    Values(Vec<u32>),
+    /// Command and payload.
+    Frame(Vec<u8>),
 }
 
 impl Ncp {
     /// A co-processor that was just powered on. The seed decides its addresses, its neighbourhood
     /// and how long it takes to attach.
     pub fn new(seed: u64) -> Self {
-        let mut rng = Rng::new(seed);
-        let identity = Identity::random(&mut rng);
+        Ncp::with(seed, Variant::default(), Surroundings::default())
+    }
+
+    /// A co-processor that was just powered on, with a radio and a memory if there are some.
+    pub fn with(seed: u64, variant: Variant, surroundings: Surroundings) -> Self {
+        let mut rng = Rng::new(seed ^ surroundings.salt);
+        let mut memory = surroundings.memory;
+        let kept = memory.as_mut().and_then(|memory| memory.load());
+        let kept = kept.map(|octets| read_memory(&octets)).unwrap_or_default();
+        let identity = Identity::random(&mut rng).restored(&kept);
+        let is_saved = |row: &(u32, Vec<u8>)| {
+            let rows = properties::PROPERTIES.iter();
+            rows.filter(|property| property.saved)
+                .any(|property| property.id == row.0 && property.shape.check(&row.1).is_ok())
+        };
+        let credentials: Vec<_> = kept.into_iter().filter(is_saved).collect();
         let neighbours = Neighbour::all(&mut rng);
         let mut ncp = Ncp {
             net: Net::new(&identity, [0; 8]),
@@ -108,10 +184,18 @@ impl Ncp {
             found: VecDeque::new(),
             updates: Updates::default(),
             last_status: OK,
-            saved: None,
+            saved: Some(credentials).filter(|credentials| !credentials.is_empty()),
+            memory,
+            air: Air::new(surroundings.medium),
+            mesh: Mesh::default(),
+            commissioner: Commissioner::default(),
+            joiner: Joiner::default(),
+            gadgets: Gadgets::new(),
+            variant,
             reset_request: None,
         };
         ncp.start_over(ResetCause::PowerOn);
+        ncp.remember();
         ncp
     }
 }
@@ -141,18 +225,37 @@ impl Firmware for Ncp {
             return None;
         }
         self.advance(now);
-        let length = self.next_frame(buf)?;
+        let length = self.next_frame(now, buf)?;
         self.store.count(CNTR_TX_SPINEL_TOTAL, 1);
         Some(length)
     }
 
-    /// When attaching or a scan goes on. Frames that wait are no matter of time and not in it: ask
-    /// [`Firmware::transmit`] until it says `None`, after each frame that was received.
+    fn poll(&mut self, now: Instant) {
+        if self.reset_request.is_none() {
+            self.advance(now);
+        }
+    }
+
+    /// When attaching or a scan goes on, or the radio wants something. Frames that wait are no matter of
+    /// time and not in it: ask [`Firmware::transmit`] until it says `None`, after each frame that was
+    /// received.
     fn poll_timeout(&self) -> Option<Instant> {
-        earliest(
+        let mesh = Some(&self.mesh).filter(|_| self.air.has_radio() && self.net.is_stack_up());
+        [
             self.net.poll_timeout(),
             self.scan.as_ref().map(Scan::poll_timeout),
-        )
+            self.air.poll_timeout(),
+            mesh.and_then(Mesh::poll_timeout),
+            self.commissioner.poll_timeout(),
+            self.joiner.poll_timeout(),
+            self.jam_timeout(),
+        ]
+        .into_iter()
+        .fold(None, earliest)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.air.is_ready()
     }
 
     fn take_reset_request(&mut self) -> Option<ResetCause> {
@@ -165,6 +268,11 @@ impl Ncp {
         self.forget_queues();
         self.store = Store::new();
         self.scan = None;
+        self.air.restart();
+        self.mesh = Mesh::default();
+        self.commissioner = Commissioner::default();
+        self.joiner = Joiner::default();
+        self.gadgets = Gadgets::new();
         self.reset_request = None;
         self.boot = Some(cause);
         self.put_constants();
@@ -187,6 +295,14 @@ impl Ncp {
         let channels: Vec<_> = (store::CHANNEL_MIN..=store::CHANNEL_MAX)
             .map(|channel| vec![channel])
             .collect();
+        let version = pack(|w| {
+            w.uint_packed(self.variant.major.into())?;
+            w.uint_packed(3)
+        });
+        self.store.put(PROTOCOL_VERSION, &version);
+        if self.variant.bootloader {
+            self.store.put(INTERFACE_TYPE, &[0]);
+        }
         self.store
             .put(NCP_VERSION, &pack(|w| w.utf8(properties::VERSION)));
         self.store.put(CAPS, &ids(&properties::CAPABILITIES));
@@ -207,6 +323,42 @@ impl Ncp {
         self.found.clear();
         self.updates.clear();
     }
+}
+
+impl Ncp {
+    /// Writes what outlives a power cycle to the memory: who this is, and the credentials.
+    fn remember(&mut self) {
+        let Some(memory) = &mut self.memory else {
+            return;
+        };
+        let identity = [
+            (HWADDR, self.identity.eui64.to_vec()),
+            (MAC_15_4_LADDR, self.identity.extended_address.to_vec()),
+            (IPV6_ML_ADDR, self.identity.mesh_local_iid.to_vec()),
+        ];
+        let mut octets = Vec::new();
+        for (id, value) in identity.iter().chain(self.saved.iter().flatten()) {
+            let row = pack(|w| {
+                w.structure(|row| {
+                    row.uint_packed(*id)?;
+                    row.data(value)
+                })
+            });
+            octets.extend(row);
+        }
+        memory.store(&octets);
+    }
+}
+
+/// `A(t(iD))`, as far as it can be read.
+fn read_memory(octets: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let mut reader = Reader::new(octets);
+    let rows = core::iter::from_fn(|| {
+        let mut row = reader.structure().ok()?;
+        let id = row.uint_packed().ok()?;
+        Some((id, row.rest().to_vec()))
+    });
+    rows.take(properties::PROPERTIES.len()).collect()
 }
 
 fn mesh_local_prefix(store: &Store) -> [u8; 8] {

@@ -1,12 +1,13 @@
-//! The Thread side: interface, stack, role and addresses. It is alone on its channel, so a start ends
-//! with a network of one, led by itself, and joining somebody else's fails.
+//! The Thread side: interface, stack, role and addresses. Without a radio it is alone on its channel,
+//! so a start ends with a network of one, led by itself, and joining somebody else's fails. With one,
+//! `mesh` finds a parent meanwhile.
 //!
-//! The only thing that takes time is attaching: 1.5 s to 2.5 s, chosen by the seed. It is what an
-//! OpenThread router takes to ask for a parent twice, in vain, before it becomes leader.
+//! Attaching takes 1.5 s to 2.5 s at most, chosen by the seed. It is what an OpenThread router takes to
+//! ask for a parent twice, in vain, before it becomes leader.
 
 use super::numbers::*;
 use super::ping::Ipv6;
-use super::store::{pack, Status};
+use super::store::Status;
 use crate::sim::rng::Rng;
 use crate::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Detached = 0,
+    Child = 1,
+    Router = 2,
     Leader = 3,
 }
 
@@ -52,14 +55,34 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// The one that was kept, as far as it is there.
+    pub(super) fn restored(mut self, kept: &[(u32, Vec<u8>)]) -> Self {
+        for (id, value) in kept {
+            let Ok(value) = <[u8; 8]>::try_from(value.as_slice()) else {
+                continue;
+            };
+            match *id {
+                HWADDR => self.eui64 = value,
+                MAC_15_4_LADDR => self.extended_address = value,
+                IPV6_ML_ADDR => self.mesh_local_iid = value,
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Net {
     interface_up: bool,
     stack_up: bool,
     role: Role,
     join_existing: bool,
+    /// When attaching ends, one way or another.
     attached_at: Option<Instant>,
-    router_id: u8,
+    rloc16: u16,
+    leader_id: u8,
     partition_id: u32,
     preferred_partition_id: Option<u32>,
     extended_address: [u8; 8],
@@ -73,9 +96,12 @@ pub(super) struct Net {
 struct MleCounters {
     disabled: u16,
     detached: u16,
+    child: u16,
+    router: u16,
     leader: u16,
     attempts: u16,
     partition_changes: u16,
+    parent_changes: u16,
 }
 
 impl Net {
@@ -86,7 +112,8 @@ impl Net {
             role: Role::Detached,
             join_existing: false,
             attached_at: None,
-            router_id: 0,
+            rloc16: NO_RLOC16,
+            leader_id: 0,
             partition_id: 0,
             preferred_partition_id: None,
             extended_address: identity.extended_address,
@@ -108,7 +135,47 @@ impl Net {
     }
 
     pub(super) fn is_attached(&self) -> bool {
-        self.role == Role::Leader
+        self.role != Role::Detached
+    }
+
+    pub(super) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Router or leader.
+    pub(super) const fn is_router(&self) -> bool {
+        matches!(self.role, Role::Router | Role::Leader)
+    }
+
+    /// Whether attaching has to end now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.attached_at.is_some_and(|at| at <= now)
+    }
+
+    /// Attaching may take until then.
+    pub(super) fn postpone(&mut self, until: Instant) {
+        self.attached_at = self.attached_at.map(|at| at.max(until));
+    }
+
+    /// Whether it looks for a parent.
+    pub(super) const fn is_attaching(&self) -> bool {
+        self.attached_at.is_some()
+    }
+
+    pub(super) const fn wants_existing(&self) -> bool {
+        self.join_existing
+    }
+
+    pub(super) const fn partition_id(&self) -> u32 {
+        self.partition_id
+    }
+
+    pub(super) const fn leader_id(&self) -> u8 {
+        self.leader_id
+    }
+
+    pub(super) const fn extended_address(&self) -> [u8; 8] {
+        self.extended_address
     }
 
     /// Brings the interface up, or down together with the stack.
@@ -136,26 +203,67 @@ impl Net {
 
     pub(super) fn stop(&mut self) {
         if self.stack_up {
-            self.mle.disabled += 1;
+            self.mle.disabled = self.mle.disabled.wrapping_add(1);
         }
         self.stack_up = false;
-        self.role = Role::Detached;
+        self.detach();
         self.attached_at = None;
+    }
+
+    fn detach(&mut self) {
+        self.role = Role::Detached;
+        self.rloc16 = NO_RLOC16;
+    }
+
+    /// Loses its parent or partition, and looks for another until `until`.
+    pub(super) fn lose(&mut self, until: Instant) {
+        self.detach();
+        self.mle.detached = self.mle.detached.wrapping_add(1);
+        self.search(until);
+    }
+
+    /// Attaching goes on until then, at the least.
+    pub(super) fn search(&mut self, until: Instant) {
+        self.attached_at = Some(until);
+        self.mle.attempts = self.mle.attempts.wrapping_add(1);
+    }
+
+    /// A parent took it: child `rloc16` of a partition.
+    pub(super) fn become_child(&mut self, rloc16: u16, partition_id: u32, leader_id: u8) {
+        self.role = Role::Child;
+        self.attached_at = None;
+        self.join_existing = false;
+        self.mle.child = self.mle.child.wrapping_add(1);
+        self.mle.parent_changes = self.mle.parent_changes.wrapping_add(1);
+        if self.partition_id != partition_id {
+            self.mle.partition_changes = self.mle.partition_changes.wrapping_add(1);
+        }
+        self.rloc16 = rloc16;
+        self.partition_id = partition_id;
+        self.leader_id = leader_id;
+    }
+
+    /// The leader gave the child a router id.
+    pub(super) fn become_router(&mut self, rloc16: u16) {
+        self.role = Role::Router;
+        self.mle.router = self.mle.router.wrapping_add(1);
+        self.rloc16 = rloc16;
     }
 
     /// Forces a transition (SET of NET_ROLE).
     ///
     /// # Errors
-    /// INVALID_STATE while the stack is down, and for a router's role: there is no partition to be
-    /// a router of. INVALID_ARGUMENT for a role that does not exist.
+    /// INVALID_STATE while the stack is down, and for a router's role, which a leader gives.
+    /// INVALID_ARGUMENT for a role that does not exist.
     pub(super) fn set_role(&mut self, role: u8, now: Instant, rng: &mut Rng) -> Result<(), Status> {
         if !self.stack_up {
             return Err(INVALID_STATE);
         }
         match role {
             0 | 1 => self.attach(now, rng),
+            2 if self.role == Role::Router => {}
             2 => return Err(INVALID_STATE),
-            3 => self.lead(rng),
+            3 => self.lead(None, rng),
             _ => return Err(INVALID_ARGUMENT),
         }
         Ok(())
@@ -193,7 +301,7 @@ impl Net {
             self.stop();
             return Some(Outcome::JoinFailed);
         }
-        self.lead(rng);
+        self.lead(None, rng);
         Some(Outcome::Formed)
     }
 
@@ -201,13 +309,9 @@ impl Net {
         self.attached_at
     }
 
-    /// The RLOC16: the router's id, or 0xFFFE (no short address).
-    pub(super) fn rloc16(&self) -> u16 {
-        if self.is_attached() {
-            u16::from(self.router_id) << 10
-        } else {
-            0xFFFE
-        }
+    /// The RLOC16: the router's id and the child's, or 0xFFFE (no short address).
+    pub(super) const fn rloc16(&self) -> u16 {
+        self.rloc16
     }
 
     /// Everything about the network that is a scalar property.
@@ -225,9 +329,8 @@ impl Net {
             ),
             (THREAD_RLOC16, rloc16.clone()),
             (MAC_15_4_SADDR, rloc16),
-            (THREAD_LEADER_ADDR, self.rloc().to_vec()),
-            (THREAD_LEADER_RID, vec![self.router_id]),
-            (THREAD_ROUTER_TABLE, self.router_table()),
+            (THREAD_LEADER_ADDR, self.leader_address().to_vec()),
+            (THREAD_LEADER_RID, vec![self.leader_id]),
             (IPV6_LL_ADDR, self.link_local().to_vec()),
             (IPV6_ML_ADDR, self.mesh_local(self.mesh_local_iid).to_vec()),
         ]
@@ -242,6 +345,8 @@ impl Net {
         }
         if self.is_attached() {
             addresses.push(self.rloc());
+        }
+        if self.role == Role::Leader {
             addresses.push(self.mesh_local(locator(LEADER_ALOC16)));
         }
         let for_ever = [[64].as_slice(), &[0xFF; 8]].concat();
@@ -279,58 +384,54 @@ impl Net {
         let counters = [
             mle.disabled,
             mle.detached,
-            0,
-            0,
+            mle.child,
+            mle.router,
             mle.leader,
             mle.attempts,
             mle.partition_changes,
             0,
-            0,
+            mle.parent_changes,
         ];
         counters.iter().flat_map(|n| n.to_le_bytes()).collect()
     }
 
     fn attach(&mut self, now: Instant, rng: &mut Rng) {
-        self.role = Role::Detached;
+        self.detach();
         self.mle.detached = self.mle.detached.wrapping_add(1);
-        self.mle.attempts = self.mle.attempts.wrapping_add(1);
         let spread = Duration::from_millis(rng.below(ATTACH_SPREAD_MS + 1));
-        self.attached_at = Some(now + ATTACH_MIN + spread);
+        self.search(now + ATTACH_MIN + spread);
     }
 
-    fn lead(&mut self, rng: &mut Rng) {
+    /// Becomes leader of a new partition, as the router that it is, or with an id that is random.
+    pub(super) fn lead(&mut self, router_id: Option<u8>, rng: &mut Rng) {
         self.attached_at = None;
         if self.role == Role::Leader {
             return;
         }
         self.role = Role::Leader;
-        self.router_id = rng.below(63) as u8;
+        let random_id = rng.below(63) as u8;
+        self.leader_id = router_id.unwrap_or(random_id).min(ROUTER_ID_MAX);
+        self.rloc16 = u16::from(self.leader_id) << 10;
         let random = rng.next_u64() as u32;
         self.partition_id = self.preferred_partition_id.unwrap_or(random);
         self.mle.leader = self.mle.leader.wrapping_add(1);
         self.mle.partition_changes = self.mle.partition_changes.wrapping_add(1);
     }
 
-    /// `A(t(ESCCCCCCb))`: this router alone, its own next hop.
-    fn router_table(&self) -> Vec<u8> {
-        if !self.is_attached() {
-            return Vec::new();
+    fn leader_address(&self) -> Ipv6 {
+        match self.role {
+            Role::Detached => self.rloc(),
+            _ => self.locator(u16::from(self.leader_id) << 10),
         }
-        pack(|w| {
-            w.structure(|router| {
-                router.data(&self.extended_address)?;
-                router.uint16(self.rloc16())?;
-                router.uint8(self.router_id)?;
-                router.data(&[NO_NEXT_HOP, 0, 0, 0, 0, 0])
-            })
-        })
     }
 
-    fn link_local(&self) -> Ipv6 {
-        let mut iid = self.extended_address;
-        // The universal/local bit is inverted in an interface identifier (RFC 4291, appendix A).
-        iid[0] ^= 0x02;
-        join([0xFE, 0x80, 0, 0, 0, 0, 0, 0], iid)
+    pub(super) fn link_local(&self) -> Ipv6 {
+        link_local(&self.extended_address)
+    }
+
+    /// The address of a locator in this network.
+    pub(super) fn locator(&self, rloc16: u16) -> Ipv6 {
+        self.mesh_local(locator(rloc16))
     }
 
     fn rloc(&self) -> Ipv6 {
@@ -342,30 +443,25 @@ impl Net {
     }
 }
 
-/// The Thread network data of a list of on-mesh prefixes: prefix TLVs, each with the border router
-/// `rloc16`. Only the stable ones if `stable_only`.
-pub(super) fn network_data<'a>(
-    on_mesh_nets: impl Iterator<Item = &'a [u8]>,
-    rloc16: u16,
-    stable_only: bool,
-) -> Vec<u8> {
-    let mut tlvs = Vec::new();
-    for net in on_mesh_nets {
-        // `6CbC..`, checked when it was inserted.
-        let (bits, stable, flags) = match net.get(16..19) {
-            Some([bits, stable, flags]) => (*bits, *stable, *flags),
-            _ => continue,
-        };
-        let prefix = &net[..(usize::from(bits.min(128)) + 7) / 8];
-        let [high, low] = rloc16.to_be_bytes();
-        let entry = [2 << 1 | stable, 4, high, low, flags, 0];
-        let length = (2 + prefix.len() + entry.len()) as u8;
-        let tlv = [&[1 << 1 | stable, length, 0, bits], prefix, &entry].concat();
-        if (stable == 1 || !stable_only) && tlvs.len() + tlv.len() <= NETWORK_DATA_MAX {
-            tlvs.extend(tlv);
-        }
-    }
-    tlvs
+/// The link-local address that belongs to an extended address.
+pub(super) fn link_local(extended_address: &[u8; 8]) -> Ipv6 {
+    let mut iid = *extended_address;
+    // The universal/local bit is inverted in an interface identifier (RFC 4291, appendix A).
+    iid[0] ^= 0x02;
+    join([0xFE, 0x80, 0, 0, 0, 0, 0, 0], iid)
+}
+
+/// The extended address that a link-local address was made of.
+pub(super) fn extended_address(link_local: &Ipv6) -> [u8; 8] {
+    let mut address = [0; 8];
+    address.copy_from_slice(&link_local[8..]);
+    address[0] ^= 0x02;
+    address
+}
+
+/// Whether an address is a routing or anycast locator (protocol §7.8).
+pub(super) fn is_locator(address: &Ipv6) -> bool {
+    address[8..14] == [0, 0, 0, 0xFF, 0xFE, 0]
 }
 
 fn join(prefix: [u8; 8], iid: [u8; 8]) -> Ipv6 {
@@ -388,10 +484,10 @@ const ATTACH_SPREAD_MS: u64 = 1_000;
 const LEADER_ALOC16: u16 = 0xFC00;
 const LINK_LOCAL_SCOPE: u8 = 0x02;
 const REALM_LOCAL_SCOPE: u8 = 0x03;
-/// The router id that OpenThread shows where there is no next hop.
-const NO_NEXT_HOP: u8 = 63;
-/// Thread's limit for network data.
-const NETWORK_DATA_MAX: usize = 254;
+/// No short address.
+pub(super) const NO_RLOC16: u16 = 0xFFFE;
+/// A Thread network has at most 63 routers, 0..=62.
+pub(super) const ROUTER_ID_MAX: u8 = 62;
 
 #[cfg(test)]
 mod tests {
@@ -447,21 +543,5 @@ mod tests {
         let at = net.poll_timeout().unwrap();
         assert_eq!(net.poll(at, &mut rng), Some(Outcome::JoinFailed));
         assert!(!net.is_stack_up() && !net.is_attached());
-    }
-
-    #[test]
-    fn network_data_of_one_prefix() {
-        let mut item = [0; 23];
-        item[..4].copy_from_slice(&[0x20, 0x01, 0x0D, 0xB8]);
-        item[16..19].copy_from_slice(&[64, 1, 0x31]);
-        let expected = [
-            0x03, 0x10, 0x00, 0x40, 0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0x05, 0x04, 0x04, 0x00,
-            0x31, 0x00,
-        ];
-        let items = [item.as_slice()];
-        assert_eq!(network_data(items.into_iter(), 0x0400, true), expected);
-        item[17] = 0;
-        let items = [item.as_slice()];
-        assert_eq!(network_data(items.into_iter(), 0x0400, true), []);
     }
 }

@@ -1,5 +1,5 @@
 //! The end of the line for IPv6 packets: an ICMPv6 echo request to one of the co-processor's own
-//! addresses or groups gets its answer, everything else vanishes in the (empty) mesh.
+//! addresses or groups gets its answer, everything else is for somebody else.
 
 /// An IPv6 address in network order.
 pub(super) type Ipv6 = [u8; 16];
@@ -41,7 +41,7 @@ pub(super) fn answer(
         return Ok(None);
     }
     // A sum over data and checksum is zero when it is right (RFC 1071).
-    if checksum(&source, &destination, payload) != 0 {
+    if checksum(&source, &destination, ICMPV6, payload) != 0 {
         return Err(Dropped);
     }
     let joined = addresses.is_joined(&destination);
@@ -63,7 +63,7 @@ pub(super) fn answer(
 fn echo_reply(source: &Ipv6, destination: &Ipv6, request: &[u8]) -> Vec<u8> {
     let mut icmp = request.to_vec();
     icmp[..4].copy_from_slice(&[ECHO_REPLY, 0, 0, 0]);
-    let sum = checksum(source, destination, &icmp);
+    let sum = checksum(source, destination, ICMPV6, &icmp);
     icmp[2..4].copy_from_slice(&sum.to_be_bytes());
     // The request was at most the MTU, so its length fits 16 bits.
     let length = (icmp.len() as u16).to_be_bytes();
@@ -71,10 +71,11 @@ fn echo_reply(source: &Ipv6, destination: &Ipv6, request: &[u8]) -> Vec<u8> {
     [&header, source.as_slice(), destination, &icmp].concat()
 }
 
-/// The Internet checksum (RFC 1071) over the IPv6 pseudo header (RFC 8200, section 8.1) and `icmp`.
-pub(super) fn checksum(source: &Ipv6, destination: &Ipv6, icmp: &[u8]) -> u16 {
-    let mut sum = icmp.len() as u64 + u64::from(ICMPV6);
-    for part in [source.as_slice(), destination, icmp] {
+/// The Internet checksum (RFC 1071) over the IPv6 pseudo header (RFC 8200, section 8.1) and what
+/// follows the IPv6 header: a message of the protocol `next_header`.
+pub(super) fn checksum(source: &Ipv6, destination: &Ipv6, next_header: u8, message: &[u8]) -> u16 {
+    let mut sum = message.len() as u64 + u64::from(next_header);
+    for part in [source.as_slice(), destination, message] {
         for pair in part.chunks(2) {
             let low = pair.get(1).copied().unwrap_or(0);
             sum += u64::from(u16::from_be_bytes([pair[0], low]));
@@ -109,7 +110,7 @@ const HEADER_LEN: usize = 40;
 const ECHO_HEADER_LEN: usize = 8;
 const ECHO_REQUEST: u8 = 128;
 const ECHO_REPLY: u8 = 129;
-const ICMPV6: u8 = 58;
+pub(super) const ICMPV6: u8 = 58;
 /// OpenThread's default.
 const HOP_LIMIT: u8 = 64;
 
@@ -147,7 +148,7 @@ mod tests {
         let mut packet = REQUEST;
         packet[24..40].copy_from_slice(&destination);
         packet[42..44].fill(0);
-        let sum = checksum(&array(&packet[8..24]), &destination, &packet[40..]);
+        let sum = checksum(&array(&packet[8..24]), &destination, ICMPV6, &packet[40..]);
         packet[42..44].copy_from_slice(&sum.to_be_bytes());
         packet.to_vec()
     }
@@ -170,7 +171,12 @@ mod tests {
         assert_eq!(reply[8..24], LEADER);
         assert_eq!(reply[24..40], REQUEST[8..24]);
         assert_eq!(
-            checksum(&array(&reply[8..24]), &array(&reply[24..40]), &reply[40..]),
+            checksum(
+                &array(&reply[8..24]),
+                &array(&reply[24..40]),
+                ICMPV6,
+                &reply[40..]
+            ),
             0
         );
     }

@@ -4,11 +4,13 @@
 use super::numbers::*;
 use super::store::{Access, Effect, Item, Property, Shape, When, CHANNEL_MAX, CHANNEL_MIN};
 
-/// COUNTERS, JAM_DETECT, UNSOL_UPDATE_FILTER, MCU_POWER_STATE, 2450MHZ_OQPSK, CONFIG_FTD,
-/// ROLE_ROUTER, NET_THREAD_1_1, MAC_ALLOWLIST, CHILD_SUPERVISION, SLAAC, MAC_RETRY_HISTOGRAM,
-/// THREAD_BORDER_ROUTER, THREAD_SERVICE (protocol §4.2).
-pub(super) const CAPABILITIES: [u32; 14] =
-    [5, 6, 12, 13, 24, 32, 48, 53, 512, 520, 522, 524, 1028, 1029];
+/// COUNTERS, JAM_DETECT, PEEK_POKE, GPIO, TRNG, CMD_MULTI, UNSOL_UPDATE_FILTER, MCU_POWER_STATE,
+/// 2450MHZ_OQPSK, CONFIG_FTD, ROLE_ROUTER, NET_THREAD_1_1, MAC_ALLOWLIST, OOB_STEERING_DATA,
+/// CHILD_SUPERVISION, MAC_RETRY_HISTOGRAM, THREAD_COMMISSIONER, THREAD_JOINER, THREAD_BORDER_ROUTER,
+/// THREAD_SERVICE (protocol §4.2). No SLAAC: forming addresses is left to the host.
+pub(super) const CAPABILITIES: [u32; 20] = [
+    5, 6, 7, 9, 10, 11, 12, 13, 24, 32, 48, 53, 512, 514, 520, 524, 1024, 1027, 1028, 1029,
+];
 
 /// What NCP_VERSION says.
 pub(super) const VERSION: &str = concat!(
@@ -21,7 +23,7 @@ pub(super) const VERSION: &str = concat!(
 pub(super) static PROPERTIES: &[Property] = &[
     // Core
     row(LAST_STATUS, G, Shape::ReadOnly, &[]).computed(),
-    row(PROTOCOL_VERSION, G, Shape::ReadOnly, &[4, 3]),
+    row(PROTOCOL_VERSION, G, Shape::ReadOnly, &[]),
     row(NCP_VERSION, G, Shape::ReadOnly, &[]),
     row(INTERFACE_TYPE, G, Shape::ReadOnly, &[3]),
     row(VENDOR_ID, G, Shape::ReadOnly, &[0]),
@@ -81,8 +83,10 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(NET_LEAVE_GRACEFULLY, S, Shape::Ignored, &[]).effect(Effect::Leave),
     // Thread
     row(THREAD_LEADER_ADDR, G, Shape::ReadOnly, &[]).read_when(When::Attached),
-    row(THREAD_PARENT, G, Shape::ReadOnly, &[]).read_when(When::Child),
-    row(THREAD_CHILD_TABLE, G, Shape::ReadOnly, &[]),
+    row(THREAD_PARENT, G, Shape::ReadOnly, &[])
+        .computed()
+        .read_when(When::Child),
+    row(THREAD_CHILD_TABLE, G, Shape::ReadOnly, &[]).computed(),
     row(THREAD_LEADER_RID, G, Shape::ReadOnly, &[0]).read_when(When::Attached),
     row(THREAD_LEADER_WEIGHT, G, Shape::ReadOnly, &[64]).read_when(When::Attached),
     row(THREAD_LOCAL_LEADER_WEIGHT, GS, BYTE, &[64]),
@@ -120,10 +124,23 @@ pub(super) static PROPERTIES: &[Property] = &[
     // Streams
     row(STREAM_NET, S, Shape::Datagram, &[]).effect(Effect::Datagram),
     row(STREAM_NET_INSECURE, S, Shape::Datagram, &[]).effect(Effect::DatagramInsecure),
+    // Commissioning
+    row(MESHCOP_JOINER_STATE, G, Shape::ReadOnly, &[0]),
+    row(MESHCOP_JOINER_COMMISSIONING, S, Shape::Octets(512), &[]).effect(Effect::Joiner),
+    row(MESHCOP_COMMISSIONER_STATE, GS, Shape::Uint8(0, 2), &[0]).effect(Effect::Commissioner),
+    row(MESHCOP_COMMISSIONER_JOINERS, GIR, Shape::ReadOnly, &[]).computed(),
+    row(
+        MESHCOP_COMMISSIONER_PROVISIONING_URL,
+        GS,
+        Shape::Text(64),
+        &[0],
+    ),
+    row(MESHCOP_COMMISSIONER_SESSION_ID, G, Shape::ReadOnly, &[0, 0]),
+    row(MESHCOP_JOINER_DISCERNER, GS, Shape::Octets(9), &[0; 9]),
     // Services
-    row(SERVER_ALLOW_LOCAL_DATA_CHANGE, GS, Shape::Bool, &[0]),
+    row(SERVER_ALLOW_LOCAL_DATA_CHANGE, GS, Shape::Bool, &[0]).effect(Effect::NetDataGate),
     row(SERVER_SERVICES, GIR, Shape::List(Item::Service), &[]).write_when(When::ServicesOpen),
-    row(SERVER_LEADER_SERVICES, G, Shape::ReadOnly, &[]),
+    row(SERVER_LEADER_SERVICES, G, Shape::ReadOnly, &[]).computed(),
     // Counters
     row(CNTR_RESET, S, Shape::Ignored, &[]).effect(Effect::ClearCounters),
     counter(1281),
@@ -176,6 +193,15 @@ pub(super) static PROPERTIES: &[Property] = &[
     composite(CNTR_ALL_IP_COUNTERS),
     composite(CNTR_MAC_RETRY_HISTOGRAM),
     // Core, second range
+    row(GPIO_CONFIG, GI, Shape::ReadOnly, &[]).computed(),
+    row(GPIO_STATE, GS, Shape::Octets(32), &[])
+        .computed()
+        .effect(Effect::Gpio),
+    row(GPIO_STATE_SET, S, Shape::Octets(32), &[]).effect(Effect::Gpio),
+    row(GPIO_STATE_CLEAR, S, Shape::Octets(32), &[]).effect(Effect::Gpio),
+    row(TRNG_32, G, Shape::ReadOnly, &[]).computed(),
+    row(TRNG_128, G, Shape::ReadOnly, &[]).computed(),
+    row(TRNG_RAW_32, G, Shape::ReadOnly, &[]).computed(),
     row(UNSOL_UPDATE_FILTER, GSIR, Shape::List(Item::UpdateId), &[]),
     row(UNSOL_UPDATE_LIST, G, Shape::ReadOnly, &[]),
     // PHY, second range
@@ -184,7 +210,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(JAM_DETECT_RSSI_THRESHOLD, GS, Shape::Int8, &[0]),
     row(JAM_DETECT_WINDOW, GS, Shape::Uint8(1, 63), &[63]),
     row(JAM_DETECT_BUSY, GS, Shape::Uint8(1, 63), &[63]),
-    row(JAM_DETECT_HISTORY_BITMAP, G, Shape::ReadOnly, &[0; 8]),
+    row(JAM_DETECT_HISTORY_BITMAP, G, Shape::ReadOnly, &[]).computed(),
     // MAC, second range
     row(MAC_ALLOWLIST, GSIR, Shape::List(Item::EuiRssi), &[]),
     row(MAC_ALLOWLIST_ENABLED, GS, Shape::Bool, &[0]),
@@ -209,7 +235,7 @@ pub(super) static PROPERTIES: &[Property] = &[
     )
     .write_when(When::Attached),
     row(THREAD_RLOC16_DEBUG_PASSTHRU, GS, Shape::Bool, &[0]),
-    row(THREAD_ROUTER_ROLE_ENABLED, GS, Shape::Bool, &[1]),
+    row(THREAD_ROUTER_ROLE_ENABLED, GS, Shape::Bool, &[1]).effect(Effect::RouterRole),
     row(THREAD_ROUTER_DOWNGRADE_THRESHOLD, GS, BYTE, &[23]),
     row(
         THREAD_ROUTER_SELECTION_JITTER,
@@ -218,10 +244,12 @@ pub(super) static PROPERTIES: &[Property] = &[
         &[120],
     ),
     row(THREAD_PREFERRED_ROUTER_ID, GS, Shape::Uint8(0, 62), &[0]).write_when(When::StackDown),
-    row(THREAD_NEIGHBOR_TABLE, G, Shape::ReadOnly, &[]),
+    row(THREAD_NEIGHBOR_TABLE, G, Shape::ReadOnly, &[]).computed(),
     row(THREAD_CHILD_COUNT_MAX, GS, BYTE, &[10]).write_when(When::StackDown),
     row(THREAD_LEADER_NETWORK_DATA, G, Shape::ReadOnly, &[]),
     row(THREAD_STABLE_LEADER_NETWORK_DATA, G, Shape::ReadOnly, &[]),
+    row(THREAD_JOINERS, I, Shape::ReadOnly, &[]),
+    row(THREAD_COMMISSIONER_ENABLED, GS, Shape::Bool, &[0]).effect(Effect::Commissioner),
     row(THREAD_DISCOVERY_SCAN_JOINER_FLAG, GS, Shape::Bool, &[0]),
     row(
         THREAD_DISCOVERY_SCAN_ENABLE_FILTERING,
@@ -235,7 +263,8 @@ pub(super) static PROPERTIES: &[Property] = &[
         Shape::Uint16,
         &[0xFF, 0xFF],
     ),
-    row(THREAD_ROUTER_TABLE, G, Shape::ReadOnly, &[]),
+    row(THREAD_STEERING_DATA, GS, Shape::Data(8), &[0; 8]),
+    row(THREAD_ROUTER_TABLE, G, Shape::ReadOnly, &[]).computed(),
     row(THREAD_ACTIVE_DATASET, GS, Shape::Dataset, &[])
         .computed()
         .write_when(When::StackDown)
@@ -243,13 +272,41 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(THREAD_PENDING_DATASET, GS, Shape::Dataset, &[]).write_when(When::StackDown),
     row(THREAD_MGMT_SET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
     row(THREAD_MGMT_SET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
-    row(THREAD_CHILD_TABLE_ADDRESSES, G, Shape::ReadOnly, &[]),
+    row(THREAD_CHILD_TABLE_ADDRESSES, G, Shape::ReadOnly, &[]).computed(),
     row(THREAD_ADDRESS_CACHE_TABLE, G, Shape::ReadOnly, &[]),
     row(THREAD_MGMT_GET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
     row(THREAD_MGMT_GET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
     row(THREAD_NEW_DATASET, G, Shape::ReadOnly, &[]).computed(),
-    row(THREAD_ACTIVE_DATASET_TLVS, G, Shape::ReadOnly, &[]).computed(),
-    row(THREAD_PENDING_DATASET_TLVS, G, Shape::ReadOnly, &[]),
+    row(THREAD_ACTIVE_DATASET_TLVS, GS, Shape::Octets(254), &[])
+        .computed()
+        .write_when(When::StackDown)
+        .effect(Effect::ActiveTlvs),
+    row(THREAD_PENDING_DATASET_TLVS, GS, Shape::Octets(254), &[]),
+    row(
+        THREAD_MGMT_SET_PENDING_DATASET_TLVS,
+        GS,
+        Shape::Ignored,
+        &[],
+    )
+    .write_when(When::Attached),
+    // MeshCoP, second range: commands whose effects are elsewhere in the mesh
+    row(
+        MESHCOP_COMMISSIONER_ANNOUNCE_BEGIN,
+        S,
+        Shape::Octets(64),
+        &[],
+    )
+    .write_when(When::Attached),
+    row(MESHCOP_COMMISSIONER_ENERGY_SCAN, S, Shape::Octets(64), &[]).write_when(When::Attached),
+    row(MESHCOP_COMMISSIONER_PAN_ID_QUERY, S, Shape::Octets(64), &[]).write_when(When::Attached),
+    row(MESHCOP_COMMISSIONER_MGMT_GET, S, Shape::Octets(254), &[]).write_when(When::Attached),
+    row(MESHCOP_COMMISSIONER_MGMT_SET, S, Shape::Octets(254), &[]).write_when(When::Attached),
+    row(
+        MESHCOP_COMMISSIONER_GENERATE_PSKC,
+        S,
+        Shape::Octets(512),
+        &[],
+    ),
     // OpenThread
     row(CHILD_SUPERVISION_INTERVAL, GS, Shape::Uint16, &[129, 0]),
     row(
@@ -258,14 +315,19 @@ pub(super) static PROPERTIES: &[Property] = &[
         Shape::Uint16,
         &[190, 0],
     ),
-    row(SLAAC_ENABLED, GS, Shape::Bool, &[1]),
-    // Debug
+    // Vendor
+    row(NEST_STREAM_MFG, S, Shape::Octets(512), &[]),
+    // Debug: assertions are off in this build, and there is no watchdog to trigger
+    row(DEBUG_TEST_ASSERT, G, Shape::ReadOnly, &[0]),
     row(DEBUG_NCP_LOG_LEVEL, GS, Shape::Uint8(0, 7), &[5]),
+    row(DEBUG_TEST_WATCHDOG, G, Shape::ReadOnly, &[]),
 ];
 
 const G: Access = Access::G;
 const S: Access = Access::S;
+const I: Access = Access::I;
 const R: Access = Access::R;
+const GI: Access = Access::GI;
 const GS: Access = Access::GS;
 const GIR: Access = Access::GIR;
 const GSIR: Access = Access::GSIR;

@@ -3,6 +3,7 @@
 
 use super::numbers::*;
 use super::store::pack;
+use super::Found;
 use crate::sim::rng::Rng;
 use crate::time::{Duration, Instant};
 
@@ -24,9 +25,6 @@ impl Kind {
         }
     }
 }
-
-/// A found thing: the property that carries it, and its value.
-pub(super) type Found = (u32, Vec<u8>);
 
 /// A scan that runs.
 #[derive(Debug)]
@@ -71,6 +69,11 @@ impl Scan {
         self.channel_done
     }
 
+    /// The channel that is scanned now.
+    pub(super) fn channel(&self) -> Option<u8> {
+        self.channels.last().copied()
+    }
+
     /// Whether nothing is left to scan.
     pub(super) fn is_done(&self) -> bool {
         self.channels.is_empty()
@@ -96,36 +99,41 @@ impl Scan {
         if self.kind == Kind::Energy {
             // From the floor of a radio to that of a busy office.
             let level = -95 + rng.below(40) as i8;
-            return vec![(
-                MAC_ENERGY_SCAN_RESULT,
-                vec![channel, level.to_le_bytes()[0]],
-            )];
+            return vec![Found {
+                command: CMD_VALUE_INSERTED,
+                property: MAC_ENERGY_SCAN_RESULT,
+                item: vec![channel, level.to_le_bytes()[0]],
+            }];
         }
-        let discovering = self.kind == Kind::Discover;
         neighbours
             .iter()
             .filter(|neighbour| neighbour.channel == channel)
-            .filter(|neighbour| !discovering || !joinable_only || neighbour.is_joinable())
-            .filter(|neighbour| {
-                !discovering || self.panid == ANY_PANID || self.panid == neighbour.panid
-            })
-            .map(|neighbour| (MAC_SCAN_BEACON, neighbour.beacon()))
+            .filter(|neighbour| self.wants(neighbour, joinable_only))
+            .map(Neighbour::found)
             .collect()
+    }
+
+    /// Whether a network passes the filters of a discovery.
+    pub(super) fn wants(&self, neighbour: &Neighbour, joinable_only: bool) -> bool {
+        self.kind != Kind::Discover
+            || (!joinable_only || neighbour.is_joinable())
+                && (self.panid == ANY_PANID || self.panid == neighbour.panid)
     }
 }
 
 /// A network within earshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Neighbour {
-    channel: u8,
-    rssi: i8,
-    address: [u8; 8],
-    short_address: u16,
-    panid: u16,
+    pub(super) channel: u8,
+    pub(super) rssi: i8,
+    pub(super) address: [u8; 8],
+    pub(super) short_address: u16,
+    pub(super) panid: u16,
     lqi: u8,
     flags: u8,
-    name: String,
-    xpanid: [u8; 8],
+    pub(super) name: String,
+    pub(super) xpanid: [u8; 8],
+    pub(super) steering: Vec<u8>,
 }
 
 impl Neighbour {
@@ -152,9 +160,64 @@ impl Neighbour {
                 net.uint8(self.flags)?;
                 net.utf8(&self.name)?;
                 net.data_with_length(&self.xpanid)?;
-                net.data_with_length(&[])
+                net.data_with_length(&self.steering)
             })
         })
+    }
+
+    /// A network that was heard on the radio.
+    pub(super) fn heard(
+        channel: u8,
+        rssi: i8,
+        address: [u8; 8],
+        panid: u16,
+        joinable: bool,
+    ) -> Self {
+        Neighbour {
+            channel,
+            rssi,
+            address,
+            short_address: NO_SHORT_ADDRESS,
+            panid,
+            lqi: 255,
+            flags: FLAGS_VERSION_2 | u8::from(joinable),
+            name: String::new(),
+            xpanid: [0; 8],
+            steering: Vec::new(),
+        }
+    }
+
+    /// A network that was heard by its beacon, whose payload is that of [`beacon_payload`].
+    pub(super) fn of_beacon(
+        channel: u8,
+        rssi: i8,
+        address: [u8; 8],
+        panid: u16,
+        payload: &[u8],
+    ) -> Option<Self> {
+        let [_, _, 0, 0, 3, flags, rest @ ..] = payload else {
+            return None;
+        };
+        let (name, xpanid) = (rest.get(..16)?, rest.get(16..24)?);
+        let joinable = flags & FLAG_JOINABLE != 0;
+        let mut neighbour = Neighbour::heard(channel, rssi, address, panid, joinable);
+        neighbour.name = network_name(name);
+        neighbour.xpanid.copy_from_slice(xpanid);
+        Some(neighbour)
+    }
+
+    /// What a scan tells the host of it.
+    pub(super) fn found(&self) -> Found {
+        Found {
+            command: CMD_VALUE_INSERTED,
+            property: MAC_SCAN_BEACON,
+            item: self.beacon(),
+        }
+    }
+
+    /// The payload of its beacon.
+    pub(super) fn payload(&self) -> Vec<u8> {
+        beacon_payload(self.is_joinable(), self.name.as_bytes(), &self.xpanid)
     }
 
     const fn is_joinable(&self) -> bool {
@@ -177,8 +240,29 @@ impl Neighbour {
             flags: FLAGS_VERSION_2 | rng.below(2) as u8,
             name: format!("sim-{n}"),
             xpanid: rng.octets(),
+            steering: Vec::new(),
         }
     }
+}
+
+/// The payload of a Thread beacon: the superframe of a network without one, then protocol, flags, name
+/// and XPANID.
+pub(super) fn beacon_payload(joinable: bool, name: &[u8], xpanid: &[u8; 8]) -> Vec<u8> {
+    let flags = FLAGS_VERSION_2 | u8::from(joinable);
+    let mut padded = [0; 16];
+    for (octet, padded) in name.iter().zip(&mut padded) {
+        *padded = *octet;
+    }
+    let head = [0xFF, 0x0F, 0, 0, PROTOCOL_THREAD as u8, flags];
+    [head.as_slice(), &padded, xpanid].concat()
+}
+
+/// No short address (protocol §3.12).
+const NO_SHORT_ADDRESS: u16 = 0xFFFF;
+/// A network's name as it was heard: text of at most 16 characters.
+pub(super) fn network_name(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    text.chars().filter(|c| *c != '\0').take(16).collect()
 }
 
 /// THREAD_DISCOVERY_SCAN_PANID without a filter (protocol §3.7, property 5397).
@@ -208,6 +292,7 @@ mod tests {
             flags: 0x21,
             name: "spinel".into(),
             xpanid: [0xDE, 0xAD, 0, 0xBE, 0xEF, 0, 0xCA, 0xFE],
+            steering: Vec::new(),
         };
         let expected = [
             0x0F, 0xC4, 0x0D, 0x00, 0xB6, 0x40, 0xD4, 0x8C, 0xE9, 0x38, 0xF9, 0x52, 0xFF, 0xFF,
@@ -242,8 +327,8 @@ mod tests {
                 rng,
             )
         };
-        assert!(find(ANY_PANID, &mut rng).contains(&(MAC_SCAN_BEACON, first.beacon())));
-        assert!(find(first.panid, &mut rng).contains(&(MAC_SCAN_BEACON, first.beacon())));
+        assert!(find(ANY_PANID, &mut rng).contains(&first.found()));
+        assert!(find(first.panid, &mut rng).contains(&first.found()));
         assert!(find(first.panid ^ 1, &mut rng).is_empty());
     }
 }

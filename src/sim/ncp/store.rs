@@ -85,6 +85,7 @@ impl Access {
     pub(super) const I: Access = Access(4);
     pub(super) const R: Access = Access(8);
     pub(super) const GS: Access = Access(1 | 2);
+    pub(super) const GI: Access = Access(1 | 4);
     pub(super) const GIR: Access = Access(1 | 4 | 8);
     pub(super) const GSIR: Access = Access(1 | 2 | 4 | 8);
 
@@ -102,7 +103,7 @@ pub(super) enum When {
     StackDown,
     /// Child, router or leader.
     Attached,
-    /// Only as a child, which this device never is.
+    /// Only as a child.
     Child,
     /// Property 93 is true.
     NetDataOpen,
@@ -133,6 +134,11 @@ pub(super) enum Effect {
     DatagramInsecure,
     ClearCounters,
     ActiveDataset,
+    ActiveTlvs,
+    RouterRole,
+    Commissioner,
+    Joiner,
+    Gpio,
 }
 
 /// What the octets of a value must be.
@@ -160,6 +166,8 @@ pub(super) enum Shape {
     Prefix64,
     /// `Cc` with a channel
     ChannelPower,
+    /// `D` of at most this many octets
+    Octets(usize),
     /// `dD`
     Datagram,
     /// `A(t(iD))`
@@ -311,6 +319,30 @@ impl Store {
         }
     }
 
+    /// The items that the host put there.
+    pub(super) fn changeable(&self, id: u32) -> impl Iterator<Item = &[u8]> {
+        let slot = self.slot(id).into_iter();
+        slot.flat_map(|slot| slot.items.iter().map(Vec::as_slice))
+    }
+
+    /// Writes the RLOC16 of this device into the prefixes, routes and services that it offers.
+    pub(super) fn stamp(&mut self, rloc16: u16) {
+        for slot in &mut self.slots {
+            let at_end = match slot.list() {
+                // Behind it are the extended flags.
+                Ok(Item::OnMeshNet) => 3,
+                Ok(Item::OffMeshRoute | Item::Service) => 2,
+                _ => continue,
+            };
+            for item in &mut slot.items {
+                let start = item.len().saturating_sub(at_end);
+                if let Some(stamp) = item.get_mut(start..start + 2) {
+                    stamp.copy_from_slice(&rloc16.to_le_bytes());
+                }
+            }
+        }
+    }
+
     /// Adds to a value of type `L`.
     pub(super) fn count(&mut self, id: u32, n: u32) {
         let sum = self.uint32(id).wrapping_add(n);
@@ -329,7 +361,7 @@ impl Store {
         let slot = self.slot_mut(id).ok_or(PROP_NOT_FOUND)?;
         let kind = slot.list()?;
         let entry = kind.read(&mut Reader::new(octets), false)?;
-        if slot.own.iter().any(|item| entry.matches(item)) {
+        if !kind.is_shared() && slot.own.iter().any(|item| entry.matches(item)) {
             // To join a group that is joined is no error (§3.8); an own address cannot be changed.
             return match kind {
                 Item::Group => Ok(false),
@@ -353,7 +385,7 @@ impl Store {
         let slot = self.slot_mut(id).ok_or(PROP_NOT_FOUND)?;
         let kind = slot.list()?;
         let entry = kind.read(&mut Reader::new(octets), true)?;
-        if slot.own.iter().any(|item| entry.matches(item)) {
+        if !kind.is_shared() && slot.own.iter().any(|item| entry.matches(item)) {
             return Err(INVALID_ARGUMENT);
         }
         let before = slot.items.len();
@@ -419,6 +451,8 @@ impl Shape {
             Shape::Uint32 => reader.take(4).or_parse_error()?.to_vec(),
             Shape::Data(length) if octets.len() == length => octets.to_vec(),
             Shape::Data(_) => return Err(PARSE_ERROR),
+            Shape::Octets(max) if octets.len() <= max => octets.to_vec(),
+            Shape::Octets(_) => return Err(INVALID_ARGUMENT),
             Shape::Text(max) => text(&mut reader, max)?,
             Shape::Prefix64 => prefix64(&mut reader)?,
             Shape::ChannelPower => {
@@ -460,6 +494,11 @@ impl Item {
             self,
             Item::Channel | Item::RouterId | Item::UpdateId | Item::Port
         )
+    }
+
+    /// Whether others may offer the same, so that what is not the host's does not stand in its way.
+    const fn is_shared(self) -> bool {
+        matches!(self, Item::OnMeshNet | Item::OffMeshRoute)
     }
 
     fn read_all(self, reader: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, Status> {

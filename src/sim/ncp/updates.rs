@@ -16,7 +16,7 @@ pub(super) enum Update {
 #[derive(Debug, Default)]
 pub(super) struct Updates {
     /// Bit n stands for entry n of [`ORDER`].
-    pending: u32,
+    pending: u64,
 }
 
 impl Updates {
@@ -69,7 +69,7 @@ pub(super) fn filterable() -> Vec<u32> {
 }
 
 /// The order of protocol §3.2, of what this co-processor has.
-const ORDER: [Update; 25] = [
+const ORDER: [Update; 30] = [
     Update::Property(IPV6_LL_ADDR),
     Update::Property(IPV6_ML_ADDR),
     Update::Property(IPV6_ADDRESS_TABLE),
@@ -94,7 +94,12 @@ const ORDER: [Update; 25] = [
     Update::Property(NET_XPANID),
     Update::Property(NET_NETWORK_KEY),
     Update::Property(NET_PSKC),
+    Update::Property(NET_LEAVE_GRACEFULLY),
     Update::Property(PHY_CHAN_SUPPORTED),
+    Update::Status(JOIN_NO_PEERS),
+    Update::Status(JOIN_SECURITY),
+    Update::Status(JOIN_RSP_TIMEOUT),
+    Update::Status(JOIN_SUCCESS),
 ];
 
 #[cfg(test)]

@@ -1,25 +1,26 @@
 //! What a GET makes up, and what a SET brings about.
 
+use super::net::Role;
 use super::numbers::*;
 use super::store::{pack, Access, Effect, Property, Status, Store, When};
 use super::updates::Update;
-use super::{dataset, frequency_khz, mesh_local_prefix, net, Ncp};
+use super::{dataset, frequency_khz, mesh_local_prefix, Ncp};
 use crate::time::Instant;
 use crate::wire::packed::Reader;
 
 impl Ncp {
-    pub(super) fn get(&mut self, id: u32) -> Result<Vec<u8>, Status> {
+    pub(super) fn get(&mut self, now: Instant, id: u32) -> Result<Vec<u8>, Status> {
         let property = self.store.find(id, Access::G)?;
         self.check_when(property.read_when)?;
         if property.computed {
-            Ok(self.compute(id))
+            Ok(self.compute(now, id))
         } else {
             Ok(self.store.value(id))
         }
     }
 
     /// Values that are made up of others.
-    fn compute(&mut self, id: u32) -> Vec<u8> {
+    fn compute(&mut self, now: Instant, id: u32) -> Vec<u8> {
         match id {
             LAST_STATUS => pack(|w| w.uint_packed(self.last_status)),
             CNTR_ALL_MAC_COUNTERS => {
@@ -38,6 +39,18 @@ impl Ncp {
             THREAD_ACTIVE_DATASET => dataset::from_store(&self.store),
             THREAD_ACTIVE_DATASET_TLVS => dataset::tlvs(&self.store),
             THREAD_NEW_DATASET => dataset::random(&mut self.rng),
+            THREAD_PARENT => self.parent(now),
+            THREAD_CHILD_TABLE => self.child_table(now),
+            THREAD_NEIGHBOR_TABLE => self.neighbor_table(now),
+            THREAD_ROUTER_TABLE => self.router_table(now),
+            THREAD_CHILD_TABLE_ADDRESSES => self.child_addresses(),
+            SERVER_LEADER_SERVICES => self.leader_services(),
+            MESHCOP_COMMISSIONER_JOINERS => self.expected_joiners(now),
+            GPIO_CONFIG => self.gpio_config(),
+            GPIO_STATE => self.gpio_state(),
+            TRNG_32 | TRNG_RAW_32 => self.rng.octets::<4>().to_vec(),
+            TRNG_128 => self.rng.octets::<16>().to_vec(),
+            JAM_DETECT_HISTORY_BITMAP => self.jam_history(now),
             _ => Vec::new(),
         }
     }
@@ -76,11 +89,7 @@ impl Ncp {
         let first = value.first().copied().unwrap_or(0);
         match property.effect {
             Effect::None => self.replace(property.id, items),
-            Effect::Channel => {
-                self.put(PHY_CHAN, &value);
-                self.store
-                    .put(PHY_FREQ, &frequency_khz(first).to_le_bytes());
-            }
+            Effect::Channel | Effect::MeshLocalPrefix => self.put_credential(property, items),
             Effect::ExtendedAddress => {
                 self.store.put(MAC_15_4_LADDR, &value);
                 self.store.put(MAC_EXTENDED_ADDR, &value);
@@ -89,22 +98,10 @@ impl Ncp {
                 self.net.set_extended_address(address);
                 self.publish();
             }
-            Effect::MeshLocalPrefix => {
-                self.store.put(IPV6_ML_PREFIX, &value);
-                self.net
-                    .set_mesh_local_prefix(mesh_local_prefix(&self.store));
-                self.publish();
-            }
             Effect::Interface => self.set_interface(first == 1),
             Effect::Stack if first == 1 => self.start(now)?,
-            Effect::Stack => {
-                self.net.stop();
-                self.publish();
-            }
-            Effect::Role => {
-                self.net.set_role(first, now, &mut self.rng)?;
-                self.publish();
-            }
+            Effect::Stack => self.stop(),
+            Effect::Role => self.set_role(now, first)?,
             Effect::PartitionId => {
                 let id = Reader::new(&value).uint32().unwrap_or(0);
                 self.net.set_preferred_partition_id(id);
@@ -115,8 +112,8 @@ impl Ncp {
                 self.publish();
             }
             Effect::Leave => {
-                self.net.stop();
-                self.publish();
+                self.say_goodbye(now);
+                self.stop();
                 self.updates.mark(Update::Property(NET_LEAVE_GRACEFULLY));
             }
             Effect::McuPower => {
@@ -135,10 +132,11 @@ impl Ncp {
                 self.store
                     .put(IPV6_ICMP_PING_OFFLOAD, &[u8::from(first != 0)]);
             }
-            Effect::NetDataGate => self.set_net_data_gate(first),
+            Effect::NetDataGate => self.set_net_data_gate(property.id, first),
             Effect::Scan => self.start_scan(now, first)?,
             Effect::Datagram => {
                 self.datagram(
+                    now,
                     &value,
                     CNTR_TX_IP_SEC_TOTAL,
                     CNTR_RX_IP_SEC_TOTAL,
@@ -147,6 +145,7 @@ impl Ncp {
             }
             Effect::DatagramInsecure => {
                 self.datagram(
+                    now,
                     &value,
                     CNTR_TX_IP_INSEC_TOTAL,
                     CNTR_RX_IP_INSEC_TOTAL,
@@ -154,7 +153,19 @@ impl Ncp {
                 )?;
             }
             Effect::ClearCounters => self.clear_counters(property.id),
-            Effect::ActiveDataset => self.set_active_dataset(now, &value)?,
+            Effect::ActiveDataset => {
+                let members = dataset::members(&value)?;
+                let own = |(id, value): (u32, &[u8])| (id, value.to_vec());
+                self.set_active_dataset(members.into_iter().map(own).collect())?;
+            }
+            Effect::ActiveTlvs => self.set_active_dataset(dataset::parse_tlvs(&value)?)?,
+            Effect::RouterRole => {
+                self.put(property.id, &[first]);
+                self.reconsider_role(now);
+            }
+            Effect::Commissioner => self.set_commissioner(now, first != 0)?,
+            Effect::Joiner => self.set_joiner(now, &value)?,
+            Effect::Gpio => self.set_gpio(property.id, &value),
         }
         Ok(())
     }
@@ -171,7 +182,7 @@ impl Ncp {
             When::ServicesOpen if self.store.uint8(SERVER_ALLOW_LOCAL_DATA_CHANGE) == 0 => {
                 INVALID_STATE
             }
-            When::Child => INVALID_STATE,
+            When::Child if self.net.role() != Role::Child => INVALID_STATE,
             _ => return Ok(()),
         };
         Err(refusal)
@@ -209,34 +220,58 @@ impl Ncp {
         }
     }
 
-    /// All or nothing: a member that cannot be set leaves the others as they are.
-    fn set_active_dataset(&mut self, now: Instant, value: &[u8]) -> Result<(), Status> {
+    /// All or nothing: a member that cannot be set leaves the others as they are. Like OpenThread it
+    /// stores the network at once.
+    fn set_active_dataset(&mut self, members: Vec<(u32, Vec<u8>)>) -> Result<(), Status> {
         let mut changes = Vec::new();
-        for (id, member) in dataset::members(value)? {
+        for (id, member) in members {
             let property = self.store.find(id, Access::S)?;
-            changes.push((property, property.shape.check(member)?));
+            changes.push((property, property.shape.check(&member)?));
         }
         for (property, items) in changes {
-            self.apply(now, property, items)?;
+            self.put_credential(property, items);
         }
+        self.save();
         Ok(())
     }
 
-    /// The falling edge registers the prefixes with the leader, which is this device.
-    fn set_net_data_gate(&mut self, open: u8) {
-        let was_open = self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE);
-        self.put(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE, &[open]);
+    /// Sets a property of the network, and what follows from it.
+    pub(super) fn put_credential(&mut self, property: &Property, items: Vec<Vec<u8>>) {
+        self.replace(property.id, items);
+        match property.effect {
+            Effect::Channel => {
+                let frequency = frequency_khz(self.store.uint8(PHY_CHAN));
+                self.store.put(PHY_FREQ, &frequency.to_le_bytes());
+            }
+            Effect::MeshLocalPrefix => {
+                let prefix = mesh_local_prefix(&self.store);
+                self.net.set_mesh_local_prefix(prefix);
+                self.publish();
+            }
+            _ => {}
+        }
+    }
+
+    /// The falling edge registers prefixes, routes and services with the leader.
+    fn set_net_data_gate(&mut self, gate: u32, open: u8) {
+        let was_open = self.store.uint8(gate);
+        self.put(gate, &[open]);
         if (was_open, open) == (1, 0) && self.net.is_attached() {
             self.register_network_data();
         }
     }
 
     pub(super) fn register_network_data(&mut self) {
-        let data = |stable_only| {
-            let nets = self.store.items(THREAD_ON_MESH_NETS);
-            net::network_data(nets, self.net.rloc16(), stable_only)
-        };
-        let (full, stable) = (data(false), data(true));
+        let entries = self.own_entries();
+        if entries != self.mesh.registered {
+            self.mesh.registered = entries;
+            self.mesh.hurry();
+        }
+        self.gather_network_data();
+    }
+
+    /// Shows network data that may have changed.
+    pub(super) fn put_network_data(&mut self, full: &[u8], stable: &[u8]) {
         if full == self.store.value(THREAD_LEADER_NETWORK_DATA) {
             return;
         }
@@ -248,10 +283,10 @@ impl Ncp {
         if stable != self.store.value(THREAD_STABLE_LEADER_NETWORK_DATA) {
             bump(&mut self.store, THREAD_STABLE_NETWORK_DATA_VERSION);
         }
-        self.store.put(THREAD_NETWORK_DATA, &full);
-        self.store.put(THREAD_STABLE_NETWORK_DATA, &stable);
-        self.store.put(THREAD_STABLE_LEADER_NETWORK_DATA, &stable);
-        self.put(THREAD_LEADER_NETWORK_DATA, &full);
+        self.store.put(THREAD_NETWORK_DATA, full);
+        self.store.put(THREAD_STABLE_NETWORK_DATA, stable);
+        self.store.put(THREAD_STABLE_LEADER_NETWORK_DATA, stable);
+        self.put(THREAD_LEADER_NETWORK_DATA, full);
     }
 }
 

@@ -1,0 +1,484 @@
+//! The network of several simulated co-processors on one radio, after Thread: who is there, and who is
+//! lost (how one gets there: `attach`). Everyone hears everyone, so there is nothing to route:
+//! each node announces its role, its addresses and its network data every two seconds, and that is
+//! what the tables show.
+
+use super::attach::Attach;
+use super::mac::{self, Address};
+use super::mle::{self, Message};
+use super::net::{self, Role};
+use super::netdata::{self, Entry, Offer};
+use super::numbers::*;
+use super::ping::{self, Ipv6};
+use super::updates::Update;
+use super::Ncp;
+use crate::time::{earliest, Duration, Instant};
+
+/// What this node knows of the others.
+#[derive(Debug, Default)]
+pub(super) struct Mesh {
+    pub(super) members: Vec<Member>,
+    pub(super) parent: Option<[u8; 8]>,
+    pub(super) attach: Option<Attach>,
+    announce_at: Option<Instant>,
+    /// When the child asks for a router id.
+    pub(super) upgrade_at: Option<Instant>,
+    /// When a router gives its leader up.
+    pub(super) leader_until: Option<Instant>,
+    /// Router ids that were given, as leader.
+    pub(super) given: Vec<(u8, [u8; 8])>,
+    /// What our host offers and the leader was told.
+    pub(super) registered: Vec<Entry>,
+}
+
+/// Another node of the same partition.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) address: [u8; 8],
+    pub(super) rloc16: u16,
+    pub(super) role: u8,
+    pub(super) mode: u8,
+    pub(super) rssi: i8,
+    pub(super) heard_at: Instant,
+    /// It is our child, and is given up after so long a silence.
+    pub(super) child_timeout: Option<Duration>,
+    pub(super) addresses: Vec<Ipv6>,
+    pub(super) data: Vec<u8>,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Member {
+    fn until(&self) -> Instant {
+        self.heard_at + self.child_timeout.unwrap_or(SILENCE).max(SILENCE)
+    }
+
+    pub(super) const fn is_child(&self) -> bool {
+        self.child_timeout.is_some()
+    }
+}
+
+/// Leader data (Thread specification, section 4.5).
+pub(super) struct LeaderData {
+    pub(super) partition_id: u32,
+    pub(super) leader_id: u8,
+}
+
+impl LeaderData {
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        let data: [u8; 8] = message.array(mle::LEADER_DATA)?;
+        let [a, b, c, d, .., leader_id] = data;
+        Some(LeaderData {
+            partition_id: u32::from_be_bytes([a, b, c, d]),
+            leader_id: leader_id.min(net::ROUTER_ID_MAX),
+        })
+    }
+}
+
+impl Mesh {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let attach = self.attach.as_ref().map(|attach| attach.until);
+        let members = self.members.iter().map(Member::until).min();
+        let own = earliest(self.announce_at, self.upgrade_at);
+        earliest(earliest(attach, members), earliest(own, self.leader_until))
+    }
+
+    /// Something changed that the others want to know.
+    pub(super) fn hurry(&mut self) {
+        if self.announce_at.is_some() {
+            self.announce_at = Some(Instant::ZERO);
+        }
+    }
+
+    pub(super) fn find(&self, address: &[u8; 8]) -> Option<&Member> {
+        self.members
+            .iter()
+            .find(|member| member.address == *address)
+    }
+
+    /// All that is offered, our own first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let others = self.members.iter().flat_map(|member| &member.entries);
+        self.registered.iter().chain(others)
+    }
+
+    /// What others offer.
+    pub(super) fn foreign_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.members.iter().flat_map(|member| &member.entries)
+    }
+
+    pub(super) fn own_prefix_covers(&self, destination: &Ipv6) -> bool {
+        let mut own = self.registered.iter();
+        own.any(|entry| length_of_match(entry, destination).is_some())
+    }
+
+    /// Who takes a packet for `destination`.
+    fn next_hop(&self, destination: &Ipv6) -> Option<[u8; 8]> {
+        let owns = |member: &&Member| member.addresses.contains(destination);
+        if let Some(member) = self.members.iter().find(owns) {
+            return Some(member.address);
+        }
+        let routes = self.members.iter().filter_map(|member| {
+            let lengths = member.entries.iter();
+            let longest = lengths.filter_map(|entry| length_of_match(entry, destination));
+            Some((longest.max()?, member.address))
+        });
+        routes.max_by_key(|route| route.0).map(|route| route.1)
+    }
+
+    pub(super) fn leader(&self) -> Option<&Member> {
+        let leader = Role::Leader as u8;
+        self.members.iter().find(|member| member.role == leader)
+    }
+}
+
+/// How many bits of `destination` an offer covers; a default route covers none, but everything.
+fn length_of_match(entry: &Entry, destination: &Ipv6) -> Option<u8> {
+    match &entry.offer {
+        Offer::OnMesh { prefix, bits, .. } | Offer::Route { prefix, bits, .. }
+            if netdata::covers(prefix, *bits, destination) =>
+        {
+            Some(*bits)
+        }
+        Offer::OnMesh { flags, .. } if flags & netdata::FLAG_DEFAULT_ROUTE != 0 => Some(0),
+        _ => None,
+    }
+}
+
+impl Ncp {
+    /// Lets the network do what is due.
+    pub(super) fn advance_mesh(&mut self, now: Instant) {
+        if !self.air.has_radio() || !self.net.is_stack_up() {
+            return;
+        }
+        self.forget_the_silent(now);
+        self.advance_attach(now);
+        if self.mesh.announce_at.is_some_and(|at| at <= now) {
+            self.mesh.announce_at = Some(now + PERIOD);
+            self.announce(now);
+        }
+        if self.mesh.upgrade_at.is_some_and(|at| at <= now) {
+            self.mesh.upgrade_at = None;
+            self.ask_for_router_id(now);
+        }
+        if self.mesh.leader_until.is_some_and(|at| at <= now) {
+            self.mesh.leader_until = None;
+            self.take_over(now);
+        }
+    }
+
+    /// Forgets everything that belongs to a partition.
+    pub(super) fn leave_mesh(&mut self) {
+        for member in core::mem::take(&mut self.mesh.members) {
+            if member.is_child() {
+                self.tell_child(CMD_VALUE_REMOVED, &member);
+            }
+        }
+        let registered = core::mem::take(&mut self.mesh.registered);
+        self.mesh = Mesh {
+            registered,
+            ..Mesh::default()
+        };
+        self.gather_network_data();
+    }
+
+    /// It became part of a partition: whoever is there shall know.
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.mesh.attach = None;
+        self.mesh.leader_until = None;
+        if self.air.has_radio() {
+            self.mesh.announce_at = Some(now);
+        }
+        if self.net.role() != Role::Child {
+            self.mesh.parent = None;
+            self.mesh.upgrade_at = None;
+        }
+    }
+
+    fn forget_the_silent(&mut self, now: Instant) {
+        while let Some(index) = self.mesh.members.iter().position(|m| m.until() <= now) {
+            let address = self.mesh.members[index].address;
+            self.forget(address);
+            if self.mesh.parent == Some(address) {
+                return self.lose(now, SEARCH);
+            }
+        }
+    }
+
+    /// A node is no member any more.
+    pub(super) fn forget(&mut self, address: [u8; 8]) {
+        let Some(index) = self.mesh.members.iter().position(|m| m.address == address) else {
+            return;
+        };
+        let member = self.mesh.members.swap_remove(index);
+        if member.is_child() {
+            self.tell_child(CMD_VALUE_REMOVED, &member);
+        }
+        if !member.entries.is_empty() {
+            self.gather_network_data();
+        }
+    }
+
+    /// Sends an IPv6 packet of this node or its host to whoever it is for; says whether there is one.
+    pub(super) fn send_to_mesh(&mut self, now: Instant, packet: &[u8]) -> bool {
+        let Some(destination) = super::air::destination(packet) else {
+            return false;
+        };
+        let to = match ping::is_multicast(&destination) {
+            true => Address::Short(mac::BROADCAST),
+            false => match self.mesh.next_hop(&destination) {
+                Some(address) => Address::Extended(address),
+                None => return false,
+            },
+        };
+        let channel = self.store.uint8(PHY_CHAN);
+        let panid = self.store.uint16(MAC_15_4_PANID);
+        self.send_packet(now, channel, panid, to, packet);
+        true
+    }
+
+    /// Sends a message under the network key, to one node or to all.
+    pub(super) fn say(&mut self, now: Instant, message: &Message, to: Option<[u8; 8]>) {
+        let key = self.store.array(NET_NETWORK_KEY);
+        let place = (
+            self.store.uint8(PHY_CHAN),
+            self.store.uint16(MAC_15_4_PANID),
+        );
+        self.say_with(now, message, to, Some(&key), place);
+    }
+
+    /// Sends a message under a key, or none, to a channel and PAN.
+    pub(super) fn say_with(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        to: Option<[u8; 8]>,
+        key: Option<&[u8; 16]>,
+        (channel, panid): (u8, u16),
+    ) {
+        let (address, destination) = match to {
+            Some(to) => (net::link_local(&to), Address::Extended(to)),
+            None => (mle::ALL_NODES, Address::Short(mac::BROADCAST)),
+        };
+        let packet = message.to_packet(&self.net.link_local(), &address, key);
+        self.send_packet(now, channel, panid, destination, &packet);
+    }
+
+    /// A whole packet from the air.
+    pub(super) fn hear_packet(
+        &mut self,
+        now: Instant,
+        channel: u8,
+        rssi: i8,
+        source: [u8; 8],
+        panid: u16,
+        packet: &[u8],
+    ) {
+        let key = self.store.array(NET_NETWORK_KEY);
+        let Some((from, message, checked)) = mle::parse(packet, &key) else {
+            return self.hear_data(now, source, packet);
+        };
+        if net::extended_address(&from) != source {
+            return;
+        }
+        match message.command {
+            mle::DISCOVERY_REQUEST => self.answer_discovery(now, channel, source),
+            mle::DISCOVERY_RESPONSE => self.discovered(channel, rssi, source, panid, &message),
+            mle::JOIN_REQUEST => self.answer_join_request(now, source, packet, &message),
+            mle::JOIN_ENTRUST | mle::JOIN_REJECT => self.join_answered(source, packet, &message),
+            _ if !self.net.is_stack_up() => {}
+            _ if checked => self.hear_message(now, source, rssi, &message),
+            _ => self.store.count(CNTR_RX_ERR_SECURITY, 1),
+        }
+    }
+
+    fn hear_data(&mut self, now: Instant, source: [u8; 8], packet: &[u8]) {
+        if !self.net.is_attached() {
+            return;
+        }
+        if self.mesh.find(&source).is_none() {
+            return self.store.count(CNTR_RX_ERR_UKWN_NBR, 1);
+        }
+        self.deliver(now, packet);
+    }
+
+    fn hear_message(&mut self, now: Instant, source: [u8; 8], rssi: i8, message: &Message) {
+        match message.command {
+            mle::PARENT_REQUEST => self.answer_parent_request(now, source, message),
+            mle::PARENT_RESPONSE => self.consider_parent(source, rssi, message),
+            mle::CHILD_ID_REQUEST => self.adopt(now, source, rssi, message),
+            mle::CHILD_ID_RESPONSE => {
+                // Nothing to do if it is not whom we asked, or incomplete.
+                let _ = self.adopted(now, source, message);
+            }
+            mle::ADVERTISEMENT | mle::CHILD_UPDATE => {
+                let _ = self.hear_announcement(now, source, rssi, message);
+            }
+            mle::ROUTER_ID_REQUEST => self.give_router_id(now, source),
+            mle::ROUTER_ID_RESPONSE => self.take_router_id(now, source, message),
+            _ => {}
+        }
+    }
+
+    /// A message with source address and leader data.
+    pub(super) fn about_us(&self, command: u8) -> Message {
+        let [a, b, c, d] = self.net.partition_id().to_be_bytes();
+        let version = self.store.uint8(THREAD_NETWORK_DATA_VERSION);
+        let stable = self.store.uint8(THREAD_STABLE_NETWORK_DATA_VERSION);
+        let weight = self.store.uint8(THREAD_LOCAL_LEADER_WEIGHT);
+        let leader = [a, b, c, d, weight, version, stable, self.net.leader_id()];
+        Message::new(command)
+            .with(mle::SOURCE_ADDRESS, &self.net.rloc16().to_be_bytes())
+            .with(mle::LEADER_DATA, &leader)
+    }
+
+    pub(super) fn expect_leader(&mut self, now: Instant) {
+        if self.net.role() == Role::Router {
+            let timeout = self.store.uint8(THREAD_NETWORK_ID_TIMEOUT).max(SILENCE_S);
+            self.mesh.leader_until = Some(now + Duration::from_secs(timeout.into()));
+        }
+    }
+
+    /// Tells everyone who we are, and what we have.
+    pub(super) fn announce(&mut self, now: Instant) {
+        let message = self.announcement(self.net.role());
+        self.say(now, &message, None);
+    }
+
+    fn announcement(&self, role: Role) -> Message {
+        let command = match role {
+            Role::Child | Role::Detached => mle::CHILD_UPDATE,
+            Role::Router | Role::Leader => mle::ADVERTISEMENT,
+        };
+        let timeout = self.store.uint32(THREAD_CHILD_TIMEOUT).to_be_bytes();
+        let mut message = self
+            .about_us(command)
+            .with(mle::ROLE, &[role as u8])
+            .with(mle::MODE, &[self.store.uint8(THREAD_MODE)])
+            .with(mle::TIMEOUT, &timeout);
+        let addresses: Vec<_> = self.store.items(IPV6_ADDRESS_TABLE).collect();
+        for some in addresses.chunks(mle::TLV_MAX / 16) {
+            let addresses = some.iter().filter_map(|item| item.get(..16));
+            let octets: Vec<u8> = addresses.flatten().copied().collect();
+            message = message.with(mle::ADDRESSES, &octets);
+        }
+        let data = netdata::encode(self.mesh.registered.iter(), false);
+        message.with(mle::NETWORK_DATA, &data)
+    }
+
+    /// Says goodbye, where anybody listens.
+    pub(super) fn say_goodbye(&mut self, now: Instant) {
+        if self.air.has_radio() && self.net.is_attached() {
+            let message = self.announcement(Role::Detached);
+            self.say(now, &message, None);
+        }
+    }
+
+    fn hear_announcement(
+        &mut self,
+        now: Instant,
+        source: [u8; 8],
+        rssi: i8,
+        message: &Message,
+    ) -> Option<()> {
+        let data = LeaderData::of(message)?;
+        let [role] = message.array(mle::ROLE)?;
+        let rloc16 = u16::from_be_bytes(message.array(mle::SOURCE_ADDRESS)?);
+        if !self.net.is_attached() {
+            return None;
+        }
+        let ours = data.partition_id == self.net.partition_id();
+        if role == Role::Detached as u8 || !ours {
+            self.forget(source);
+            if self.mesh.parent == Some(source) {
+                self.lose(now, SEARCH);
+            } else if !ours && role >= Role::Router as u8 {
+                self.merge(now, data.partition_id);
+            }
+            return None;
+        }
+        if role == Role::Leader as u8 {
+            self.expect_leader(now);
+        }
+        self.release_child(source, role, rloc16);
+        let [mode] = message.array(mle::MODE)?;
+        let timeout = message.array(mle::TIMEOUT).map_or(0, u32::from_be_bytes);
+        let known = self.mesh.members.iter().position(|m| m.address == source);
+        let index = match known {
+            Some(index) => index,
+            None if self.mesh.members.len() >= MEMBERS_MAX => return None,
+            None => {
+                // It does not know us either.
+                self.mesh.hurry();
+                self.mesh.members.push(Member {
+                    address: source,
+                    rloc16,
+                    role,
+                    mode,
+                    rssi,
+                    heard_at: now,
+                    child_timeout: None,
+                    addresses: Vec::new(),
+                    data: Vec::new(),
+                    entries: Vec::new(),
+                });
+                self.mesh.members.len() - 1
+            }
+        };
+        let member = &mut self.mesh.members[index];
+        let timeout = Duration::from_secs(timeout.into());
+        member.child_timeout = member.child_timeout.map(|_| timeout);
+        (member.rloc16, member.role, member.mode) = (rloc16, role, mode);
+        (member.rssi, member.heard_at) = (rssi, now);
+        let addresses = message.all(mle::ADDRESSES).flat_map(|a| a.chunks_exact(16));
+        member.addresses = addresses
+            .filter_map(|address| address.try_into().ok())
+            .collect();
+        let data = message.get(mle::NETWORK_DATA).unwrap_or(&[]);
+        if member.data != data {
+            member.data = data.to_vec();
+            member.entries = netdata::parse(data);
+            self.gather_network_data();
+        }
+        Some(())
+    }
+
+    /// A child that became a router, or somebody else's child, is ours no more.
+    fn release_child(&mut self, source: [u8; 8], role: u8, rloc16: u16) {
+        let known = self.mesh.members.iter_mut().find(|m| m.address == source);
+        let Some(member) = known.filter(|member| member.is_child()) else {
+            return;
+        };
+        if role != Role::Child as u8 || rloc16 != member.rloc16 {
+            let child = member.clone();
+            member.child_timeout = None;
+            self.tell_child(CMD_VALUE_REMOVED, &child);
+        }
+    }
+
+    /// Works out all network data from what everyone offers.
+    pub(super) fn gather_network_data(&mut self) {
+        let own = |items: Vec<Vec<u8>>, id, ncp: &mut Ncp| {
+            if ncp.store.put_own(id, items) {
+                ncp.updates.mark(Update::Property(id));
+            }
+        };
+        let (nets, routes) = super::tables::foreign_prefixes(self.mesh.foreign_entries());
+        own(nets, THREAD_ON_MESH_NETS, self);
+        own(routes, THREAD_OFF_MESH_ROUTES, self);
+        let full = netdata::encode(self.mesh.entries(), false);
+        let stable = netdata::encode(self.mesh.entries(), true);
+        self.put_network_data(&full, &stable);
+    }
+}
+
+/// How often each node announces itself. Thread's routers do it every 1 s to 32 s.
+const PERIOD: Duration = Duration::from_secs(2);
+/// Six announcements were missed: the node is gone.
+const SILENCE_S: u8 = 12;
+const SILENCE: Duration = Duration::from_secs(SILENCE_S as u64);
+/// As many routers as Thread has, and as many children.
+pub(super) const MEMBERS_MAX: usize = 64;
+/// The child's part of an RLOC16.
+pub(super) const CHILD_ID_MAX: u16 = 0x01FF;
+/// How long a node without its parent searches, before it leads a partition of its own.
+pub(super) const SEARCH: Duration = Duration::from_secs(30);
