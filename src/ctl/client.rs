@@ -1,0 +1,10 @@
+//! What `spinelctl` is made of, without descriptors: its command line, its help, its output.
+
+pub mod completion;
+mod help;
+mod options;
+mod show;
+
+pub use help::{help, help_of};
+pub use options::{parse, Command, Invocation, Options};
+pub use show::{event_line, rows, values};

@@ -1,0 +1,535 @@
+//! From arguments to requests: one function for each verb of the host driver.
+
+use super::super::line::{quoted, Word};
+use super::super::privilege::is_never_written;
+use super::super::request::{
+    Filter, Network, NodeType, Prefix, RandomKind, Request, ResetKind, Scan, ScanKind,
+};
+use super::super::wpantund::{lookup, Named};
+use super::super::{Code, Failure};
+use super::args::{integer, octets};
+use super::{usage, Args};
+use crate::time::Duration;
+use crate::wire::ids::Property;
+use crate::wire::packed::Writer;
+use crate::wire::signature::{encode_text, Formatted, Signature};
+use crate::wire::spi::FRAME_MAX;
+use std::net::Ipv6Addr;
+
+type Built = Result<Request, Failure>;
+
+pub(super) fn get(args: &Args<'_>) -> Built {
+    let Some(name) = args.text("NAME")? else {
+        return Ok(Request::ListProperties);
+    };
+    Ok(match lookup(&name)? {
+        Named::Property(property) => Request::Get(property),
+        Named::Status => Request::Status,
+    })
+}
+
+pub(super) fn set(args: &Args<'_>) -> Built {
+    let property = writable(args)?;
+    let value = value(args, property, signature(property))?;
+    Ok(Request::Set(property, value))
+}
+
+pub(super) fn insert(args: &Args<'_>) -> Built {
+    let property = writable(args)?;
+    let value = value(args, property, signature(property).item())?;
+    Ok(Request::Insert(property, value))
+}
+
+pub(super) fn remove(args: &Args<'_>) -> Built {
+    let property = writable(args)?;
+    let value = value(args, property, signature(property).item())?;
+    Ok(Request::Remove(property, value))
+}
+
+fn writable(args: &Args<'_>) -> Result<Property, Failure> {
+    let name = args.need("NAME")?;
+    match lookup(&name)? {
+        Named::Status => Err(args.wrong(format!("{name} can only be read, by status"))),
+        Named::Property(property) if is_never_written(property) => Err(Failure::new(
+            Code::Denied,
+            format!("{property} carries raw frames, which nobody can send from here"),
+        )),
+        Named::Property(property) => Ok(property),
+    }
+}
+
+/// What is not known is written in hex.
+fn signature(property: Property) -> Signature<'static> {
+    match property.info() {
+        Some(info) => info.signature,
+        None => UNKNOWN,
+    }
+}
+
+fn value(
+    args: &Args<'_>,
+    property: Property,
+    signature: Signature<'static>,
+) -> Result<Vec<u8>, Failure> {
+    let text = value_text(args.rest(), signature)?;
+    let wrong = |why: String| {
+        Failure::new(
+            Code::Usage,
+            format!(
+                "{property}: {why}; it is packed {}",
+                quoted(signature.as_str())
+            ),
+        )
+    };
+    if args.switch("data")? {
+        let octets = octets(&text)
+            .filter(|octets| octets.len() <= VALUE_MAX)
+            .ok_or_else(|| wrong("give octets in hex, like 0A1B, or - for none".into()))?;
+        return match Formatted::new(signature, &octets) {
+            Ok(value) if value.surplus() == 0 => Ok(octets),
+            Ok(value) => Err(wrong(format!("{} octets too many", value.surplus()))),
+            Err(error) => Err(wrong(error.to_string())),
+        };
+    }
+    let mut buffer = [0; VALUE_MAX];
+    let mut writer = Writer::new(&mut buffer);
+    encode_text(signature, &text, &mut writer).map_err(|error| wrong(error.to_string()))?;
+    Ok(writer.written().to_vec())
+}
+
+/// The text of a value in the words that are left. One quoted word is the whole text, as it comes from
+/// a shell; for a property that is a string, the words need no quotes.
+fn value_text(words: &[Word<'_>], signature: Signature<'_>) -> Result<String, Failure> {
+    let raw = || words.iter().map(Word::raw).collect::<Vec<_>>().join(" ");
+    match words {
+        [word] if signature.as_str() == "U" => Ok(if word.is_quoted() {
+            word.raw().to_owned()
+        } else {
+            quoted(&word.text()?)
+        }),
+        _ if signature.as_str() == "U" => Ok(quoted(&raw())),
+        [word] if word.is_quoted() => word.text(),
+        _ => Ok(raw()),
+    }
+}
+
+pub(super) fn form(args: &Args<'_>) -> Built {
+    network(args).map(Request::Form)
+}
+
+pub(super) fn join(args: &Args<'_>) -> Built {
+    network(args).map(Request::Join)
+}
+
+fn network(args: &Args<'_>) -> Result<Network, Failure> {
+    let name = args.text("NAME")?;
+    if let Some(name) = &name {
+        if !(1..=NAME_MAX).contains(&name.len()) || name.contains(char::is_control) {
+            return Err(args.invalid("NAME", name, "1..=16 octets of printable text"));
+        }
+    }
+    let prefix = match args.prefix("mesh-local-prefix")? {
+        Some((prefix, 64)) => Some(prefix),
+        None => None,
+        Some((_, bits)) => {
+            return Err(args.wrong(format!(
+                "mesh-local-prefix: it must be a /64, not a /{bits}"
+            )))
+        }
+    };
+    Ok(Network {
+        name,
+        channel: args.number("channel", 0..=CHANNEL_MAX)?,
+        channel_mask: channels(args, "channels")?,
+        panid: args.number("panid", 0..=PANID_MAX)?,
+        xpanid: args.array("xpanid")?,
+        key: args.array("key")?,
+        key_sequence: args.number("key-index", 0..=u32::MAX)?,
+        mesh_local_prefix: prefix,
+        node_type: node_type(args)?,
+    })
+}
+
+fn node_type(args: &Args<'_>) -> Result<NodeType, Failure> {
+    Ok(match args.text("type")?.as_deref() {
+        None | Some("router" | "r" | "2") => NodeType::Router,
+        Some("sleepy-end-device" | "sleepy" | "sed" | "4") => NodeType::SleepyEndDevice,
+        Some(_) => NodeType::EndDevice,
+    })
+}
+
+/// `11,12,20-26` or `all`; bit n for channel n.
+fn channels(args: &Args<'_>, name: &str) -> Result<Option<u32>, Failure> {
+    let Some(text) = args.text(name)? else {
+        return Ok(None);
+    };
+    if text == "all" {
+        return Ok(None);
+    }
+    let channel = |text: &str| text.parse::<u8>().ok().filter(|&n| n <= CHANNEL_MAX);
+    let part = |part: &str| -> Option<u32> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (channel(first)?, channel(last)?);
+        let mask = (first..=last).fold(0, |mask, channel| mask | 1_u32 << channel);
+        (mask != 0).then_some(mask)
+    };
+    let masks: Option<Vec<u32>> = text.split(',').map(part).collect();
+    match masks {
+        Some(masks) => Ok(Some(masks.iter().fold(0, |all, mask| all | mask))),
+        None => Err(args.invalid(name, &text, "channels like 11,12,20-26, or all")),
+    }
+}
+
+pub(super) fn joiner_start(args: &Args<'_>) -> Built {
+    Ok(Request::JoinerStart {
+        pskd: pskd(args)?,
+        provisioning_url: args.text("url")?.unwrap_or_default(),
+    })
+}
+
+fn pskd(args: &Args<'_>) -> Result<String, Failure> {
+    let pskd = args.need("PSKD")?;
+    let known = |octet: u8| {
+        matches!(octet, b'0'..=b'9' | b'A'..=b'Z') && !matches!(octet, b'I' | b'O' | b'Q' | b'Z')
+    };
+    if PSKD_LENGTH.contains(&pskd.len()) && pskd.bytes().all(known) {
+        return Ok(pskd);
+    }
+    // Not shown: it is a secret.
+    Err(args.wrong("PSKD: give 6 to 32 of 0-9 and A-Z without I, O, Q and Z"))
+}
+
+pub(super) fn scan(args: &Args<'_>) -> Built {
+    let kind = match args.text("kind")?.as_deref() {
+        Some("energy") => ScanKind::Energy,
+        Some("discover") => ScanKind::Discover,
+        _ => ScanKind::Active,
+    };
+    let one = args.number("channel", 0..=CHANNEL_MAX)?;
+    if one.is_some() && args.has("channels") {
+        return Err(args.wrong("give channel or channels, not both"));
+    }
+    for name in ["joinable", "for-us", "panid"] {
+        if kind != ScanKind::Discover && args.has(name) {
+            return Err(args.wrong(format!("{name} is for kind=discover (--discover)")));
+        }
+    }
+    let period = args.number("period", 1..=u16::MAX)?;
+    Ok(Request::Scan(Scan {
+        kind,
+        channels: match one {
+            Some(channel) => Some(1 << channel),
+            None => channels(args, "channels")?,
+        },
+        period: Duration::from_millis(period.unwrap_or(SCAN_PERIOD_MS).into()),
+        joinable: args.switch("joinable")?,
+        for_us: args.switch("for-us")?,
+        panid: args.number("panid", 0..=PANID_MAX)?,
+    }))
+}
+
+pub(super) fn permit_join(args: &Args<'_>) -> Built {
+    let seconds = args.need_number("SECONDS", 0..=PERMIT_MAX_S)?;
+    Ok(Request::PermitJoin {
+        period: Duration::from_secs(seconds.into()),
+        port: args.number("PORT", 1..=u16::MAX)?.unwrap_or(PORT),
+    })
+}
+
+fn prefix(args: &Args<'_>) -> Result<(Ipv6Addr, u8), Failure> {
+    args.prefix("PREFIX")?
+        .ok_or_else(|| args.wrong("PREFIX is missing"))
+}
+
+pub(super) fn add_prefix(args: &Args<'_>) -> Built {
+    let (prefix, bits) = prefix(args)?;
+    let mut flags = match preference(args)? {
+        0 => 0,
+        1 => FLAG_HIGH,
+        _ => FLAG_LOW,
+    };
+    for (name, flag) in [
+        ("on-mesh", FLAG_ON_MESH),
+        ("default-route", FLAG_DEFAULT_ROUTE),
+        ("configure", FLAG_CONFIGURE),
+        ("dhcp", FLAG_DHCP),
+        ("slaac", FLAG_SLAAC),
+        ("preferred", FLAG_PREFERRED),
+    ] {
+        if args.switch(name)? {
+            flags |= flag;
+        }
+    }
+    Ok(Request::AddPrefix(Prefix {
+        prefix,
+        bits,
+        stable: args.switch("stable")?,
+        flags,
+    }))
+}
+
+pub(super) fn remove_prefix(args: &Args<'_>) -> Built {
+    let (prefix, bits) = prefix(args)?;
+    Ok(Request::RemovePrefix { prefix, bits })
+}
+
+/// wpanctl's older way: a lifetime of zero removes.
+pub(super) fn config_gateway(args: &Args<'_>) -> Built {
+    let (prefix, bits) = prefix(args)?;
+    if args.number("valid-lifetime", 0..=u32::MAX)? == Some(0) {
+        return Ok(Request::RemovePrefix { prefix, bits });
+    }
+    let mut flags = FLAG_ON_MESH | FLAG_SLAAC;
+    if args.number("preferred-lifetime", 0..=u32::MAX)? != Some(0) {
+        flags |= FLAG_PREFERRED;
+    }
+    if args.switch("default")? {
+        flags |= FLAG_DEFAULT_ROUTE;
+    }
+    Ok(Request::AddPrefix(Prefix {
+        prefix,
+        bits,
+        stable: true,
+        flags,
+    }))
+}
+
+pub(super) fn add_route(args: &Args<'_>) -> Built {
+    let (prefix, bits) = prefix(args)?;
+    Ok(Request::AddRoute {
+        prefix,
+        bits,
+        stable: args.switch("stable")?,
+        preference: preference(args)?,
+    })
+}
+
+pub(super) fn remove_route(args: &Args<'_>) -> Built {
+    let (prefix, bits) = prefix(args)?;
+    Ok(Request::RemoveRoute { prefix, bits })
+}
+
+/// A word, or as in wpanctl a number, of which the sign counts.
+fn preference(args: &Args<'_>) -> Result<i8, Failure> {
+    let Some(text) = args.text("priority")? else {
+        return Ok(0);
+    };
+    match (text.as_str(), integer(&text)) {
+        ("low", _) => Ok(-1),
+        ("medium", _) => Ok(0),
+        ("high", _) => Ok(1),
+        (_, Some(number)) => Ok(match number.signum() {
+            -1 => -1,
+            0 => 0,
+            _ => 1,
+        }),
+        _ => Err(args.invalid("priority", &text, "low, medium or high")),
+    }
+}
+
+pub(super) fn add_service(args: &Args<'_>) -> Built {
+    Ok(Request::AddService {
+        enterprise: args.need_number("ENTERPRISE", 0..=u32::MAX)?,
+        service: args.octets("SERVICE")?.unwrap_or_default(),
+        stable: args.switch("stable")?,
+        server: args.octets("SERVER")?.unwrap_or_default(),
+    })
+}
+
+pub(super) fn remove_service(args: &Args<'_>) -> Built {
+    Ok(Request::RemoveService {
+        enterprise: args.need_number("ENTERPRISE", 0..=u32::MAX)?,
+        service: args.octets("SERVICE")?.unwrap_or_default(),
+    })
+}
+
+pub(super) fn reset(args: &Args<'_>) -> Built {
+    Ok(Request::Reset(match args.text("KIND")?.as_deref() {
+        Some("hard") => ResetKind::Hard,
+        Some("bootloader") => ResetKind::Bootloader,
+        Some("factory") => ResetKind::Factory,
+        _ => ResetKind::Soft,
+    }))
+}
+
+pub(super) fn peek(args: &Args<'_>) -> Built {
+    Ok(Request::Peek {
+        address: args.need_number("ADDRESS", 0..=u32::MAX)?,
+        count: args.need_number("COUNT", 1..=u16::MAX)?,
+    })
+}
+
+pub(super) fn poke(args: &Args<'_>) -> Built {
+    let octets = args.octets("OCTETS")?.unwrap_or_default();
+    if octets.is_empty() || octets.len() > POKE_MAX {
+        return Err(args.wrong(format!("OCTETS: give 1..={POKE_MAX} octets in hex")));
+    }
+    Ok(Request::Poke {
+        address: args.need_number("ADDRESS", 0..=u32::MAX)?,
+        octets,
+    })
+}
+
+pub(super) fn pcap(args: &Args<'_>) -> Built {
+    Ok(Request::Sniff {
+        channel: args.number("channel", 0..=CHANNEL_MAX)?,
+        promiscuous: args.switch("promiscuous")?,
+    })
+}
+
+pub(super) fn random(args: &Args<'_>) -> Built {
+    Ok(Request::Random(match args.text("KIND")?.as_deref() {
+        Some("128") => RandomKind::Bits128,
+        Some("raw") => RandomKind::Raw,
+        _ => RandomKind::Bits32,
+    }))
+}
+
+pub(super) fn gpio_set(args: &Args<'_>) -> Built {
+    Ok(Request::GpioSet {
+        number: args.need_number("NUMBER", 0..=u8::MAX)?,
+        high: matches!(args.need("LEVEL")?.as_str(), "high" | "1"),
+    })
+}
+
+/// The flags of protocol §3.14.
+pub(super) fn gpio_config(args: &Args<'_>) -> Built {
+    let output = args.need("DIRECTION")? == "out";
+    let mut flags = if output { GPIO_OUTPUT } else { 0 };
+    match args.text("pull")?.as_deref() {
+        Some("up") => flags |= GPIO_PULL_UP,
+        Some("down") if output => return Err(args.wrong("pull=down is for an input")),
+        Some("down") => flags |= GPIO_PULL_DOWN,
+        _ => {}
+    }
+    if args.switch("open-drain")? {
+        if !output {
+            return Err(args.wrong("open-drain is for an output"));
+        }
+        // The same bit as pull-down.
+        flags |= GPIO_PULL_DOWN;
+    }
+    flags |= match args.text("trigger")?.as_deref() {
+        Some("falling") => GPIO_FALLING,
+        Some("rising") => GPIO_RISING,
+        Some("any") => GPIO_FALLING | GPIO_RISING,
+        _ => 0,
+    };
+    Ok(Request::GpioConfigure {
+        number: args.need_number("NUMBER", 0..=u8::MAX)?,
+        flags,
+    })
+}
+
+pub(super) fn allow_add(args: &Args<'_>) -> Built {
+    let rssi = args.number("rssi", i8::MIN..=RSSI_MAX)?;
+    Ok(Request::FilterAdd(Filter::Allow, eui64(args)?, rssi))
+}
+
+pub(super) fn deny_add(args: &Args<'_>) -> Built {
+    Ok(Request::FilterAdd(Filter::Deny, eui64(args)?, None))
+}
+
+pub(super) fn allow_remove(args: &Args<'_>) -> Built {
+    Ok(Request::FilterRemove(Filter::Allow, eui64(args)?))
+}
+
+pub(super) fn deny_remove(args: &Args<'_>) -> Built {
+    Ok(Request::FilterRemove(Filter::Deny, eui64(args)?))
+}
+
+fn eui64(args: &Args<'_>) -> Result<[u8; 8], Failure> {
+    args.array("EUI64")?
+        .ok_or_else(|| args.wrong("EUI64 is missing"))
+}
+
+/// `None` for `any`.
+fn any_eui64(args: &Args<'_>) -> Result<Option<[u8; 8]>, Failure> {
+    match args.need("EUI64")?.as_str() {
+        "any" | "*" => Ok(None),
+        _ => eui64(args).map(Some),
+    }
+}
+
+pub(super) fn commissioner_add(args: &Args<'_>) -> Built {
+    let seconds = args.number("SECONDS", 1..=PERMIT_MAX_S)?;
+    Ok(Request::CommissionerAdd {
+        eui64: any_eui64(args)?,
+        pskd: pskd(args)?,
+        timeout: Duration::from_secs(seconds.unwrap_or(JOINER_S).into()),
+    })
+}
+
+pub(super) fn commissioner_remove(args: &Args<'_>) -> Built {
+    Ok(Request::CommissionerRemove {
+        eui64: any_eui64(args)?,
+    })
+}
+
+pub(super) fn mfg(args: &Args<'_>) -> Built {
+    let line = match args.rest() {
+        [word] => word.text()?,
+        words => words.iter().map(Word::raw).collect::<Vec<_>>().join(" "),
+    };
+    if line.contains('\0') {
+        return Err(usage("mfg: a NUL ends the text: remove it"));
+    }
+    Ok(Request::Mfg(line))
+}
+
+/// A value of the longest frame: its header, command and a property's number of up to 3 octets come
+/// before (protocol §1.1, §2.2).
+const VALUE_MAX: usize = FRAME_MAX - 5;
+
+/// Header, command, address and length come before (protocol §1.3).
+const POKE_MAX: usize = FRAME_MAX - 8;
+
+/// How an unknown property is written.
+const UNKNOWN: Signature<'static> = match Signature::parse("D") {
+    Ok(signature) => signature,
+    Err(_) => panic!("D is a signature"),
+};
+
+/// Octets of a network's name (protocol §3.6).
+const NAME_MAX: usize = 16;
+
+/// A channel must have a bit in a mask of 32.
+const CHANNEL_MAX: u8 = 31;
+
+/// 0xFFFF is "any" (protocol §3.5).
+const PANID_MAX: u16 = 0xFFFE;
+
+/// Protocol §7.6.
+const SCAN_PERIOD_MS: u16 = 200;
+
+/// The commissioning port (protocol §7.7).
+const PORT: u16 = 5684;
+
+/// A day: who wants to let devices in for longer forgot about it.
+const PERMIT_MAX_S: u32 = 86_400;
+
+/// How long a device may join, as in wpanctl's commissioner.
+const JOINER_S: u32 = 120;
+
+/// 127 is "not fixed" on the wire (protocol §3.5).
+const RSSI_MAX: i8 = 126;
+
+/// Characters of a joining device's passphrase (protocol §3.11).
+const PSKD_LENGTH: core::ops::RangeInclusive<usize> = 6..=32;
+
+// Flags of a prefix (protocol §3.16).
+const FLAG_ON_MESH: u8 = 0x01;
+const FLAG_DEFAULT_ROUTE: u8 = 0x02;
+const FLAG_CONFIGURE: u8 = 0x04;
+const FLAG_DHCP: u8 = 0x08;
+const FLAG_SLAAC: u8 = 0x10;
+const FLAG_PREFERRED: u8 = 0x20;
+const FLAG_HIGH: u8 = 0x40;
+const FLAG_LOW: u8 = 0xC0;
+
+// Flags of a GPIO line (protocol §3.14).
+const GPIO_OUTPUT: u8 = 0x80;
+const GPIO_PULL_UP: u8 = 0x40;
+const GPIO_PULL_DOWN: u8 = 0x20;
+const GPIO_FALLING: u8 = 0x08;
+const GPIO_RISING: u8 = 0x10;
