@@ -80,6 +80,7 @@ pub mod ctl;
 pub mod error;
 pub mod event_loop;
 pub mod hdlc;
+pub mod host;
 pub mod io;
 pub mod link;
 pub mod nearest;

@@ -1,12 +1,16 @@
 //! In the steady state a frame costs no heap allocation, either way, with and without CRC.
 
 mod common;
+#[allow(dead_code)]
+mod host_world;
 
 use common::{spec, Pair};
+use spinel_bridge::bridge::Upper;
 use spinel_bridge::config::CrcMode;
+use spinel_bridge::host::kernel::Event;
 use spinel_bridge::link::Settings;
 use spinel_bridge::sim::spec::Spec;
-use spinel_bridge::time::Instant;
+use spinel_bridge::time::{Duration, Instant};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -46,6 +50,40 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_packet_costs_no_allocation() {
+    let mut trace = host_world::Trace::ready();
+    let address = [0xFD; 16];
+    for update in [
+        [&[0x80, 6, 0x61][..], &address].concat(),
+        vec![0x80, 6, 0x41, 1],
+        vec![0x80, 6, 0x42, 1],
+        vec![0x80, 6, 0x43, 3],
+    ] {
+        trace.host.deliver(&update);
+    }
+    trace.serve();
+    trace.host.kernel(Event::Up(true));
+    let peer = [&[0xFD; 15][..], &[1]].concat();
+    let head = [0x60, 0, 0, 0, 0, 8, 59, 64];
+    let packet = [&head, &address[..], &peer, &[0; 8]].concat();
+    let answer = [&head, &peer[..], &address, &[0; 8]].concat();
+    let frame = [&[0x80, 6, 0x72, 48, 0], &answer[..]].concat();
+    let before = allocations();
+    for n in 0..10_000 {
+        trace.host.handle_time(trace.now + Duration::from_micros(n));
+        trace.host.input()[..packet.len()].copy_from_slice(&packet);
+        trace.host.input_filled(packet.len());
+        assert_eq!(trace.host.next_frame().map(<[u8]>::len), Some(53));
+        assert!(trace.host.has_room());
+        trace.host.deliver(&frame);
+        assert_eq!(trace.host.output(), answer);
+        trace.host.output_written(answer.len());
+        trace.host.poll_timeout();
+    }
+    assert_eq!(allocations() - before, 0, "in 10,000 packets each way");
+}
 
 #[test]
 fn a_frame_costs_no_allocation() {

@@ -437,8 +437,9 @@ properties! {
     129 MESHCOP_JOINER_COMMISSIONING: "bUUUUUU", "S", AnyOf(&[C::THREAD_JOINER]);
     /// Commissioner state 0 off, 1 petitioning, 2 active.
     130 MESHCOP_COMMISSIONER_STATE: "C", "GS", AnyOf(&[C::THREAD_COMMISSIONER]);
-    /// Joiners expected: id (none/EUI-64/discerner), PSKd, timeout.
-    131 MESHCOP_COMMISSIONER_JOINERS: "A(t(dUL))", "GIR", AnyOf(&[C::THREAD_COMMISSIONER]);
+    /// Joiners expected: id (none/EUI-64/discerner), timeout, PSKd. The header says PSKd, timeout;
+    /// firmware and wpantund do it this way.
+    131 MESHCOP_COMMISSIONER_JOINERS: "A(t(dLU))", "GIR", AnyOf(&[C::THREAD_COMMISSIONER]);
     /// Provisioning URL.
     132 MESHCOP_COMMISSIONER_PROVISIONING_URL: "U", "GS", AnyOf(&[C::THREAD_COMMISSIONER]);
     /// Commissioner session id.

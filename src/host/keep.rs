@@ -1,0 +1,252 @@
+//! What a reset of the co-processor must not lose: settings of the user (protocol §7.3, step 12) and
+//! the network's credentials.
+
+use super::known::Known;
+use super::script::{OnError, Report, Retain, Script, Send, Step};
+use super::startup::property_payload;
+use crate::wire::ids::{Capability, Command, Property};
+
+pub(super) struct Keep {
+    /// What was set or inserted, in that order, each once.
+    settings: Vec<(Command, Property, Vec<u8>)>,
+    /// The active dataset as TLVs.
+    retained: Option<Vec<u8>>,
+}
+
+impl Keep {
+    pub(super) fn new(retained: Option<Vec<u8>>) -> Self {
+        Keep {
+            settings: Vec::new(),
+            retained: retained.filter(|tlvs| !tlvs.is_empty()),
+        }
+    }
+
+    /// A command of a client succeeded: is it one to repeat after a reset?
+    pub(super) fn note(&mut self, command: Command, property: Property, value: &[u8]) {
+        let key = LISTS.iter().find(|(list, _)| *list == property);
+        match (command, key) {
+            (Command::PROP_VALUE_SET, _) if SETTINGS.contains(&property) => {
+                self.settings.retain(|(_, known, _)| *known != property);
+            }
+            (Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE, Some((_, key))) => {
+                let key = value.get(..*key).unwrap_or(value);
+                self.settings.retain(|(command, known, item)| {
+                    *command == Command::PROP_VALUE_SET
+                        || *known != property
+                        || !item.starts_with(key)
+                });
+                if command == Command::PROP_VALUE_REMOVE {
+                    // It may be one of those that a SET of the whole list brought.
+                    return self.push(command, property, key);
+                }
+            }
+            _ => return,
+        }
+        self.push(command, property, value);
+    }
+
+    /// What is to be repeated, in this order.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (Command, Property, &[u8])> {
+        let settings = self.settings.iter();
+        settings.map(|(command, property, value)| (*command, *property, &value[..]))
+    }
+
+    /// The factory settings count again.
+    pub(super) fn forget_settings(&mut self) {
+        self.settings.clear();
+    }
+
+    pub(super) fn retained(&self) -> Option<&[u8]> {
+        self.retained.as_deref()
+    }
+
+    /// Whether that is news.
+    pub(super) fn retain(&mut self, tlvs: &[u8]) -> bool {
+        if tlvs.is_empty() || self.retained() == Some(tlvs) {
+            return false;
+        }
+        self.retained = Some(tlvs.to_vec());
+        true
+    }
+
+    /// Whether there was something to forget.
+    pub(super) fn forget(&mut self) -> bool {
+        self.retained.take().is_some()
+    }
+
+    fn push(&mut self, command: Command, property: Property, value: &[u8]) {
+        if self.settings.len() >= SETTINGS_MAX {
+            log::warn!("{property} will be lost when the co-processor is reset: {SETTINGS_MAX} settings are kept at the most; put some into the configuration of its firmware");
+            return;
+        }
+        self.settings.push((command, property, value.to_vec()));
+    }
+}
+
+/// Attach to the stored network (protocol §7.5).
+pub(super) fn resume(known: &Known) -> Script {
+    let up = |property| {
+        Step::Send(Send {
+            command: Command::PROP_VALUE_SET,
+            payload: property_payload(property, &[1]),
+            on_error: OnError::TolerateAlready,
+            report: Report::Nothing,
+        })
+    };
+    let recall = Step::Send(Send {
+        command: Command::NET_RECALL,
+        payload: Vec::new(),
+        on_error: OnError::Tolerate,
+        report: Report::Nothing,
+    });
+    let has_recall = known.has(Capability::NET_SAVE);
+    let steps = [up(Property::NET_IF_UP), up(Property::NET_STACK_UP)];
+    Script {
+        steps: has_recall
+            .then_some(recall)
+            .into_iter()
+            .chain(steps)
+            .collect(),
+        undo: Vec::new(),
+        exclusive: Some(RESUME),
+    }
+}
+
+/// What the task that attaches is called.
+pub(super) const RESUME: &str = "attaching to the stored network";
+
+/// Fetch the credentials, to keep them.
+pub(super) fn fetch() -> Script {
+    Script {
+        steps: [Step::Retain(Retain::Network)].into(),
+        undo: Vec::new(),
+        exclusive: None,
+    }
+}
+
+/// What a user sets of the host's choice, and a reset takes back. Not the network, which the
+/// co-processor stores, and not what belongs to one task.
+const SETTINGS: &[Property] = &[
+    Property::PHY_CHAN_SUPPORTED,
+    Property::PHY_CCA_THRESHOLD,
+    Property::PHY_TX_POWER,
+    Property::PHY_FEM_LNA_GAIN,
+    Property::PHY_REGION_CODE,
+    Property::MAC_DATA_POLL_PERIOD,
+    Property::MAC_ALLOWLIST,
+    Property::MAC_ALLOWLIST_ENABLED,
+    Property::MAC_DENYLIST,
+    Property::MAC_DENYLIST_ENABLED,
+    Property::MAC_FIXED_RSS,
+    Property::MAC_MAX_RETRY_NUMBER_DIRECT,
+    Property::MAC_MAX_RETRY_NUMBER_INDIRECT,
+    Property::JAM_DETECT_ENABLE,
+    Property::JAM_DETECT_RSSI_THRESHOLD,
+    Property::JAM_DETECT_WINDOW,
+    Property::JAM_DETECT_BUSY,
+    Property::THREAD_LOCAL_LEADER_WEIGHT,
+    Property::THREAD_MODE,
+    Property::THREAD_CHILD_TIMEOUT,
+    Property::THREAD_ROUTER_UPGRADE_THRESHOLD,
+    Property::THREAD_CONTEXT_REUSE_DELAY,
+    Property::THREAD_NETWORK_ID_TIMEOUT,
+    Property::THREAD_RLOC16_DEBUG_PASSTHRU,
+    Property::THREAD_ROUTER_ROLE_ENABLED,
+    Property::THREAD_ROUTER_DOWNGRADE_THRESHOLD,
+    Property::THREAD_ROUTER_SELECTION_JITTER,
+    Property::THREAD_CHILD_COUNT_MAX,
+    Property::THREAD_CSL_PERIOD,
+    Property::THREAD_CSL_TIMEOUT,
+    Property::THREAD_CSL_CHANNEL,
+    Property::IPV6_ICMP_PING_OFFLOAD,
+    Property::IPV6_ICMP_PING_OFFLOAD_MODE,
+    Property::SLAAC_ENABLED,
+    Property::UNSOL_UPDATE_FILTER,
+    Property::DEBUG_NCP_LOG_LEVEL,
+];
+
+/// Lists that are kept item by item, and how many octets tell items apart: an EUI-64 (protocol §3.5), or
+/// the whole item, which is one packed number.
+const LISTS: &[(Property, usize)] = &[
+    (Property::MAC_ALLOWLIST, 8),
+    (Property::MAC_DENYLIST, 8),
+    (Property::MAC_FIXED_RSS, 8),
+    (Property::UNSOL_UPDATE_FILTER, usize::MAX),
+];
+
+/// All the properties above, and twice OpenThread's list of allowed neighbours (32 entries by default).
+const SETTINGS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: Command = Command::PROP_VALUE_SET;
+    const INSERT: Command = Command::PROP_VALUE_INSERT;
+    const REMOVE: Command = Command::PROP_VALUE_REMOVE;
+
+    fn kept(keep: &Keep) -> Vec<(Command, Property, Vec<u8>)> {
+        let settings = keep.settings();
+        settings
+            .map(|(command, property, value)| (command, property, value.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_value_of_a_setting_is_kept_and_no_credentials() {
+        let mut keep = Keep::new(None);
+        keep.note(SET, Property::PHY_TX_POWER, &[4]);
+        keep.note(SET, Property::PHY_CHAN, &[11]);
+        keep.note(SET, Property::NET_NETWORK_KEY, &[0; 16]);
+        keep.note(SET, Property::THREAD_MODE, &[15]);
+        keep.note(SET, Property::PHY_TX_POWER, &[8]);
+        assert_eq!(
+            kept(&keep),
+            [
+                (SET, Property::THREAD_MODE, vec![15]),
+                (SET, Property::PHY_TX_POWER, vec![8]),
+            ]
+        );
+    }
+
+    #[test]
+    fn items_are_told_apart_by_their_address() {
+        let mut keep = Keep::new(None);
+        let list = Property::MAC_ALLOWLIST;
+        let one = [1, 1, 1, 1, 1, 1, 1, 1, 0x7F];
+        let other = [2, 2, 2, 2, 2, 2, 2, 2, 0x7F];
+        keep.note(INSERT, list, &one);
+        keep.note(INSERT, list, &other);
+        keep.note(INSERT, list, &one[..8]);
+        keep.note(REMOVE, list, &other[..8]);
+        assert_eq!(
+            kept(&keep),
+            [
+                (INSERT, list, one[..8].to_vec()),
+                (REMOVE, list, other[..8].to_vec()),
+            ]
+        );
+        keep.note(SET, list, &[]);
+        assert_eq!(kept(&keep), [(SET, list, vec![])]);
+    }
+
+    #[test]
+    fn the_number_of_settings_is_bounded() {
+        let mut keep = Keep::new(None);
+        for n in 0..1_000_u64 {
+            keep.note(INSERT, Property::MAC_ALLOWLIST, &n.to_be_bytes());
+        }
+        assert_eq!(keep.settings().count(), SETTINGS_MAX);
+    }
+
+    #[test]
+    fn credentials_are_news_once() {
+        let mut keep = Keep::new(Some(vec![]));
+        assert_eq!(keep.retained(), None);
+        assert!(keep.retain(&[1]));
+        assert!(!keep.retain(&[1]));
+        assert!(!keep.retain(&[]));
+        assert!(keep.forget());
+        assert!(!keep.forget());
+    }
+}

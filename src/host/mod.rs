@@ -1,0 +1,365 @@
+//! The Spinel host: what makes of a co-processor a network interface and a thing to manage.
+//!
+//! [`Host`] is a face of the bridge like the others ([`Upper`]): frames on one side, packets for a TUN
+//! on the other. Beside them it takes requests and gives answers, events, changes for the kernel, and
+//! services that only the shell can render. No descriptor and no clock here.
+//!
+//! | file | what it knows |
+//! | --- | --- |
+//! | `transact` | TIDs, time-outs and retries (protocol §7.4) |
+//! | `startup` | the handshake, and failing it (§7.3) |
+//! | `recover` | resets, misbehaviour, liveness, firmware (§7.2, §7.4, §7.12) |
+//! | `receive` | what a frame from the co-processor says |
+//! | `state` | the states and what leads from one to another (§7.2) |
+//! | `requests` | what a client asks for, and when |
+//! | `run`, `wait` | tasks: [`script`]s that run, and what they wait for |
+//! | `tasks` | requests as scripts |
+//! | `keep` | what a reset of the co-processor must not lose |
+//! | `slots` | packets on their way, and their pace (§7.7, §7.9) |
+//! | `packet`, `netif` | which packets pass, and addresses on both sides (§7.7, §7.8) |
+//!
+//! # The turn
+//!
+//! [`Host::handle_time`] first: everything that happens afterwards happens at that time. Then any of the
+//! other calls in any order. Each leaves the host with nothing to do but wait: for a frame, for a
+//! request, or for [`Host::poll_timeout`].
+
+pub mod failure;
+mod keep;
+pub mod kernel;
+pub mod known;
+pub mod netif;
+mod outbox;
+pub mod packet;
+mod random;
+mod receive;
+mod recover;
+mod requests;
+mod run;
+pub mod script;
+mod slots;
+mod startup;
+mod state;
+mod stats;
+pub mod tasks;
+pub mod transact;
+mod wait;
+
+use crate::bridge::Upper;
+use crate::ctl;
+use crate::time::{Duration, Instant};
+use crate::wire::ids::Property;
+use keep::Keep;
+use known::Known;
+use netif::Netif;
+use outbox::Outbox;
+use packet::Sessions;
+use random::Random;
+use recover::Watch;
+use requests::Requests;
+use run::Tasks;
+use slots::Slots;
+use startup::Startup;
+use stats::Stats;
+use transact::Engine;
+
+/// What the host is told at start.
+#[derive(Clone)]
+pub struct Settings {
+    /// The transport can reset the co-processor by hardware ([`Upper::take_reset_request`]).
+    pub has_hardware_reset: bool,
+    /// Begin with a reset. Without it, a stack that runs is kept.
+    pub reset_at_start: bool,
+    /// How much longer than 5 s a reset may take (protocol §7.3): the pulse on RES and what the board
+    /// needs afterwards.
+    pub reset_allowance: Duration,
+    /// Attach at start where a network is stored.
+    pub auto_resume: bool,
+    /// Keep the network's credentials over a factory reset of the co-processor ([`Service::Retain`]).
+    pub retain: bool,
+    /// What was kept: the active dataset as TLVs.
+    pub retained: Option<Vec<u8>>,
+    /// A command that checks the firmware's version is configured ([`Service::CheckFirmware`]).
+    pub check_firmware: bool,
+    /// A command that replaces the firmware is configured ([`Service::Upgrade`]).
+    pub has_upgrade_command: bool,
+    /// Properties that are set in each start-up, with their packed values, in this order.
+    pub reapply: Vec<(Property, Vec<u8>)>,
+    /// Random octets, from the operating system: keys are made of them.
+    pub seed: [u8; 32],
+    /// How addresses are kept in step.
+    pub netif: netif::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            has_hardware_reset: false,
+            reset_at_start: false,
+            reset_allowance: Duration::ZERO,
+            auto_resume: true,
+            retain: false,
+            retained: None,
+            check_firmware: false,
+            has_upgrade_command: false,
+            reapply: Vec::new(),
+            seed: [0; 32],
+            netif: netif::Settings::default(),
+        }
+    }
+}
+
+/// What only the shell can do.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Service {
+    /// Run the command that checks the firmware, with this version on its standard input; answer with
+    /// [`ServiceDone::FirmwareChecked`] (protocol §7.12).
+    CheckFirmware {
+        /// NCP_VERSION.
+        version: String,
+    },
+    /// Close the transport, run the command that replaces the firmware, open the transport again;
+    /// answer with [`ServiceDone::Upgraded`].
+    Upgrade,
+    /// Store these credentials; they come back as [`Settings::retained`].
+    Retain(Vec<u8>),
+    /// Forget what was stored.
+    Forget,
+}
+
+impl core::fmt::Debug for Service {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Service::CheckFirmware { version } => write!(f, "CheckFirmware({version:?})"),
+            Service::Upgrade => f.write_str("Upgrade"),
+            // Keys have no place in a log.
+            Service::Retain(tlvs) => write!(f, "Retain({} octets)", tlvs.len()),
+            Service::Forget => f.write_str("Forget"),
+        }
+    }
+}
+
+/// How a service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceDone {
+    /// Of [`Service::CheckFirmware`].
+    FirmwareChecked {
+        /// The command ended with 0: the firmware is to be replaced.
+        upgrade: bool,
+    },
+    /// Of [`Service::Upgrade`].
+    Upgraded {
+        /// The command ended with 0.
+        ok: bool,
+    },
+}
+
+/// Whose command it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Startup,
+    Task(u32),
+    Netif,
+    Refresh,
+    Alive,
+    /// LAST_STATUS was asked for because the transport saw a sign of a reset.
+    Hint,
+}
+
+/// The host of one co-processor.
+pub struct Host {
+    settings: Settings,
+    now: Instant,
+    known: Known,
+    engine: Engine<Owner>,
+    startup: Startup,
+    watch: Watch,
+    tasks: Tasks,
+    requests: Requests,
+    keep: Keep,
+    netif: Netif,
+    /// A command of `netif` is on its way.
+    netif_waits: bool,
+    sessions: Sessions,
+    slots: Slots,
+    outbox: Outbox,
+    random: Random,
+    wants_reset_line: bool,
+    groups_changed: bool,
+    stats: Stats,
+}
+
+impl Host {
+    /// A host that begins with the handshake. Its co-processor may have been up for days.
+    pub fn new(settings: Settings, now: Instant) -> Host {
+        let mut host = Host {
+            known: Known::new(),
+            engine: Engine::new(),
+            startup: Startup::new(now),
+            watch: Watch::new(now, settings.auto_resume),
+            tasks: Tasks::default(),
+            requests: Requests::default(),
+            keep: Keep::new(settings.retained.clone()),
+            netif: Netif::new(settings.netif),
+            netif_waits: false,
+            sessions: Sessions::new(),
+            slots: Slots::new(),
+            outbox: Outbox::default(),
+            random: Random::new(settings.seed),
+            wants_reset_line: false,
+            groups_changed: false,
+            stats: Stats::default(),
+            settings,
+            now,
+        };
+        host.sessions.set_now(now);
+        host.begin();
+        host
+    }
+
+    /// Sets the clock and does what is due. To be called once in each turn, before anything else.
+    pub fn handle_time(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.sessions.set_now(self.now);
+        self.expire_commands();
+        self.startup_time();
+        self.watch_time();
+        self.tasks_time();
+        self.permit_time();
+        self.drive();
+    }
+
+    /// When [`Host::handle_time`] has something to do. Every call changes it.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.engine.poll_timeout(),
+            self.startup_timeout(),
+            self.watch_timeout(),
+            self.tasks.poll_timeout(),
+            self.slots.poll_timeout(self.now),
+            self.requests.permit_until.map(|(at, _)| at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next answer, and which request it belongs to. While many wait, nothing is taken from the
+    /// co-processor.
+    pub fn poll_answer(&mut self) -> Option<(ctl::Ticket, ctl::Answer)> {
+        self.outbox.poll_answer()
+    }
+
+    /// The next event, for every client that monitors. Those that nobody takes are lost, the oldest
+    /// first, and counted.
+    pub fn poll_event(&mut self) -> Option<ctl::Event> {
+        self.outbox.poll_event()
+    }
+
+    /// The kernel told something of the interface.
+    pub fn kernel(&mut self, event: kernel::Event) {
+        self.netif.kernel(event);
+        self.drive();
+    }
+
+    /// What is to be changed in the kernel next.
+    pub fn poll_change(&mut self) -> Option<kernel::Change> {
+        self.netif.poll_change()
+    }
+
+    /// Whether somebody on this host may have joined or left a group since the last call: the kernel
+    /// tells of it by its reports on the interface only, so it is worth a look.
+    pub fn take_groups_changed(&mut self) -> bool {
+        core::mem::take(&mut self.groups_changed)
+    }
+
+    /// What the shell is to do next.
+    pub fn poll_service(&mut self) -> Option<Service> {
+        self.outbox.poll_service()
+    }
+
+    /// What is known of the co-processor.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Goes on with everything that can go on.
+    fn drive(&mut self) {
+        self.continue_startup();
+        if !self.startup.is_ready() {
+            return;
+        }
+        self.serve_requests();
+        self.serve_refresh();
+        self.serve_netif();
+    }
+}
+
+impl Upper for Host {
+    fn has_room(&self) -> bool {
+        self.slots.has_room() && self.outbox.has_room()
+    }
+
+    fn deliver(&mut self, frame: &[u8]) {
+        self.receive(frame);
+    }
+
+    fn slave_was_reset(&mut self) {
+        self.hint_of_reset();
+    }
+
+    fn next_frame(&mut self) -> Option<&[u8]> {
+        if self.engine.has_frame() {
+            return self.engine.next_frame(self.now);
+        }
+        let frame = self.slots.next_frame(self.now)?;
+        self.stats.datagrams_sent += 1;
+        Some(frame)
+    }
+
+    fn take_reset_request(&mut self) -> bool {
+        core::mem::take(&mut self.wants_reset_line)
+    }
+
+    /// Room for one packet from the TUN; empty while one waits or the host is about to sleep.
+    fn input(&mut self) -> &mut [u8] {
+        if self.requests.host_sleeps() {
+            return &mut [];
+        }
+        self.slots.input()
+    }
+
+    fn input_filled(&mut self, n: usize) {
+        let path = packet::Path {
+            state: self.known.state,
+            joining: self.tasks.is_joining(),
+            netif: &self.netif,
+        };
+        match packet::outbound(self.slots.packet(n), &path, &mut self.sessions) {
+            Ok(stream) => self.slots.submit(n, stream),
+            Err(why) => {
+                self.groups_changed |= why == packet::Dropped::MldReport;
+                self.stats.dropped(why);
+            }
+        }
+    }
+
+    /// The first packet for the TUN, whole.
+    fn output(&self) -> &[u8] {
+        self.slots.output()
+    }
+
+    fn output_written(&mut self, _n: usize) {
+        self.slots.written();
+    }
+
+    fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+        self.print_counters(print);
+    }
+
+    fn clear_counters(&mut self) {
+        self.stats = Stats::default();
+        self.outbox.events_lost = 0;
+        self.engine.clear_stats();
+    }
+}

@@ -1,0 +1,238 @@
+//! What follows from what is known: rows that hang on others, and the next step on either side.
+
+use super::item::{self, NetEntry};
+use super::published::Step;
+use super::shared::{Kernel, Op, Origin, REPEATS};
+use super::{Netif, Task};
+use crate::host::kernel::{Address, Change};
+use crate::host::script::{OnError, Report, Send};
+use crate::wire::ids::{Command, Property};
+use crate::wire::packed::Writer;
+use std::net::Ipv6Addr;
+
+impl Netif {
+    /// To be called after every change of what is known: derives what hangs on something else, and
+    /// forgets what nobody needs.
+    pub(super) fn rearrange(&mut self) {
+        self.form_addresses();
+        self.publish_prefixes();
+        self.addresses.tidy();
+        self.groups.tidy();
+        self.is_due = [true; 2];
+    }
+
+    /// SLAAC: an address on each prefix that asks for it, where the host has none.
+    pub(super) fn form_addresses(&mut self) {
+        let wanted = self.slaac_addresses();
+        for row in &mut self.addresses.rows {
+            let is_wanted = wanted.contains(&row.address);
+            match row.origin {
+                Origin::Slaac if !is_wanted => row.set_origin(Origin::Nobody),
+                // Ours of before a restart.
+                Origin::Ncp if is_wanted => row.set_origin(Origin::Slaac),
+                _ => {}
+            }
+        }
+        for address in wanted {
+            if let Some(row) = self.addresses.entry(address) {
+                if row.origin == Origin::Nobody {
+                    row.set_origin(Origin::Slaac);
+                }
+            }
+        }
+    }
+
+    pub(super) fn slaac_addresses(&self) -> Vec<Address> {
+        let Some(mesh_local) = self.mesh_local else {
+            return Vec::new();
+        };
+        if !self.settings.slaac || self.facts.forms_addresses {
+            return Vec::new();
+        }
+        let mesh_local_prefix = item::prefix_of(mesh_local, 64);
+        let mut wanted = Vec::new();
+        for entry in self.routes.slaac() {
+            let prefix = entry.prefix;
+            if prefix == mesh_local_prefix || self.is_ours_alone(entry) || self.has_one_in(prefix) {
+                continue;
+            }
+            let address = formed(prefix, mesh_local);
+            if !wanted.contains(&address) {
+                wanted.push(address);
+            }
+        }
+        wanted
+    }
+
+    /// Whether we published a prefix only because the interface has an address in it, or had one: the
+    /// network tells of it for a while longer.
+    pub(super) fn is_ours_alone(&self, entry: &NetEntry) -> bool {
+        let key = item::key(entry.prefix);
+        let property = Property::THREAD_ON_MESH_NETS;
+        entry.is_own(self.facts.rloc16) && self.published.is_for_interface(property, &key)
+    }
+
+    /// Whether somebody else gave the host an address with this prefix.
+    pub(super) fn has_one_in(&self, prefix: Address) -> bool {
+        self.addresses.rows.iter().any(|row| {
+            matches!(row.origin, Origin::Interface | Origin::User)
+                && item::prefix_of(row.address.address, prefix.prefix_len) == prefix
+        })
+    }
+
+    /// The /64 of each address that somebody gave the interface.
+    pub(super) fn publish_prefixes(&mut self) {
+        let publishes = self.settings.publish_prefixes && self.facts.border_router;
+        let mesh_local = self.mesh_local.map(|address| item::prefix_of(address, 64));
+        let rows = self.addresses.rows.iter().filter(|row| {
+            publishes
+                && row.origin == Origin::Interface
+                && row.address.prefix_len == 64
+                && !item::is_link_local(row.address.address)
+        });
+        let mut wanted: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        for row in rows {
+            let prefix = item::prefix_of(row.address.address, 64);
+            let key = item::key(prefix);
+            if Some(prefix) != mesh_local && !wanted.iter().any(|(other, _)| *other == key) {
+                let mut item = key.clone();
+                item.extend_from_slice(&[STABLE, self.published_flags()]);
+                wanted.push((key, item));
+            }
+        }
+        self.published.set_interface(&wanted);
+    }
+
+    pub(super) fn published_flags(&self) -> u8 {
+        let slaac = if self.settings.slaac { item::SLAAC } else { 0 };
+        item::ON_MESH | item::PREFERRED | slaac
+    }
+
+    pub(super) fn address_change(&mut self) -> Option<Change> {
+        for row in &mut self.addresses.rows {
+            let wanted = row.origin != Origin::Nobody;
+            let stale = matches!(row.origin, Origin::Ncp | Origin::Slaac)
+                && row.deprecated != row.kernel_deprecated;
+            let add = match row.kernel {
+                Kernel::Absent if wanted => true,
+                Kernel::Present if wanted && stale => true,
+                Kernel::Present if !wanted => false,
+                _ => continue,
+            };
+            if row.changes >= REPEATS {
+                continue;
+            }
+            row.changes = row.changes.saturating_add(1);
+            if row.changes == REPEATS {
+                log::warn!(
+                    "{}: another program undoes our change of it: tried for the last time until the \
+                     interface comes up again",
+                    row.address
+                );
+            }
+            if add {
+                row.kernel = Kernel::Adding;
+                row.kernel_deprecated = row.deprecated;
+                return Some(Change::AddAddress {
+                    address: row.address,
+                    deprecated: row.deprecated,
+                });
+            }
+            row.kernel = Kernel::Removing;
+            return Some(Change::RemoveAddress(row.address));
+        }
+        None
+    }
+
+    /// Joining and leaving is done by a socket of ours: it is done at once.
+    pub(super) fn group_change(&mut self) -> Option<Change> {
+        for row in &mut self.groups.rows {
+            let wanted = matches!(row.origin, Origin::Ncp | Origin::User);
+            if wanted != (row.kernel == Kernel::Present) {
+                let group = row.address.address;
+                return Some(if wanted {
+                    row.kernel = Kernel::Present;
+                    Change::JoinGroup(group)
+                } else {
+                    row.kernel = Kernel::Absent;
+                    Change::LeaveGroup(group)
+                });
+            }
+        }
+        self.groups.tidy();
+        None
+    }
+
+    pub(super) fn row_command(&mut self) -> Option<(Task, Send)> {
+        let rows = self.addresses.rows.iter_mut();
+        for (row, is_group) in rows
+            .map(|row| (row, false))
+            .chain(self.groups.rows.iter_mut().map(|row| (row, true)))
+        {
+            let Some(op) = row.command() else {
+                continue;
+            };
+            row.op = Some(op);
+            row.commands = row.commands.saturating_add(1);
+            let command = match op {
+                Op::Insert => Command::PROP_VALUE_INSERT,
+                Op::Remove => Command::PROP_VALUE_REMOVE,
+            };
+            let (task, property, item) = if is_group {
+                let item = row.address.address.octets().to_vec();
+                let property = Property::IPV6_MULTICAST_ADDRESS_TABLE;
+                (Task::Group(row.address), property, item)
+            } else {
+                let item = item::address_item(row.address);
+                let property = Property::IPV6_ADDRESS_TABLE;
+                (Task::Address(row.address), property, item)
+            };
+            return Some((task, send(command, property, &item)));
+        }
+        None
+    }
+
+    /// The next step of what is published.
+    pub(super) fn publish_command(&mut self) -> Option<(Task, Send)> {
+        let step = self.published.poll()?;
+        let send = match &step {
+            Step::Gate(gate, open) => send(Command::PROP_VALUE_SET, *gate, &[u8::from(*open)]),
+            Step::Insert(property, item) => send(Command::PROP_VALUE_INSERT, *property, item),
+            Step::Remove(property, key) => send(Command::PROP_VALUE_REMOVE, *property, key),
+        };
+        Some((Task::Publish(step), send))
+    }
+
+    /// The next route.
+    pub(super) fn route_change(&mut self) -> Option<Change> {
+        if !self.settings.routes {
+            return None;
+        }
+        self.routes.poll(self.facts.rloc16)
+    }
+}
+
+pub(super) fn send(command: Command, property: Property, value: &[u8]) -> Send {
+    let mut number = [0; 3];
+    let mut writer = Writer::new(&mut number);
+    // Every property's number fits: the constants are below 2,097,152.
+    let _ = writer.uint_packed(property.0);
+    Send {
+        command,
+        payload: [writer.written(), value].concat(),
+        on_error: OnError::TolerateAlready,
+        report: Report::Nothing,
+    }
+}
+
+/// The address on a /64 with the interface identifier of another one.
+fn formed(prefix: Address, other: Ipv6Addr) -> Address {
+    let identifier = u128::from(other) & u128::from(u64::MAX);
+    Address {
+        address: Ipv6Addr::from(u128::from(prefix.address) | identifier),
+        prefix_len: 64,
+    }
+}
+
+/// The member "stable" of a published prefix, as in protocol §3.16.
+const STABLE: u8 = 1;

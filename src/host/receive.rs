@@ -1,0 +1,324 @@
+//! What a frame from the co-processor says: a packet, the answer to a command, or something that it
+//! tells unasked (protocol §1.2, §1.3).
+
+use super::known::REMEMBERED;
+use super::packet::{self, Stream};
+use super::startup::Phase;
+use super::tasks;
+use super::transact::Matched;
+use super::wait::Told;
+use super::{Host, Owner};
+use crate::ctl::{Event, Field, Fields};
+use crate::wire::ids::{Command, Property, Status};
+use crate::wire::packed::Reader;
+use crate::wire::spinel::{Frame, FrameError};
+use core::num::NonZeroU8;
+
+/// The answer to a command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reply<'a> {
+    /// The command that was sent.
+    pub(super) asked: Command,
+    /// The property that it concerned.
+    pub(super) asked_property: Option<Property>,
+    /// The command of the answer.
+    pub(super) told: Command,
+    /// The property that the answer carries.
+    told_property: Option<Property>,
+    /// What follows the property's number, or for another command the whole payload.
+    pub(super) value: &'a [u8],
+    /// What it carries if it is a LAST_STATUS.
+    status: Option<Status>,
+}
+
+impl<'a> Reply<'a> {
+    /// The status, unless it is success, or what was asked for. IN_PROGRESS is success: the outcome
+    /// follows as an update (§4.1).
+    pub(super) fn error(&self) -> Option<Status> {
+        if self.asked_property == Some(Property::LAST_STATUS) {
+            return None;
+        }
+        let is_good = |status: &Status| matches!(*status, Status::OK | Status::IN_PROGRESS);
+        self.status.filter(|status| !is_good(status))
+    }
+
+    /// The value, if the answer carries this property.
+    pub(super) fn value_of(&self, property: Property) -> Option<&'a [u8]> {
+        (self.told_property == Some(property)).then_some(self.value)
+    }
+
+    /// For the log.
+    pub(super) fn outcome(&self) -> String {
+        match (self.status, self.told_property) {
+            (Some(status), _) => format!("the co-processor answered {status} ({})", status.0),
+            (None, Some(property)) => format!("the co-processor answered with {property}"),
+            (None, None) => format!("the co-processor answered with {}", self.told),
+        }
+    }
+}
+
+impl Host {
+    pub(super) fn receive(&mut self, octets: &[u8]) {
+        self.stats.frames += 1;
+        self.watch.heard_at = self.now;
+        let frame = match Frame::parse(octets) {
+            Ok(frame) => frame,
+            Err(FrameError::Command(_)) => return self.stats.odd += 1,
+            Err(FrameError::Empty | FrameError::NotSpinel(_)) => {
+                return self.stats.not_spinel += 1;
+            }
+        };
+        if frame.header.iid() != 0 {
+            return self.stats.other_interface += 1;
+        }
+        if self.receive_packet(&frame) {
+            return;
+        }
+        if !self.startup.listens() {
+            self.listen_for_reset(&frame);
+        } else if let Some(tid) = frame.header.tid() {
+            self.receive_reply(&frame, tid);
+        } else {
+            self.receive_update(&frame);
+        }
+        self.drive();
+    }
+
+    /// The fast path; true if the frame was a packet.
+    fn receive_packet(&mut self, frame: &Frame<'_>) -> bool {
+        if frame.command != Command::PROP_VALUE_IS || frame.header.tid().is_some() {
+            return false;
+        }
+        let stream = match frame.property() {
+            Ok((Property::STREAM_NET, _)) => Stream::Net,
+            Ok((Property::STREAM_NET_INSECURE, _)) => Stream::NetInsecure,
+            _ => return false,
+        };
+        if !self.startup.is_ready() {
+            self.stats.untimely += 1;
+            return true;
+        }
+        if self.woke_by_itself() {
+            return true;
+        }
+        let value = frame.property().map_or(&[][..], |(_, value)| value);
+        // What follows the packet is metadata (§7.7).
+        let Ok(packet) = Reader::new(value).data_with_length() else {
+            self.stats.odd += 1;
+            return true;
+        };
+        let path = packet::Path {
+            state: self.known.state,
+            joining: self.tasks.is_joining(),
+            netif: &self.netif,
+        };
+        match packet::inbound(packet, stream, &path, &mut self.sessions) {
+            Ok(()) if self.slots.push(packet) => self.stats.datagrams_received += 1,
+            Ok(()) => self.stats.too_long += 1,
+            Err(why) => self.stats.dropped(why),
+        }
+        true
+    }
+
+    /// Nothing but the notification of a reset counts now.
+    fn listen_for_reset(&mut self, frame: &Frame<'_>) {
+        match status_of(frame) {
+            Some(status) if status.is_reset() => self.reset_seen(status),
+            _ => self.stats.untimely += 1,
+        }
+    }
+
+    fn receive_reply(&mut self, frame: &Frame<'_>, tid: NonZeroU8) {
+        let Some((told_property, value)) = reply_content(frame) else {
+            return self.stats.odd += 1;
+        };
+        let status = status_of(frame);
+        let matched = self.engine.reply(self.now, tid, status);
+        let Matched::Completed {
+            owner,
+            command,
+            property,
+        } = matched
+        else {
+            return;
+        };
+        let reply = Reply {
+            asked: command,
+            asked_property: property,
+            told: frame.command,
+            told_property,
+            value,
+            status,
+        };
+        if let Some(status) = status.filter(|status| status.is_reset()) {
+            if property != Some(Property::LAST_STATUS) || owner == Owner::Hint {
+                return self.reset_seen(status);
+            }
+        }
+        if let Some(told) = told_property.filter(|_| status.is_none()) {
+            if property.is_some_and(|asked| asked != told) {
+                self.stats.other_property += 1;
+                log::debug!("{command} {property:?} was answered with {told}");
+            }
+            if frame.command == Command::PROP_VALUE_IS && !self.take_value(told, value) {
+                return;
+            }
+        }
+        self.dispatch(owner, &reply);
+    }
+
+    fn dispatch(&mut self, owner: Owner, reply: &Reply<'_>) {
+        match owner {
+            Owner::Startup => self.startup_answered(reply),
+            Owner::Task(id) => self.task_answered(id, reply),
+            Owner::Netif => self.netif_answered(reply.error()),
+            Owner::Refresh => self.refresh_answered(),
+            Owner::Alive | Owner::Hint => {}
+        }
+    }
+
+    fn receive_update(&mut self, frame: &Frame<'_>) {
+        self.stats.unsolicited += 1;
+        let status = status_of(frame);
+        if let Some(status) = status.filter(|status| status.is_reset()) {
+            return self.reset_seen(status);
+        }
+        if self.woke_by_itself() {
+            return;
+        }
+        let Ok((property, value)) = frame.property() else {
+            return self.stats.odd += 1;
+        };
+        match (frame.command, status) {
+            (Command::PROP_VALUE_IS, Some(status)) => self.update_status(status),
+            (Command::PROP_VALUE_IS, None) => {
+                if self.take_value(property, value) {
+                    self.tell_tasks(Told::Value(property, value));
+                }
+            }
+            (Command::PROP_VALUE_INSERTED | Command::PROP_VALUE_REMOVED, _) => {
+                let is_inserted = frame.command == Command::PROP_VALUE_INSERTED;
+                self.netif
+                    .ncp_item(property, value, is_inserted, &self.known);
+                if REMEMBERED.binary_search(&property).is_ok() {
+                    self.watch.refresh(&[property]);
+                }
+                if is_inserted {
+                    self.tell_tasks(Told::Value(property, value));
+                }
+            }
+            _ => self.stats.odd += 1,
+        }
+    }
+
+    fn update_status(&mut self, status: Status) {
+        match status {
+            Status::NOMEM | Status::DROPPED => self.lost_something(),
+            status if status.is_join() => self.join_outcome(status),
+            status => log::debug!("the co-processor reports {status}"),
+        }
+    }
+
+    /// The whole value of a property, asked for or not; false if the co-processor was given up for it.
+    fn take_value(&mut self, property: Property, value: &[u8]) -> bool {
+        if matches!(property, Property::STREAM_DEBUG | Property::STREAM_LOG) {
+            self.co_processor_log(property, value);
+            return true;
+        }
+        let is_new = self.known.remember(property, value);
+        if is_new && property == Property::NCP_VERSION && self.startup.is_ready() {
+            self.misbehaving("its firmware changed without a reset");
+            return false;
+        }
+        if is_new && self.startup.before.value(property) != Some(value) {
+            self.property_event(property, value);
+        }
+        self.netif.ncp_value(property, value, &self.known);
+        self.state_value(property);
+        true
+    }
+
+    fn property_event(&mut self, property: Property, value: &[u8]) {
+        let row = tasks::property_row(Command::PROP_VALUE_IS, property, value);
+        let mut fields = Fields::new();
+        for (name, value) in row.0 {
+            fields.push("name", Field::Word(name));
+            let shown = if property.is_secret() {
+                Field::word("hidden")
+            } else {
+                value
+            };
+            fields.push("value", shown);
+        }
+        self.outbox.event(Event {
+            name: "property",
+            fields,
+        });
+    }
+
+    /// Text to the end, or to a zero octet (errata E33).
+    fn co_processor_log(&mut self, property: Property, value: &[u8]) {
+        let text = value.split(|octet| *octet == 0).next().unwrap_or_default();
+        let metadata = value.get(text.len() + 1..).unwrap_or_default();
+        let text = String::from_utf8_lossy(text);
+        let text = text.trim_end();
+        if text.is_empty() {
+            return;
+        }
+        log::info!(target: LOG_TARGET, "{}", text.escape_debug());
+        let mut fields = Fields::new().with("text", Field::text(text));
+        if property == Property::STREAM_LOG {
+            if let Ok(level) = Reader::new(metadata).uint8() {
+                fields.push("level", level);
+            }
+        }
+        self.outbox.event(Event {
+            name: "log",
+            fields,
+        });
+    }
+
+    pub(super) fn serve_netif(&mut self) {
+        while !self.netif_waits && self.startup.phase == Phase::Ready {
+            let Some(send) = self.netif.poll_command() else {
+                return;
+            };
+            self.netif_waits = self.submit_own(Owner::Netif, send.command, send.payload);
+            if !self.netif_waits {
+                self.netif.command_done(Some(Status::NOMEM));
+                return;
+            }
+        }
+    }
+
+    fn netif_answered(&mut self, error: Option<Status>) {
+        self.netif_waits = false;
+        self.netif.command_done(error);
+    }
+}
+
+/// What a reply may be (§1.2): the property with its value, or the payload.
+fn reply_content<'a>(frame: &Frame<'a>) -> Option<(Option<Property>, &'a [u8])> {
+    match frame.command {
+        Command::PROP_VALUE_IS | Command::PROP_VALUE_INSERTED | Command::PROP_VALUE_REMOVED => {
+            let (property, value) = frame.property().ok()?;
+            Some((Some(property), value))
+        }
+        Command::PEEK_RET | Command::PROP_VALUES_ARE => Some((None, frame.payload)),
+        _ => None,
+    }
+}
+
+/// What a frame carries if it is a LAST_STATUS.
+fn status_of(frame: &Frame<'_>) -> Option<Status> {
+    if frame.command != Command::PROP_VALUE_IS {
+        return None;
+    }
+    match frame.property() {
+        Ok((Property::LAST_STATUS, value)) => Reader::new(value).uint_packed().ok().map(Status),
+        _ => None,
+    }
+}
+
+/// Where the co-processor's own log goes, beside the event.
+const LOG_TARGET: &str = "co-processor";

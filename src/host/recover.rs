@@ -1,0 +1,419 @@
+//! What is done when the co-processor does not do what it should: resets, silence, misbehaviour, a
+//! firmware to replace (protocol §7.2, §7.3, §7.4, §7.9, §7.12).
+
+use super::failure::{self, What};
+use super::known::State;
+use super::script::Reset;
+use super::startup::{Phase, FAILURES_MAX, STATE};
+use super::transact::Expired;
+use super::{Host, Owner, Service};
+use crate::ctl::{Code, Event, Failure, Fields};
+use crate::time::{Duration, Instant};
+use crate::wire::ids::{Capability, Command, Property, Status};
+use core::mem;
+use std::collections::VecDeque;
+
+/// Watches over the co-processor.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// When the last frame came.
+    pub(super) heard_at: Instant,
+    /// When to ask whether it was reset.
+    hint_at: Option<Instant>,
+    /// Unexpected resets, one forgotten from time to time (§7.3, step 2).
+    resets: u32,
+    resets_since: Instant,
+    /// When to ask for what may have been lost (§7.9).
+    lost_at: Option<Instant>,
+    asked_for_lost_at: Option<Instant>,
+    /// What is to be asked for again, one after the other.
+    refresh: VecDeque<Property>,
+    refresh_waits: bool,
+    /// The stack is to run: it does, or it did before the reset.
+    pub(super) wants_up: bool,
+}
+
+impl Watch {
+    pub(super) fn new(now: Instant, wants_up: bool) -> Self {
+        Watch {
+            heard_at: now,
+            hint_at: None,
+            resets: 0,
+            resets_since: now,
+            lost_at: None,
+            asked_for_lost_at: None,
+            refresh: VecDeque::new(),
+            refresh_waits: false,
+            wants_up,
+        }
+    }
+
+    /// Protection against a co-processor that restarts all the time.
+    pub(super) fn runaway_pause(&mut self, now: Instant) -> Duration {
+        self.forget_resets(now);
+        let surplus = self.resets.saturating_sub(RESETS_FREE);
+        // Half of the square, in seconds.
+        Duration::from_millis(u64::from(surplus).pow(2) * 500)
+    }
+
+    fn count_reset(&mut self, now: Instant) {
+        self.forget_resets(now);
+        self.resets = (self.resets + 1).min(RESETS_MAX);
+    }
+
+    fn forget_resets(&mut self, now: Instant) {
+        while self.resets > 0 && now >= self.resets_since + FORGET_RESET {
+            self.resets -= 1;
+            self.resets_since = self.resets_since + FORGET_RESET;
+        }
+        if self.resets == 0 {
+            self.resets_since = now;
+        }
+    }
+
+    /// Asks for properties again, when it is their turn.
+    pub(super) fn refresh(&mut self, properties: &[Property]) {
+        for property in properties {
+            if !self.refresh.contains(property) {
+                self.refresh.push_back(*property);
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.hint_at = None;
+        self.lost_at = None;
+        self.refresh.clear();
+        self.refresh_waits = false;
+    }
+}
+
+impl Host {
+    /// The co-processor begins anew, or is given up: nothing that it had counts any more.
+    pub(super) fn forget_coprocessor(&mut self) {
+        self.engine.clear();
+        self.startup.forget_plan();
+        self.netif.ncp_reset();
+        self.netif_waits = false;
+        self.sessions.end();
+        self.requests.permit_until = None;
+        self.slots.drop_waiting();
+        self.watch.forget();
+        self.watch.heard_at = self.now;
+        if self.startup.is_ready() {
+            self.startup.before = self.known.clone();
+        }
+        self.known.clear();
+    }
+
+    /// LAST_STATUS 112..=127.
+    pub(super) fn reset_seen(&mut self, status: Status) {
+        self.stats.resets += 1;
+        let is_expected = match self.startup.phase {
+            Phase::Resetting { .. } | Phase::Pausing { .. } => true,
+            // It was powered on together with us, and says so when it is asked for the first time.
+            Phase::Asking => {
+                self.startup.failures == 0 && self.known.value(Property::PROTOCOL_VERSION).is_none()
+            }
+            _ => false,
+        };
+        let reason = format!("{status} ({})", status.0);
+        if is_expected {
+            log::info!("the co-processor was reset: {reason}");
+        } else {
+            log::warn!("the co-processor was reset unexpectedly: {reason}");
+            self.stats.unexpected_resets += 1;
+        }
+        self.outbox.event(Event {
+            name: "reset",
+            fields: Fields::new()
+                .with("reason", crate::ctl::Field::word(status))
+                .with("status", status.0)
+                .with("expected", is_expected),
+        });
+        match self.startup.phase {
+            Phase::Resetting { .. } => self.pause(),
+            Phase::Pausing { .. } => {
+                self.watch.count_reset(self.now);
+                self.pause();
+            }
+            Phase::Asking | Phase::Checking => {
+                self.watch.count_reset(self.now);
+                self.startup.failures += 1;
+                if self.startup.failures > FAILURES_MAX {
+                    return self.give_up("it restarts during each start-up");
+                }
+                self.pause();
+            }
+            Phase::Ready | Phase::Asleep { .. } => {
+                self.watch.count_reset(self.now);
+                let crashed = if status.is_crash() {
+                    "it crashed: "
+                } else {
+                    ""
+                };
+                self.fail_tasks(&failure::reset(&format!("{crashed}{reason}")));
+                self.pause();
+            }
+            Phase::Retrying { .. } | Phase::Upgrading | Phase::Fault => {}
+        }
+    }
+
+    /// The transport saw a sign of a reset. It is a hint only (errata E26): if no notification follows,
+    /// LAST_STATUS is asked for.
+    pub(super) fn hint_of_reset(&mut self) {
+        if self.startup.phase == Phase::Ready && self.watch.hint_at.is_none() {
+            self.watch.hint_at = Some(self.now + HINT_DELAY);
+        }
+    }
+
+    /// A time-out, or something that no sane co-processor does (§7.2).
+    pub(super) fn misbehaving(&mut self, why: &str) {
+        self.stats.misbehaved += 1;
+        self.startup.failures += 1;
+        log::error!("the co-processor misbehaves: {why}: resetting it");
+        self.fail_tasks(&failure::reset(why));
+        if self.startup.failures > FAILURES_MAX {
+            return self.give_up(why);
+        }
+        self.start_reset(Reset::Hard);
+    }
+
+    /// Too many failures: another firmware may help, once; then only an operator.
+    pub(super) fn give_up(&mut self, why: &str) {
+        let auto_upgrade = self.settings.check_firmware && self.settings.has_upgrade_command;
+        if auto_upgrade && !self.startup.tried_upgrade {
+            self.startup.tried_upgrade = true;
+            log::warn!("the co-processor cannot be initialised: {why}: replacing its firmware");
+            return self.start_upgrade();
+        }
+        self.fault(why.to_owned());
+    }
+
+    /// FAULT: an operator's reset leads out of it.
+    pub(super) fn fault(&mut self, why: String) {
+        log::error!("the co-processor cannot be used: {why}; `spinelctl reset` tries again");
+        self.forget_coprocessor();
+        self.startup.phase = Phase::Fault;
+        let fields = Fields::new().with("reason", crate::ctl::Field::text(&*why));
+        self.outbox.event(Event {
+            name: "fault",
+            fields,
+        });
+        self.known.fault = Some(why);
+        self.set_state(State::Fault);
+        let failure = self.fault_failure();
+        self.fail_all_tasks(&failure);
+        self.fail_pending(&failure);
+    }
+
+    /// What a request is told in FAULT.
+    pub(super) fn fault_failure(&self) -> Failure {
+        let why = self.known.fault.as_deref().unwrap_or("it failed");
+        Failure::new(
+            Code::State,
+            format!("the co-processor cannot be used: {why}; `reset` tries again"),
+        )
+    }
+
+    /// UPGRADING: the transport is closed until the command ends (§7.12).
+    pub(super) fn start_upgrade(&mut self) {
+        self.forget_coprocessor();
+        self.startup.phase = Phase::Upgrading;
+        self.set_state(State::Upgrading);
+        let failure = Failure::new(
+            Code::Busy,
+            "the firmware is being replaced: try again when that is done",
+        );
+        self.fail_tasks(&failure);
+        self.fail_pending(&failure);
+        self.outbox.service(Service::Upgrade);
+    }
+
+    pub(super) fn upgraded(&mut self, ok: bool) {
+        self.tasks_upgraded(ok);
+        if ok {
+            self.startup.failures = 0;
+            return self.pause();
+        }
+        log::error!("the upgrade command failed");
+        self.startup.failures += 1;
+        if self.startup.failures > FAILURES_MAX {
+            return self.give_up("the upgrade command failed");
+        }
+        self.pause();
+    }
+
+    pub(super) fn expire_commands(&mut self) {
+        while let Some(expired) = self.engine.expire(self.now) {
+            let (owner, why) = match expired {
+                Expired::Stuck => (None, "it takes no frame for 5 s".to_owned()),
+                Expired::Unanswered {
+                    owner,
+                    command,
+                    property,
+                } => {
+                    let what = What(command, property);
+                    let why = format!("no answer to {what} within 5 s");
+                    (Some((owner, what)), why)
+                }
+            };
+            match self.startup.phase {
+                Phase::Asking => self.fail_attempt(&why),
+                Phase::Ready | Phase::Asleep { .. } => {
+                    if let Some((Owner::Task(id), what)) = owner {
+                        self.end_task(id, failure::unanswered(what));
+                    }
+                    self.misbehaving(&why);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn watch_timeout(&self) -> Option<Instant> {
+        if !self.startup.is_ready() {
+            return None;
+        }
+        let silent = self
+            .engine
+            .is_idle()
+            .then(|| self.watch.heard_at + self.silence_max());
+        [silent, self.watch.hint_at, self.watch.lost_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn watch_time(&mut self) {
+        if !self.startup.is_ready() {
+            return;
+        }
+        let now = self.now;
+        if self.engine.is_idle() && now >= self.watch.heard_at + self.silence_max() {
+            self.submit_own(Owner::Alive, Command::NOOP, Vec::new());
+        }
+        if self.watch.hint_at.is_some_and(|at| at <= now) {
+            self.watch.hint_at = None;
+            let payload = super::startup::property_payload(Property::LAST_STATUS, &[]);
+            self.submit_own(Owner::Hint, Command::PROP_VALUE_GET, payload);
+        }
+        if self.watch.lost_at.is_some_and(|at| at <= now) {
+            self.watch.lost_at = None;
+            self.watch.asked_for_lost_at = Some(now);
+            self.watch.refresh(STATE);
+            self.watch.refresh(TABLES);
+            if self.known.has(Capability::THREAD_SERVICE) {
+                self.watch.refresh(&[Property::SERVER_SERVICES]);
+            }
+        }
+    }
+
+    /// The co-processor dropped something (§7.9): slower, and later ask for what may be lost.
+    pub(super) fn lost_something(&mut self) {
+        self.stats.slowed_down += 1;
+        self.slots.slow_down(self.now);
+        let soon = self.now + LOST_DELAY;
+        let again = self.watch.asked_for_lost_at.map(|at| at + LOST_PERIOD);
+        let at = again.map_or(soon, |again| again.max(soon));
+        self.watch.lost_at.get_or_insert(at);
+    }
+
+    pub(super) fn serve_refresh(&mut self) {
+        if self.watch.refresh_waits || self.startup.phase != Phase::Ready {
+            return;
+        }
+        if let Some(property) = self.watch.refresh.pop_front() {
+            let payload = super::startup::property_payload(property, &[]);
+            let get = Command::PROP_VALUE_GET;
+            self.watch.refresh_waits = self.submit_own(Owner::Refresh, get, payload);
+        }
+    }
+
+    pub(super) fn refresh_answered(&mut self) {
+        self.watch.refresh_waits = false;
+    }
+
+    /// Queues a command of the host's own; false if too many wait, which is no misfortune for any.
+    pub(super) fn submit_own(&mut self, owner: Owner, command: Command, payload: Vec<u8>) -> bool {
+        let submitted = self.engine.submit(self.now, owner, command, payload);
+        if let Err(refused) = submitted {
+            log::debug!("{command} of the host's own was refused: {refused:?}");
+        }
+        submitted.is_ok()
+    }
+
+    /// A frame from a co-processor that is to be asleep: true if that is so.
+    pub(super) fn woke_by_itself(&mut self) -> bool {
+        let Phase::Asleep { quiet_at } = self.startup.phase else {
+            return false;
+        };
+        if self.now < quiet_at || !self.engine.is_idle() {
+            return false;
+        }
+        self.misbehaving("it talks in its sleep");
+        true
+    }
+
+    /// Only step 10 onwards is needed after a sleep, but a co-processor that lost its memory says so
+    /// in the steps before.
+    pub(super) fn find_out_again(&mut self) {
+        self.forget_coprocessor();
+        // As at our own start: it went down for the sleep, not for good.
+        self.watch.wants_up |= self.settings.auto_resume;
+        self.set_state(State::Uninitialized);
+        self.start_asking();
+    }
+
+    pub(super) fn fall_asleep(&mut self) {
+        self.startup.phase = Phase::Asleep {
+            quiet_at: self.now + FALL_ASLEEP,
+        };
+        self.watch.forget();
+        self.set_state(State::DeepSleep);
+    }
+
+    fn silence_max(&self) -> Duration {
+        match self.startup.phase {
+            Phase::Asleep { .. } => SILENCE_ASLEEP,
+            _ => SILENCE,
+        }
+    }
+
+    /// Requests that wait for the end of the start-up get `failure`.
+    fn fail_pending(&mut self, failure: &Failure) {
+        for (ticket, _) in mem::take(&mut self.requests.pending) {
+            let answer = crate::ctl::Answer::Failed(failure.clone());
+            self.outbox.answer(ticket, answer);
+        }
+    }
+}
+
+/// What updates keep up to date (protocol §7.9: "and the tables").
+const TABLES: &[Property] = &[
+    Property::IPV6_LL_ADDR,
+    Property::IPV6_ML_ADDR,
+    Property::IPV6_ADDRESS_TABLE,
+    Property::IPV6_MULTICAST_ADDRESS_TABLE,
+    Property::THREAD_ON_MESH_NETS,
+    Property::THREAD_OFF_MESH_ROUTES,
+];
+
+/// Protocol §7.3, step 2: so many resets cost nothing.
+const RESETS_FREE: u32 = 4;
+/// The pause grows to two minutes ((20 - 4)² / 2 s) and no further.
+const RESETS_MAX: u32 = 20;
+/// Protocol §7.3, step 2.
+const FORGET_RESET: Duration = Duration::from_secs(15);
+/// The notification is the first frame after a reset: by now it would be here.
+const HINT_DELAY: Duration = Duration::from_millis(250);
+/// Protocol §7.4.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Protocol §7.4.
+const SILENCE_ASLEEP: Duration = Duration::from_secs(70 * 60);
+/// Protocol §7.9: when the slow time is over.
+const LOST_DELAY: Duration = Duration::from_millis(100);
+/// Ten questions take some 10 ms: once a second they are no burden, even if all is lost each time.
+const LOST_PERIOD: Duration = Duration::from_secs(1);
+/// Protocol §7.10.
+const FALL_ASLEEP: Duration = Duration::from_millis(500);

@@ -1,0 +1,176 @@
+//! What clients ask for: what is done at once, what waits for the end of the start-up, and what is
+//! refused.
+
+use super::failure;
+use super::known::State;
+use super::run::Origin;
+use super::startup::Phase;
+use super::tasks::{self, Context};
+use super::Host;
+use crate::bridge::Upper;
+use crate::ctl::request::ResetKind;
+use crate::ctl::{Answer, Code, Failure, Field, Fields, Request, Ticket};
+use crate::time::{Duration, Instant};
+use std::collections::VecDeque;
+
+#[derive(Default)]
+pub(super) struct Requests {
+    /// They wait for the end of the start-up.
+    pub(super) pending: VecDeque<(Ticket, Request)>,
+    /// This host is about to sleep: the TUN is not read.
+    sleeps: bool,
+    /// When letting devices join ends, and for which port.
+    pub(super) permit_until: Option<(Instant, u16)>,
+}
+
+impl Requests {
+    pub(super) fn host_sleeps(&self) -> bool {
+        self.sleeps
+    }
+
+    pub(super) fn host_stays_awake(&mut self) {
+        self.sleeps = false;
+    }
+}
+
+/// What becomes of a request in the present state.
+enum Admission {
+    Now,
+    Later,
+    Never(Failure),
+}
+
+impl Host {
+    /// A client asks for something. Its answers carry the ticket; the last one is `Done` or `Failed`.
+    pub fn request(&mut self, ticket: Ticket, request: Request) {
+        match self.admit(&request) {
+            Admission::Now => self.start_request(ticket, &request),
+            Admission::Later => self.requests.pending.push_back((ticket, request)),
+            Admission::Never(failure) => self.outbox.answer(ticket, Answer::Failed(failure)),
+        }
+        self.drive();
+    }
+
+    /// The client is gone: its answers are dropped, what it listened to ends. What it had begun goes on:
+    /// half a network helps nobody.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        self.requests.pending.retain(|(whose, _)| *whose != ticket);
+        self.outbox.forget(ticket);
+        self.leave_task(ticket);
+        self.drive();
+    }
+
+    /// Requests that waited for the start-up.
+    pub(super) fn serve_requests(&mut self) {
+        while self.startup.is_ready() && !self.tasks.is_resuming() {
+            let Some((ticket, request)) = self.requests.pending.pop_front() else {
+                return;
+            };
+            self.start_request(ticket, &request);
+        }
+    }
+
+    fn admit(&self, request: &Request) -> Admission {
+        let needs_nothing = matches!(request, Request::Status | Request::ListProperties);
+        let begins_anew = matches!(request, Request::Reset(_) | Request::Upgrade);
+        let sleeps = matches!(
+            request,
+            Request::Wake | Request::HostSleep | Request::HostDidWake
+        );
+        if needs_nothing {
+            return Admission::Now;
+        }
+        match self.startup.phase {
+            Phase::Ready if !self.tasks.is_resuming() => Admission::Now,
+            Phase::Upgrading => Admission::Never(Failure::new(
+                Code::Busy,
+                "the firmware is being replaced: try again when that is done",
+            )),
+            _ if begins_anew => Admission::Now,
+            Phase::Fault => Admission::Never(self.fault_failure()),
+            Phase::Asleep { .. } if sleeps => Admission::Now,
+            Phase::Asleep { .. } => Admission::Never(Failure::new(
+                Code::State,
+                format!(
+                    "the state is {}: wake the co-processor first",
+                    State::DeepSleep
+                ),
+            )),
+            _ if self.requests.pending.len() >= PENDING_MAX => {
+                Admission::Never(failure::too_many())
+            }
+            _ => Admission::Later,
+        }
+    }
+
+    fn start_request(&mut self, ticket: Ticket, request: &Request) {
+        let context = self.context();
+        let script = match tasks::script(request, &self.known, &context) {
+            Ok(script) => script,
+            Err(failure) => return self.outbox.answer(ticket, Answer::Failed(failure)),
+        };
+        if let Err(failure) = self.check_room(&script) {
+            return self.outbox.answer(ticket, Answer::Failed(failure));
+        }
+        match request {
+            Request::Counters { clear } => self.host_counters(ticket, *clear),
+            Request::ScanStop => self.stop_scans(),
+            Request::HostSleep => self.requests.sleeps = true,
+            Request::HostDidWake => self.requests.sleeps = false,
+            Request::Reset(ResetKind::Factory) => self.keep.forget_settings(),
+            _ => {}
+        }
+        let origin = Origin {
+            client: Some(ticket),
+            is_host_sleep: *request == Request::HostSleep,
+        };
+        self.spawn(origin, script);
+    }
+
+    /// Devices may not join any more: what let them is taken back.
+    pub(super) fn permit_time(&mut self) {
+        let until = self.requests.permit_until;
+        let Some((_, port)) = until.filter(|(at, _)| *at <= self.now) else {
+            return;
+        };
+        self.requests.permit_until = None;
+        let request = Request::PermitJoin {
+            period: Duration::ZERO,
+            port,
+        };
+        let context = self.context();
+        match tasks::script(&request, &self.known, &context) {
+            Ok(script) => self.spawn_own(script),
+            Err(failure) => log::warn!("devices may still join: {failure}"),
+        }
+    }
+
+    fn context(&mut self) -> Context {
+        Context {
+            seed: self.random.next(),
+            has_upgrade_command: self.settings.has_upgrade_command,
+            is_sniffing: self.tasks.is_sniffing(),
+        }
+    }
+
+    fn host_counters(&mut self, ticket: Ticket, clear: bool) {
+        let mut rows = Vec::new();
+        self.print_counters(&mut |name, value| {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            rows.push(
+                Fields::new()
+                    .with("name", Field::text(name))
+                    .with("value", value),
+            );
+        });
+        for row in rows {
+            self.outbox.answer(ticket, Answer::Row(row));
+        }
+        if clear {
+            self.clear_counters();
+        }
+    }
+}
+
+/// As many as can be worked on afterwards.
+const PENDING_MAX: usize = super::run::TASKS_MAX;

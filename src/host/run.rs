@@ -1,0 +1,552 @@
+//! Tasks: scripts that run, one step after the other.
+
+use super::failure::{self, What};
+use super::keep::{Keep, RESUME};
+use super::receive::Reply;
+use super::script::{Act, OnError, Report, Reset, Retain, Script, Send, Step, Until};
+use super::startup::{property_payload, Phase};
+use super::tasks;
+use super::transact::{property_of, Refused};
+use super::wait::{Scan, Waiting};
+use super::{Host, Owner, Service};
+use crate::ctl::{Answer, Code, Failure, Fields, Ticket};
+use crate::time::Instant;
+use crate::wire::ids::{Command, Property, Status};
+use std::collections::VecDeque;
+
+#[derive(Default)]
+pub(super) struct Tasks {
+    list: Vec<Task>,
+    last_id: u32,
+}
+
+pub(super) struct Task {
+    pub(super) id: u32,
+    pub(super) origin: Origin,
+    steps: VecDeque<Step>,
+    undo: VecDeque<Send>,
+    exclusive: Option<&'static str>,
+    pub(super) doing: Doing,
+    /// What is told when the undoing is over.
+    outcome: Option<Answer>,
+    is_joining: bool,
+    /// The commands that were sent: a sniffer needs them again after a reset.
+    sent: Vec<(Command, Vec<u8>)>,
+    pub(super) scan: Scan,
+}
+
+/// What follows from the answer to a command.
+struct Judged {
+    rows: Vec<Fields>,
+    skips_next: bool,
+}
+
+/// Who wants it done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Origin {
+    /// `None`: the host itself, or a client that is gone.
+    pub(super) client: Option<Ticket>,
+    /// If it fails, this host stays awake.
+    pub(super) is_host_sleep: bool,
+}
+
+/// What a task waits for.
+pub(super) enum Doing {
+    /// Nothing: its next step is due.
+    Next,
+    Sent(Send),
+    Waiting(Waiting),
+    Pausing(Instant),
+    /// The credentials.
+    Fetching,
+    /// The end of the start-up.
+    Starting,
+    /// The upgrade command.
+    Upgrading,
+    Sniffing,
+    Undoing,
+}
+
+impl Tasks {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let times = self.list.iter().filter_map(|task| match &task.doing {
+            Doing::Waiting(waiting) => Some(waiting.poll_timeout()),
+            Doing::Pausing(until) => Some(*until),
+            _ => None,
+        });
+        times.min()
+    }
+
+    pub(super) fn is_joining(&self) -> bool {
+        self.list.iter().any(|task| task.is_joining)
+    }
+
+    pub(super) fn is_sniffing(&self) -> bool {
+        let mut tasks = self.list.iter();
+        tasks.any(|task| matches!(task.doing, Doing::Sniffing))
+    }
+
+    /// Whether nothing runs that changes the network's state. Who listens does not.
+    pub(super) fn is_free(&self) -> bool {
+        let changes =
+            |task: &Task| task.exclusive.is_some() && !matches!(task.doing, Doing::Sniffing);
+        !self.list.iter().any(changes)
+    }
+
+    /// Whether the host itself attaches to the stored network.
+    pub(super) fn is_resuming(&self) -> bool {
+        self.list.iter().any(|task| task.exclusive == Some(RESUME))
+    }
+
+    /// What those that sniff had set up.
+    pub(super) fn sniffers_setup(&self) -> impl Iterator<Item = (Command, &[u8])> {
+        let sniffing = |task: &&Task| matches!(task.doing, Doing::Sniffing);
+        let sent = self
+            .list
+            .iter()
+            .filter(sniffing)
+            .flat_map(|task| &task.sent);
+        sent.map(|(command, payload)| (*command, &payload[..]))
+    }
+
+    /// The ids of all tasks, which may change while one walks through them.
+    pub(super) fn ids(&self) -> Vec<u32> {
+        self.list.iter().map(|task| task.id).collect()
+    }
+
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Task> {
+        self.list.iter_mut().find(|task| task.id == id)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn exclusive(&self) -> Option<&'static str> {
+        self.list.iter().find_map(|task| task.exclusive)
+    }
+
+    fn take(&mut self, id: u32) -> Option<Task> {
+        let index = self.list.iter().position(|task| task.id == id)?;
+        Some(self.list.remove(index))
+    }
+
+    fn next_id(&mut self) -> u32 {
+        // Bounded by 32 living tasks, so a number that comes round again is free.
+        self.last_id = self.last_id.wrapping_add(1);
+        self.last_id
+    }
+}
+
+impl Host {
+    /// Whether a task can begin now.
+    pub(super) fn check_room(&self, script: &Script) -> Result<(), Failure> {
+        if let (Some(_), Some(running)) = (script.exclusive, self.tasks.exclusive()) {
+            return Err(failure::busy(running));
+        }
+        if self.tasks.list.len() >= TASKS_MAX {
+            return Err(failure::too_many());
+        }
+        Ok(())
+    }
+
+    /// Begins a task, for which there is room.
+    pub(super) fn spawn(&mut self, origin: Origin, script: Script) {
+        let task = Task {
+            id: self.tasks.next_id(),
+            origin,
+            steps: script.steps,
+            undo: script.undo.into(),
+            exclusive: script.exclusive,
+            doing: Doing::Next,
+            outcome: None,
+            is_joining: false,
+            sent: Vec::new(),
+            scan: Scan::default(),
+        };
+        self.run(task);
+    }
+
+    /// Begins a task of the host's own.
+    pub(super) fn spawn_own(&mut self, script: Script) {
+        match self.check_room(&script) {
+            Ok(()) => self.spawn(Origin::default(), script),
+            Err(failure) => log::info!("left out: {failure}"),
+        }
+    }
+
+    /// Goes on until something has to be waited for, or to the end.
+    fn run(&mut self, mut task: Task) {
+        task.doing = Doing::Next;
+        while matches!(task.doing, Doing::Next) {
+            let Some(step) = task.steps.pop_front() else {
+                return self.finish(&task, Answer::Done);
+            };
+            if let Err(failure) = self.step(&mut task, step) {
+                return self.undo(task, failure);
+            }
+        }
+        self.tasks.list.push(task);
+    }
+
+    pub(super) fn run_id(&mut self, id: u32) {
+        if let Some(task) = self.tasks.take(id) {
+            self.run(task);
+        }
+    }
+
+    fn step(&mut self, task: &mut Task, step: Step) -> Result<(), Failure> {
+        match step {
+            Step::Send(send) => {
+                self.submit_for(task.id, &send)?;
+                task.scan.note(&send);
+                task.doing = Doing::Sent(send);
+            }
+            Step::Wait {
+                until,
+                within,
+                otherwise,
+            } => {
+                self.wait(task, Waiting::new(until, within, Some(otherwise), self.now));
+            }
+            Step::Linger { until, within } => {
+                self.wait(task, Waiting::new(until, within, None, self.now));
+            }
+            Step::Reset(how) => self.reset_for(task, how),
+            Step::Pause(duration) => task.doing = Doing::Pausing(self.now + duration),
+            Step::Retain(Retain::Network) if self.settings.retain => {
+                let send = Send {
+                    command: Command::PROP_VALUE_GET,
+                    payload: property_payload(Property::THREAD_ACTIVE_DATASET_TLVS, &[]),
+                    on_error: OnError::Tolerate,
+                    report: Report::Nothing,
+                };
+                self.submit_for(task.id, &send)?;
+                task.doing = Doing::Fetching;
+            }
+            Step::Retain(Retain::Network) => {}
+            Step::Retain(Retain::Forget) => {
+                if self.keep.forget() {
+                    self.outbox.service(Service::Forget);
+                }
+            }
+            Step::Act(act) => self.act(task, act),
+            Step::Row(row) => self.tell(task.origin, Answer::Row(row)),
+        }
+        Ok(())
+    }
+
+    fn wait(&self, task: &mut Task, waiting: Waiting) {
+        if !waiting.is_over(&self.known) {
+            task.doing = Doing::Waiting(waiting);
+        }
+    }
+
+    fn act(&mut self, task: &mut Task, act: Act) {
+        match act {
+            Act::Sleep(true) => {
+                let message = "the co-processor was put to sleep: wake it first";
+                self.fail_tasks(&Failure::new(Code::State, message));
+                self.fall_asleep();
+            }
+            Act::Sleep(false) => {
+                self.find_out_again();
+                task.doing = Doing::Starting;
+            }
+            Act::PermitJoin(period, _) if period.is_zero() => {
+                self.sessions.end();
+                self.requests.permit_until = None;
+            }
+            Act::PermitJoin(period, port) => {
+                let until = self.now + period;
+                self.sessions.permit(until, port);
+                self.requests.permit_until = Some((until, port));
+            }
+            Act::Joining => task.is_joining = true,
+            Act::Sniff => task.doing = Doing::Sniffing,
+            Act::Upgrade => {
+                self.start_upgrade();
+                task.doing = Doing::Upgrading;
+            }
+        }
+    }
+
+    /// An operator's reset: what failed before does not count any more.
+    fn reset_for(&mut self, task: &mut Task, how: Reset) {
+        self.startup.failures = 0;
+        self.startup.tried_upgrade = false;
+        self.fail_tasks(&failure::reset("a client asked for it"));
+        if how == Reset::Soft(Some(BOOTLOADER)) {
+            // Nothing that speaks Spinel comes back; an operator's reset looks for it.
+            self.fault("it was sent to its bootloader".to_owned());
+            self.engine.reset(self.now, Some(BOOTLOADER));
+            return;
+        }
+        self.start_reset(how);
+        task.doing = Doing::Starting;
+    }
+
+    fn submit_for(&mut self, id: u32, send: &Send) -> Result<(), Failure> {
+        let owner = Owner::Task(id);
+        let submitted = self
+            .engine
+            .submit(self.now, owner, send.command, send.payload.clone());
+        submitted.map_err(|refused| match refused {
+            Refused::Full => failure::too_many(),
+            Refused::TooLong => Failure::new(
+                Code::Usage,
+                format!("{}: longer than a frame of 1300 octets", what(send)),
+            ),
+        })
+    }
+
+    /// The answer to what a task sent last.
+    pub(super) fn task_answered(&mut self, id: u32, reply: &Reply<'_>) {
+        let Some(mut task) = self.tasks.take(id) else {
+            return;
+        };
+        match core::mem::replace(&mut task.doing, Doing::Next) {
+            Doing::Sent(send) => match self.judge_answer(&send, reply) {
+                Ok(judged) => {
+                    for row in judged.rows {
+                        self.tell(task.origin, Answer::Row(row));
+                    }
+                    if judged.skips_next {
+                        task.steps.pop_front();
+                    }
+                    task.sent.push((send.command, send.payload));
+                    self.run(task);
+                }
+                Err(failure) => self.undo(task, failure),
+            },
+            Doing::Fetching => {
+                let tlvs = reply.value_of(Property::THREAD_ACTIVE_DATASET_TLVS);
+                if let Some(tlvs) = tlvs.filter(|tlvs| self.keep.retain(tlvs)) {
+                    self.outbox.service(Service::Retain(tlvs.to_vec()));
+                }
+                self.run(task);
+            }
+            Doing::Undoing => self.undo_next(task),
+            // The answer was not for this: whoever sends waits.
+            doing => {
+                task.doing = doing;
+                self.tasks.list.push(task);
+            }
+        }
+    }
+
+    fn judge_answer(&mut self, send: &Send, reply: &Reply<'_>) -> Result<Judged, Failure> {
+        if let Some(status) = reply.error() {
+            let tolerated = match send.on_error {
+                OnError::Fail => false,
+                OnError::Tolerate | OnError::SkipNext => true,
+                OnError::TolerateAlready => {
+                    matches!(status, Status::ALREADY | Status::ITEM_NOT_FOUND)
+                }
+                OnError::OrElse => status == Status::PROP_NOT_FOUND,
+            };
+            if !tolerated {
+                return Err(failure::of_status(what(send), status));
+            }
+            return Ok(Judged {
+                rows: Vec::new(),
+                skips_next: send.on_error == OnError::SkipNext,
+            });
+        }
+        self.note_effect(send);
+        Ok(Judged {
+            rows: rows_of(send, reply)?,
+            skips_next: send.on_error == OnError::OrElse,
+        })
+    }
+
+    /// A command of a client succeeded: what else follows from it?
+    fn note_effect(&mut self, send: &Send) {
+        if send.command == Command::NET_CLEAR || send.command == Command::NET_SAVE {
+            self.watch.refresh(&[Property::NET_SAVED]);
+        }
+        let Some(property) = property_of(send.command, &send.payload) else {
+            return;
+        };
+        let number = property_payload(property, &[]).len();
+        let value = send.payload.get(number..).unwrap_or_default();
+        let keep: &mut Keep = &mut self.keep;
+        keep.note(send.command, property, value);
+        match send.command {
+            Command::PROP_VALUE_SET if property == Property::NET_STACK_UP => {
+                self.watch.wants_up = value.first() != Some(&0);
+            }
+            Command::PROP_VALUE_INSERT => self.netif.user_item(property, value, true),
+            Command::PROP_VALUE_REMOVE => self.netif.user_item(property, value, false),
+            _ => {}
+        }
+    }
+
+    /// The task failed: what it had begun is undone first.
+    fn undo(&mut self, mut task: Task, failure: Failure) {
+        task.steps.clear();
+        task.outcome = Some(Answer::Failed(failure));
+        self.undo_next(task);
+    }
+
+    pub(super) fn undo_id(&mut self, id: u32, failure: Failure) {
+        if let Some(task) = self.tasks.take(id) {
+            self.undo(task, failure);
+        }
+    }
+
+    fn undo_next(&mut self, mut task: Task) {
+        while self.startup.phase == Phase::Ready {
+            let Some(send) = task.undo.pop_front() else {
+                break;
+            };
+            if self.submit_for(task.id, &send).is_ok() {
+                // Whether it succeeds or not: the user did not want it to go on.
+                self.note_effect(&send);
+                task.doing = Doing::Undoing;
+                self.tasks.list.push(task);
+                return;
+            }
+        }
+        let outcome = task.outcome.take().unwrap_or(Answer::Done);
+        self.finish(&task, outcome);
+    }
+
+    fn finish(&mut self, task: &Task, answer: Answer) {
+        if task.origin.client.is_none() {
+            if let Answer::Failed(failure) = &answer {
+                log::warn!("{}: {failure}", task.exclusive.unwrap_or("a task"));
+            }
+        }
+        if task.origin.is_host_sleep && matches!(answer, Answer::Failed(_)) {
+            self.requests.host_stays_awake();
+        }
+        self.tell(task.origin, answer);
+    }
+
+    /// Fails one task, without undoing: there is nothing left to talk to.
+    pub(super) fn end_task(&mut self, id: u32, failure: Failure) {
+        if let Some(task) = self.tasks.take(id) {
+            self.finish(&task, Answer::Failed(failure));
+        }
+    }
+
+    /// Fails all tasks but those that wait for the reset, and those that go on listening after it.
+    pub(super) fn fail_tasks(&mut self, failure: &Failure) {
+        let survives =
+            |doing: &Doing| matches!(doing, Doing::Starting | Doing::Upgrading | Doing::Sniffing);
+        let list = core::mem::take(&mut self.tasks.list);
+        let (stay, go) = list.into_iter().partition(|task| survives(&task.doing));
+        self.tasks.list = stay;
+        for task in go {
+            self.finish(&task, Answer::Failed(failure.clone()));
+        }
+    }
+
+    /// Fails all tasks.
+    pub(super) fn fail_all_tasks(&mut self, failure: &Failure) {
+        for task in core::mem::take(&mut self.tasks.list) {
+            self.finish(&task, Answer::Failed(failure.clone()));
+        }
+    }
+
+    /// The start-up is over.
+    pub(super) fn tasks_ready(&mut self) {
+        for id in self.tasks.ids() {
+            let task = self.tasks.get_mut(id);
+            if task.is_some_and(|task| matches!(task.doing, Doing::Starting)) {
+                self.run_id(id);
+            }
+        }
+    }
+
+    /// The upgrade command ended.
+    pub(super) fn tasks_upgraded(&mut self, ok: bool) {
+        for id in self.tasks.ids() {
+            let Some(task) = self.tasks.get_mut(id) else {
+                continue;
+            };
+            if !matches!(task.doing, Doing::Upgrading) {
+                continue;
+            }
+            if ok {
+                task.doing = Doing::Starting;
+            } else {
+                let message = "the upgrade command failed: its output is in the log";
+                self.end_task(id, Failure::new(Code::Failed, message));
+            }
+        }
+    }
+
+    /// Whose client is gone ends if it only listened, and goes on unseen otherwise.
+    pub(super) fn leave_task(&mut self, ticket: Ticket) {
+        for id in self.tasks.ids() {
+            let Some(task) = self.tasks.get_mut(id) else {
+                continue;
+            };
+            if task.origin.client != Some(ticket) {
+                continue;
+            }
+            task.origin.client = None;
+            if matches!(task.doing, Doing::Sniffing) {
+                if let Some(mut task) = self.tasks.take(id) {
+                    task.steps.clear();
+                    self.undo_next(task);
+                }
+            }
+        }
+    }
+
+    /// Clients that scan are told that it is over; the scan itself goes on to its end (errata E19).
+    pub(super) fn stop_scans(&mut self) {
+        for task in &mut self.tasks.list {
+            let scans =
+                matches!(&task.doing, Doing::Waiting(waiting) if waiting.until == Until::ScanEnds);
+            if !scans {
+                continue;
+            }
+            if let Some(client) = task.origin.client.take() {
+                let failure = Failure::new(Code::Cancelled, "the scan was stopped");
+                self.outbox.answer(client, Answer::Failed(failure));
+            }
+        }
+    }
+
+    /// A raw frame, for everyone who sniffs.
+    pub(super) fn tell_sniffers(&mut self, row: &Fields) {
+        for task in &self.tasks.list {
+            if let (Doing::Sniffing, Some(client)) = (&task.doing, task.origin.client) {
+                self.outbox.answer(client, Answer::Row(row.clone()));
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, origin: Origin, answer: Answer) {
+        if let Some(client) = origin.client {
+            self.outbox.answer(client, answer);
+        }
+    }
+}
+
+/// What the client is told of a good answer.
+fn rows_of(send: &Send, reply: &Reply<'_>) -> Result<Vec<Fields>, Failure> {
+    match send.report {
+        Report::Nothing => Ok(Vec::new()),
+        Report::Rows(rows) => Ok(rows(reply.value)),
+        Report::Property(property) => match reply.value_of(property) {
+            Some(value) => Ok(vec![tasks::property_row(reply.told, property, value)]),
+            None if send.command == Command::PROP_VALUE_GET => Err(failure::odd_answer(what(send))),
+            // A property without a getter is answered with OK.
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+fn what(send: &Send) -> What {
+    What(send.command, property_of(send.command, &send.payload))
+}
+
+/// Two for each of 16 clients.
+pub(super) const TASKS_MAX: usize = 32;
+/// Protocol §4.9.
+const BOOTLOADER: u8 = 3;

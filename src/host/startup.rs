@@ -1,0 +1,452 @@
+//! The handshake (protocol §7.3): what is asked in which order, what the answers must be, and what
+//! follows when an attempt fails.
+
+use super::failure::What;
+use super::known::{Known, State};
+use super::receive::Reply;
+use super::script::Reset;
+use super::{Host, Owner, Service, ServiceDone};
+use crate::time::{Duration, Instant};
+use crate::wire::ids::{Capability, Command, Property, Status};
+use crate::wire::packed::Reader;
+use std::collections::VecDeque;
+
+/// How far the co-processor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Step 1: a reset was triggered, its notification is awaited.
+    Resetting {
+        until: Instant,
+    },
+    /// Step 2.
+    Pausing {
+        until: Instant,
+    },
+    /// Steps 3 to 12.
+    Asking,
+    /// Step 4: the command that checks the firmware runs.
+    Checking,
+    /// An attempt failed; a reset follows.
+    Retrying {
+        until: Instant,
+        reset: Reset,
+    },
+    Upgrading,
+    Ready,
+    /// The host put it to sleep; from `quiet_at` on it is to be silent.
+    Asleep {
+        quiet_at: Instant,
+    },
+    Fault,
+}
+
+/// One step of the handshake.
+#[derive(Clone, Debug)]
+enum Ask {
+    Get(Property),
+    /// A command whose error is no obstacle.
+    Tell(Command, Vec<u8>),
+    /// The firmware gate (§7.12).
+    Check,
+    /// What the capabilities decide.
+    Rest,
+    /// Whether a join was left half-way.
+    Judge,
+    /// Step 12.
+    Apply,
+}
+
+#[derive(Debug)]
+pub(super) struct Startup {
+    pub(super) phase: Phase,
+    plan: VecDeque<Ask>,
+    asked: Option<Ask>,
+    /// Attempts that failed since the last that did not.
+    pub(super) failures: u32,
+    /// The version that was checked last: once is enough.
+    checked: Option<String>,
+    pub(super) tried_upgrade: bool,
+    /// What was known before, so that only changes are told.
+    pub(super) before: Known,
+}
+
+impl Startup {
+    pub(super) fn new(now: Instant) -> Self {
+        Startup {
+            phase: Phase::Pausing { until: now },
+            plan: VecDeque::new(),
+            asked: None,
+            failures: 0,
+            checked: None,
+            tried_upgrade: false,
+            before: Known::new(),
+        }
+    }
+
+    /// The co-processor can be talked to.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Asleep { .. })
+    }
+
+    /// Values that arrive now count.
+    pub(super) fn listens(&self) -> bool {
+        self.is_ready() || matches!(self.phase, Phase::Asking | Phase::Checking)
+    }
+
+    pub(super) fn forget_plan(&mut self) {
+        self.plan.clear();
+        self.asked = None;
+    }
+}
+
+impl Host {
+    /// Step 0: a reset only if one is wanted; the co-processor may have been up for days.
+    pub(super) fn begin(&mut self) {
+        if self.settings.reset_at_start {
+            self.start_reset(Reset::Hard);
+        } else {
+            self.pause();
+        }
+    }
+
+    /// Step 1, with what the co-processor had forgotten.
+    pub(super) fn start_reset(&mut self, how: Reset) {
+        self.forget_coprocessor();
+        match how {
+            Reset::Hard if self.settings.has_hardware_reset => self.wants_reset_line = true,
+            Reset::Hard => self.engine.reset(self.now, None),
+            Reset::Soft(kind) => self.engine.reset(self.now, kind),
+        }
+        self.startup.phase = Phase::Resetting {
+            until: self.now + RESET_TIMEOUT + self.settings.reset_allowance,
+        };
+        self.set_state(State::Uninitialized);
+    }
+
+    /// Step 2.
+    pub(super) fn pause(&mut self) {
+        self.forget_coprocessor();
+        let pause = PAUSE + self.watch.runaway_pause(self.now);
+        self.startup.phase = Phase::Pausing {
+            until: self.now + pause,
+        };
+        self.set_state(State::Uninitialized);
+    }
+
+    pub(super) fn startup_timeout(&self) -> Option<Instant> {
+        match self.startup.phase {
+            Phase::Resetting { until }
+            | Phase::Pausing { until }
+            | Phase::Retrying { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
+    pub(super) fn startup_time(&mut self) {
+        if self.startup_timeout().map_or(true, |at| self.now < at) {
+            return;
+        }
+        match self.startup.phase {
+            Phase::Resetting { .. } => self.fail_attempt("it reported no reset within 5 s"),
+            Phase::Retrying { reset, .. } => self.start_reset(reset),
+            _ => self.start_asking(),
+        }
+    }
+
+    /// Steps 3 to 12 from the beginning.
+    pub(super) fn start_asking(&mut self) {
+        self.startup.plan = VecDeque::from([
+            Ask::Get(Property::PROTOCOL_VERSION),
+            Ask::Get(Property::NCP_VERSION),
+            Ask::Check,
+            Ask::Get(Property::INTERFACE_TYPE),
+            Ask::Get(Property::VENDOR_ID),
+            Ask::Get(Property::CAPS),
+            Ask::Get(Property::HWADDR),
+            Ask::Rest,
+        ]);
+        self.startup.phase = Phase::Asking;
+        self.engine.set_one_at_a_time(self.now, true);
+    }
+
+    /// Asks the next thing, unless an answer is awaited.
+    pub(super) fn continue_startup(&mut self) {
+        while self.startup.phase == Phase::Asking && self.startup.asked.is_none() {
+            match self.startup.plan.pop_front() {
+                None => self.become_ready(),
+                Some(Ask::Check) => self.check_firmware(),
+                Some(Ask::Rest) => self.plan_rest(),
+                Some(Ask::Judge) => self.judge(),
+                Some(Ask::Apply) => self.plan_apply(),
+                Some(ask) => self.ask(ask),
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let (command, payload) = match &ask {
+            Ask::Get(property) => (Command::PROP_VALUE_GET, property_payload(*property, &[])),
+            Ask::Tell(command, payload) => (*command, payload.clone()),
+            Ask::Check | Ask::Rest | Ask::Judge | Ask::Apply => return,
+        };
+        let owner = Owner::Startup;
+        match self.engine.submit(self.now, owner, command, payload) {
+            Ok(()) => self.startup.asked = Some(ask),
+            // The queue is empty now, so it is too long: a setting from the configuration.
+            Err(_) => log::warn!("left out at start-up: {ask:?} does not fit into a frame"),
+        }
+    }
+
+    /// The answer to what was asked last.
+    pub(super) fn startup_answered(&mut self, reply: &Reply<'_>) {
+        let Some(ask) = self.startup.asked.take() else {
+            return;
+        };
+        let what = What(reply.asked, reply.asked_property);
+        match ask {
+            Ask::Get(property) if reply.value_of(property).is_some() => self.check(property),
+            Ask::Get(property) if REQUIRED.contains(&property) => {
+                self.fail_attempt(&format!("{what}: {}", reply.outcome()));
+            }
+            Ask::Get(_) => log::debug!("at start-up: {what}: {}", reply.outcome()),
+            // What is to be so is so.
+            _ if matches!(
+                reply.error(),
+                None | Some(Status::ALREADY | Status::ITEM_NOT_FOUND)
+            ) => {}
+            _ => {
+                log::warn!("at start-up: {what}: {}", reply.outcome());
+            }
+        }
+    }
+
+    fn check(&mut self, property: Property) {
+        let mut value = Reader::new(self.known.value(property).unwrap_or_default());
+        match property {
+            Property::PROTOCOL_VERSION => match (value.uint_packed(), value.uint_packed()) {
+                (Ok(MAJOR), Ok(minor)) if minor > MINOR => {
+                    log::info!("the co-processor speaks Spinel {MAJOR}.{minor}; {MAJOR}.{MINOR} is known here");
+                }
+                (Ok(MAJOR), _) => {}
+                (Ok(major), _) => self.fault(format!(
+                    "it speaks Spinel {major}, not {MAJOR}: replace its firmware"
+                )),
+                (Err(_), _) => self.fail_attempt("its protocol version cannot be read"),
+            },
+            Property::NCP_VERSION => match value.utf8() {
+                Ok([]) | Err(_) => {
+                    self.fault("its firmware has no version: replace its firmware".into());
+                }
+                Ok(version) => log::info!(
+                    "the co-processor runs {}",
+                    crate::wire::signature::Escaped(version)
+                ),
+            },
+            Property::INTERFACE_TYPE => match value.uint_packed() {
+                Ok(THREAD) => {}
+                Ok(BOOTLOADER) if self.settings.has_upgrade_command => {
+                    log::warn!("the co-processor is in its bootloader: replacing the firmware");
+                    self.start_upgrade();
+                }
+                Ok(BOOTLOADER) => self.fault(
+                    "it is in its bootloader: install a firmware, or configure an upgrade command"
+                        .into(),
+                ),
+                Ok(kind) => self.fault(format!(
+                    "its interface type is {kind}, not Thread ({THREAD}): replace its firmware"
+                )),
+                Err(_) => self.fail_attempt("its interface type cannot be read"),
+            },
+            _ => {}
+        }
+    }
+
+    /// §7.12: the check command decides, once for each version.
+    fn check_firmware(&mut self) {
+        let version = self.known.text(Property::NCP_VERSION);
+        if !self.settings.check_firmware || version == self.startup.checked {
+            return;
+        }
+        self.startup.checked = version.clone();
+        let Some(version) = version else {
+            return;
+        };
+        self.startup.phase = Phase::Checking;
+        self.outbox.service(Service::CheckFirmware { version });
+    }
+
+    /// The shell did what it was asked for.
+    pub fn service_done(&mut self, done: ServiceDone) {
+        match (done, self.startup.phase) {
+            (ServiceDone::FirmwareChecked { upgrade }, Phase::Checking) => {
+                self.startup.phase = Phase::Asking;
+                if upgrade && self.settings.has_upgrade_command {
+                    log::info!("the firmware is to be replaced");
+                    self.start_upgrade();
+                } else if upgrade {
+                    log::warn!(
+                        "the firmware is to be replaced, but no upgrade command is configured"
+                    );
+                }
+            }
+            (ServiceDone::Upgraded { ok }, Phase::Upgrading) => self.upgraded(ok),
+            (done, _) => log::debug!("too late: {done:?}"),
+        }
+        self.drive();
+    }
+
+    /// Steps 9 to 12. The order is that of the steps, then wpantund's.
+    fn plan_rest(&mut self) {
+        let plan = &mut self.startup.plan;
+        if self.known.has(Capability::NET_SAVE) {
+            plan.push_back(Ask::Tell(Command::NET_RECALL, Vec::new()));
+        }
+        plan.extend(STATE.iter().map(|property| Ask::Get(*property)));
+        plan.push_back(Ask::Judge);
+        plan.extend(REST.iter().map(|property| Ask::Get(*property)));
+        for (property, capability) in OPTIONAL {
+            if self.known.has(*capability) {
+                plan.push_back(Ask::Get(*property));
+            }
+        }
+        plan.push_back(Ask::Apply);
+    }
+
+    /// Step 10: nobody watches over a join that was left half-way.
+    fn judge(&mut self) {
+        let half_way = self.known.flag(Property::NET_STACK_UP)
+            && !self.is_attached()
+            && !self.known.flag(Property::NET_SAVED);
+        if half_way {
+            log::warn!("the co-processor was joining, and nobody knows for whom: resetting it");
+            self.startup.failures += 1;
+            if self.startup.failures > FAILURES_MAX {
+                return self.give_up("it is joining each time");
+            }
+            self.start_reset(Reset::Soft(None));
+        }
+    }
+
+    /// Step 12: what a reset made it forget.
+    fn plan_apply(&mut self) {
+        let set = Command::PROP_VALUE_SET;
+        let configured = self.settings.reapply.iter();
+        let mut plan: VecDeque<Ask> = configured
+            .map(|(property, value)| Ask::Tell(set, property_payload(*property, value)))
+            .collect();
+        let kept = self.keep.settings();
+        plan.extend(kept.map(|(command, property, value)| {
+            Ask::Tell(command, property_payload(property, value))
+        }));
+        let sniffing = self.tasks.sniffers_setup();
+        plan.extend(sniffing.map(|(command, payload)| Ask::Tell(command, payload.to_vec())));
+        let is_blank =
+            !self.known.flag(Property::NET_SAVED) && !self.known.flag(Property::NET_STACK_UP);
+        if let Some(tlvs) = self.keep.retained().filter(|_| is_blank) {
+            log::info!("the co-processor has lost its network: restoring it");
+            let payload = property_payload(Property::THREAD_ACTIVE_DATASET_TLVS, tlvs);
+            plan.push_back(Ask::Tell(set, payload));
+            plan.push_back(Ask::Get(Property::NET_SAVED));
+        }
+        self.startup.plan = plan;
+    }
+
+    /// An attempt failed: another one after a reset (§7.3), or none any more.
+    pub(super) fn fail_attempt(&mut self, why: &str) {
+        self.startup.failures += 1;
+        log::warn!(
+            "the co-processor cannot be initialised ({}. attempt): {why}",
+            self.startup.failures
+        );
+        self.forget_coprocessor();
+        if self.startup.failures > FAILURES_MAX {
+            return self.give_up(why);
+        }
+        self.startup.phase = Phase::Retrying {
+            until: self.now + RETRY_PAUSE,
+            reset: if self.startup.failures == HARD_RESET_AT {
+                Reset::Hard
+            } else {
+                Reset::Soft(None)
+            },
+        };
+        self.set_state(State::Uninitialized);
+    }
+}
+
+/// The number of a property, then its value.
+pub(super) fn property_payload(property: Property, value: &[u8]) -> Vec<u8> {
+    let mut number = [0; 3];
+    let mut writer = crate::wire::packed::Writer::new(&mut number);
+    // A number that cannot be packed cannot have been read either.
+    let len = writer.uint_packed(property.0).map_or(0, |()| writer.len());
+    [&number[..len], value].concat()
+}
+
+/// Without these nothing else makes sense (protocol §7.3, steps 3 to 7).
+const REQUIRED: &[Property] = &[
+    Property::PROTOCOL_VERSION,
+    Property::NCP_VERSION,
+    Property::INTERFACE_TYPE,
+    Property::CAPS,
+];
+
+/// Protocol §7.3, step 10.
+pub(super) const STATE: &[Property] = &[
+    Property::NET_STACK_UP,
+    Property::NET_SAVED,
+    Property::NET_IF_UP,
+    Property::NET_ROLE,
+];
+
+/// Protocol §7.3, "wpantund's exact order", without what the steps before ask for; then what else is
+/// remembered.
+const REST: &[Property] = &[
+    Property::PHY_CHAN,
+    Property::PHY_CHAN_SUPPORTED,
+    Property::PHY_CHAN_PREFERRED,
+    Property::MAC_15_4_PANID,
+    Property::MAC_15_4_LADDR,
+    Property::NET_NETWORK_KEY,
+    Property::NET_KEY_SEQUENCE_COUNTER,
+    Property::NET_NETWORK_NAME,
+    Property::NET_XPANID,
+    Property::IPV6_LL_ADDR,
+    Property::IPV6_ML_ADDR,
+    Property::IPV6_ADDRESS_TABLE,
+    Property::IPV6_MULTICAST_ADDRESS_TABLE,
+    Property::THREAD_ON_MESH_NETS,
+    Property::THREAD_OFF_MESH_ROUTES,
+    Property::THREAD_ASSISTING_PORTS,
+    Property::THREAD_MODE,
+    Property::NET_PARTITION_ID,
+    Property::IPV6_ML_PREFIX,
+    Property::THREAD_RLOC16,
+];
+
+/// Protocol §7.3: asked for where a capability says that it is there.
+const OPTIONAL: &[(Property, Capability)] = &[
+    (Property::SLAAC_ENABLED, Capability::SLAAC),
+    (Property::RCP_VERSION, Capability::POSIX),
+    (Property::SERVER_SERVICES, Capability::THREAD_SERVICE),
+    (Property::MCU_POWER_STATE, Capability::MCU_POWER_STATE),
+];
+
+/// Protocol §3.3, property 1.
+const MAJOR: u32 = 4;
+/// Protocol §3.3: what today's firmware says.
+const MINOR: u32 = 3;
+/// Protocol §4.5.
+const BOOTLOADER: u32 = 0;
+/// Protocol §4.5.
+const THREAD: u32 = 3;
+/// Protocol §7.3: more failures than these mean FAULT.
+pub(super) const FAILURES_MAX: u32 = 3;
+/// Protocol §7.3: the second repetition resets by hardware, the others by command.
+const HARD_RESET_AT: u32 = 2;
+/// Protocol §7.3.
+const RESET_TIMEOUT: Duration = Duration::from_secs(5);
+/// Protocol §7.3, step 2.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Protocol §7.3.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);

@@ -1,0 +1,183 @@
+//! The states (protocol §7.2) and what leads from one to another.
+
+use super::keep;
+use super::known::State;
+use super::run::Origin;
+use super::startup::Phase;
+use super::wait::Told;
+use super::Host;
+use crate::ctl::{Event, Field, Fields};
+use crate::wire::ids::{Property, Status};
+
+impl Host {
+    /// A new state, told to everyone.
+    pub(super) fn set_state(&mut self, state: State) {
+        let was = self.known.state;
+        if state != State::Fault {
+            self.known.fault = None;
+        }
+        if was == state {
+            return;
+        }
+        self.known.state = state;
+        log::info!("state: {state} (was {was})");
+        let fields = Fields::new()
+            .with("state", Field::word(state))
+            .with("was", Field::word(was));
+        self.outbox.event(Event {
+            name: "state",
+            fields,
+        });
+        self.update_interface();
+        if state == State::Associated && was.is_initialized() {
+            self.associated();
+        }
+        self.tell_tasks(Told::State);
+    }
+
+    /// The handshake is over: the state is what the co-processor says, and a stack that runs is kept.
+    pub(super) fn become_ready(&mut self) {
+        self.startup.phase = Phase::Ready;
+        self.startup.failures = 0;
+        self.watch.heard_at = self.now;
+        self.engine.set_one_at_a_time(self.now, false);
+        let is_up = self.known.flag(Property::NET_STACK_UP);
+        let state = if self.is_attached() {
+            State::Associated
+        } else if is_up {
+            self.state_without_parent()
+        } else {
+            self.state_down()
+        };
+        self.set_state(state);
+        self.netif.ncp_ready(&self.known);
+        if state == State::Associated {
+            self.retain_network();
+        }
+        self.tasks_ready();
+        if is_up {
+            self.watch.wants_up = true;
+        } else if state == State::Commissioned && self.watch.wants_up && self.tasks.is_free() {
+            log::info!("attaching to the stored network");
+            // Not `spawn_own`: a client that sniffs is no obstacle.
+            self.spawn(Origin::default(), keep::resume(&self.known));
+        }
+    }
+
+    /// A value came, remembered or not: what does it mean for the state?
+    pub(super) fn state_value(&mut self, property: Property) {
+        if self.startup.phase != Phase::Ready {
+            return;
+        }
+        let state = self.known.state;
+        match property {
+            Property::NET_STACK_UP if self.known.flag(property) => {
+                self.watch.wants_up = true;
+                if !state.is_up() {
+                    self.set_state(self.state_without_parent());
+                }
+            }
+            Property::NET_STACK_UP => {
+                if state.is_up() {
+                    self.set_state(self.state_down());
+                    self.watch.refresh(&[Property::NET_SAVED]);
+                }
+                self.tell_tasks(Told::StackDown);
+            }
+            Property::NET_ROLE if self.is_attached() => {
+                self.set_state(State::Associated);
+                // A child that becomes a router gets another one.
+                self.watch.refresh(&[Property::THREAD_RLOC16]);
+            }
+            Property::NET_ROLE if state == State::Associated => self.set_state(State::Isolated),
+            Property::NET_SAVED if !state.is_up() => self.set_state(self.state_down()),
+            Property::NET_IF_UP => self.update_interface(),
+            _ => {}
+        }
+    }
+
+    /// LAST_STATUS 104..=111, unasked.
+    pub(super) fn join_outcome(&mut self, status: Status) {
+        let state = self.known.state;
+        let joins = matches!(state, State::Associating | State::CredentialsNeeded);
+        if status == Status::JOIN_SUCCESS && (joins || !state.is_up()) {
+            self.set_state(State::Commissioned);
+            self.watch.refresh(&[
+                Property::NET_SAVED,
+                Property::NET_STACK_UP,
+                Property::NET_ROLE,
+            ]);
+        } else if status != Status::JOIN_SUCCESS && joins {
+            self.set_state(State::CredentialsNeeded);
+        }
+        self.tell_tasks(Told::Status(status));
+    }
+
+    /// Child, router or leader. A role that is not known here is one of an attached node, too (§4.7).
+    pub(super) fn is_attached(&self) -> bool {
+        let role = self.known.uint8(Property::NET_ROLE);
+        role.is_some_and(|role| !matches!(role, DETACHED | DISABLED))
+    }
+
+    fn state_without_parent(&self) -> State {
+        let mode = self.known.uint8(Property::THREAD_MODE);
+        let sleeps = mode.is_some_and(|mode| mode & RX_ON_WHEN_IDLE == 0);
+        if sleeps && self.known.flag(Property::NET_SAVED) {
+            State::Isolated
+        } else {
+            State::Associating
+        }
+    }
+
+    fn state_down(&self) -> State {
+        if self.known.flag(Property::NET_SAVED) {
+            State::Commissioned
+        } else {
+            State::Offline
+        }
+    }
+
+    fn associated(&mut self) {
+        self.watch.refresh(AFTER_ASSOCIATION);
+        self.netif.ncp_ready(&self.known);
+        self.retain_network();
+    }
+
+    fn retain_network(&mut self) {
+        if self.settings.retain {
+            self.spawn_own(keep::fetch());
+        }
+    }
+
+    /// The interface is up while there is a network, or may be one. A reset of the co-processor alone
+    /// changes nothing: it would take the addresses from the interface, and it is over in a second.
+    fn update_interface(&mut self) {
+        let state = self.known.state;
+        if state == State::Uninitialized || self.startup.phase == Phase::Asking {
+            return;
+        }
+        let is_open = matches!(
+            state,
+            State::Associated | State::Isolated | State::CredentialsNeeded
+        );
+        self.netif
+            .set_up(is_open && self.known.flag(Property::NET_IF_UP));
+    }
+}
+
+/// Protocol §7.2.
+const AFTER_ASSOCIATION: &[Property] = &[
+    Property::MAC_15_4_LADDR,
+    Property::IPV6_ML_ADDR,
+    Property::NET_XPANID,
+    Property::MAC_15_4_PANID,
+    Property::PHY_CHAN,
+    Property::IPV6_ADDRESS_TABLE,
+];
+
+/// Protocol §4.7.
+const DETACHED: u8 = 0;
+/// Protocol §4.7.
+const DISABLED: u8 = 4;
+/// Protocol §3.7, property 94.
+const RX_ON_WHEN_IDLE: u8 = 0x08;

@@ -1,0 +1,475 @@
+//! Form, join, attach, leave, in-band joining, and letting others join (protocol §7.5, §7.7).
+
+use super::status::hex16;
+use super::{
+    channel_list, channels, channels_of, check_channel, check_pskd, check_text, has_channel,
+    not_supported, property, require, supported_channels, usage, wrong_state, Context,
+};
+use crate::ctl::request::{Network, NodeType};
+use crate::ctl::{Code, Failure, Field, Fields};
+use crate::host::known::{Known, State};
+use crate::host::script::{Act, OnError, Reset, Retain, Script, Send, Step, Until};
+use crate::time::Duration;
+use crate::wire::ids::{Capability, Command, Property};
+use crate::wire::packed::Overflow;
+use std::net::Ipv6Addr;
+
+/// A new network. What is not given is chosen at random, but for the name.
+pub(super) fn form(wanted: &Network, known: &Known, context: &Context) -> Result<Script, Failure> {
+    require_stack_down(known)?;
+    require(known, "form", &[Capability::ROLE_ROUTER])?;
+    if wanted.node_type != NodeType::Router {
+        return Err(usage(
+            "who forms a network is a router of it: leave the node type out",
+        ));
+    }
+    let network = complete(wanted, known, context)?;
+    let mut script = undo_bring_up(Script::exclusive("form"))?;
+    configure(&mut script, &network, known)?;
+    bring_up(&mut script)?;
+    script.push(wait_for_network(
+        "the co-processor formed no network in 60 s: look at its log, and try again",
+    ));
+    keep(&mut script, known);
+    script.push(Step::Row(summary(&network)));
+    Ok(script)
+}
+
+/// Into an existing network.
+pub(super) fn join(wanted: &Network, known: &Known) -> Result<Script, Failure> {
+    require_stack_down(known)?;
+    check_join(wanted, known)?;
+    check_network(wanted, known)?;
+    let mut script = undo_bring_up(Script::exclusive("join"))?
+        .undone_by(Send::set(Property::NET_REQUIRE_JOIN_EXISTING, |value| {
+            value.boolean(false)
+        })?);
+    configure(&mut script, wanted, known)?;
+    script.push(interface_up()?);
+    script.push(Send::set(Property::NET_REQUIRE_JOIN_EXISTING, |value| {
+        value.boolean(true)
+    })?);
+    script.push(stack_up()?);
+    script.push(wait_for_network(
+        "no network let us join in 60 s: check channel, PAN id and key, and that one is in reach",
+    ));
+    keep(&mut script, known);
+    Ok(script)
+}
+
+/// Up with the stored network. What runs already is waited for.
+pub(super) fn attach(known: &Known) -> Result<Script, Failure> {
+    let mut script = Script::exclusive("attach");
+    match known.state {
+        State::Associated => return Ok(Script::new()),
+        State::Offline => {
+            return Err(wrong_state(
+                "no network is stored: form one, or join one first",
+            ))
+        }
+        State::Commissioned => {
+            if known.has(Capability::NET_SAVE) {
+                script.push(Send::bare(Command::NET_RECALL).on_error(OnError::Tolerate));
+            }
+            bring_up(&mut script)?;
+        }
+        _ => {}
+    }
+    // The stack stays up: it goes on looking, and the network may come back.
+    Ok(script.then(wait_for_network(
+        "not attached in 60 s: the co-processor keeps trying; leave ends that",
+    )))
+}
+
+/// Out of the network, and forget it.
+pub(super) fn leave(known: &Known) -> Result<Script, Failure> {
+    let mut script = Script::exclusive("leave");
+    if known.state.is_up() {
+        let farewell = Send::set(Property::NET_LEAVE_GRACEFULLY, |_| Ok(()))?;
+        script.push(farewell.on_error(OnError::SkipNext));
+        script.push(Step::Linger {
+            until: Until::Left,
+            within: FAREWELL_MAX,
+        });
+    }
+    for send in take_down()? {
+        script.push(send);
+    }
+    Ok(script
+        .then(Send::bare(Command::NET_CLEAR))
+        .then(Step::Retain(Retain::Forget))
+        .then(Step::Reset(Reset::Soft(None))))
+}
+
+/// STACK_UP 0, IF_UP 0; what is down already is no error.
+pub(super) fn take_down() -> Result<[Send; 2], Overflow> {
+    let down = |property| Send::set(property, |value| value.boolean(false));
+    Ok([
+        down(Property::NET_STACK_UP)?.on_error(OnError::Tolerate),
+        down(Property::NET_IF_UP)?.on_error(OnError::Tolerate),
+    ])
+}
+
+/// Into a network by the passphrase for devices.
+pub(super) fn joiner_start(pskd: &str, url: &str, known: &Known) -> Result<Script, Failure> {
+    require(known, "joiner", &[Capability::THREAD_JOINER])?;
+    require_stack_down(known)?;
+    check_pskd(pskd)?;
+    check_text("the provisioning URL", url, URL_MAX)?;
+    let start = Send::set(Property::MESHCOP_JOINER_COMMISSIONING, |value| {
+        value.boolean(true)?;
+        value.utf8(pskd)?;
+        match url {
+            "" => Ok(()),
+            url => value.utf8(url),
+        }
+    })?;
+    let mut script = undo_bring_up(Script::exclusive("joiner").undone_by(stop_joiner()?))?
+        .then(interface_up()?)
+        .then(Act::Joining)
+        .then(start)
+        .then(Step::Wait {
+            until: Until::Joined,
+            within: JOIN_MAX,
+            otherwise: timeout(
+                "nobody let us join in 60 s: is joining permitted there, for this PSKd?",
+            ),
+        })
+        .then(stack_up()?)
+        .then(wait_for_network(
+            "joined, but not attached in 60 s: try to attach again",
+        ));
+    keep(&mut script, known);
+    Ok(script)
+}
+
+pub(super) fn joiner_stop(known: &Known) -> Result<Script, Failure> {
+    require(known, "joiner", &[Capability::THREAD_JOINER])?;
+    Ok(Script::new().then(stop_joiner()?))
+}
+
+/// Lets devices join; a period of zero ends it. When the period is over, the host runs the script of
+/// a period of zero.
+pub(super) fn permit_join(period: Duration, port: u16, known: &Known) -> Result<Script, Failure> {
+    let steering = |octet| {
+        Send::set(Property::THREAD_STEERING_DATA, |value| {
+            value.data(&[octet; 8])
+        })
+    };
+    let close_ports = Send::set(Property::THREAD_ASSISTING_PORTS, |_| Ok(()))?;
+    let has_steering = known.has(Capability::OOB_STEERING_DATA);
+    if period.is_zero() {
+        let mut script = Script::new()
+            .then(Act::PermitJoin(period, port))
+            .then(close_ports);
+        if has_steering {
+            script.push(steering(STEER_NOBODY)?);
+        }
+        return Ok(script);
+    }
+    if known.state != State::Associated {
+        return Err(wrong_state(
+            "only a member of a network can let others join: form, join or attach first",
+        ));
+    }
+    if port == 0 {
+        return Err(usage(
+            "the port must be 1 to 65535; that of Thread's joiners is 5684",
+        ));
+    }
+    let mut script = Script::new()
+        .undone_by(close_ports)
+        .then(Send::set(Property::THREAD_ASSISTING_PORTS, |value| {
+            value.uint16(port)
+        })?);
+    if has_steering {
+        script.push(steering(STEER_ALL)?);
+        script = script.undone_by(steering(STEER_NOBODY)?);
+    }
+    Ok(script.then(Act::PermitJoin(period, port)))
+}
+
+fn require_stack_down(known: &Known) -> Result<(), Failure> {
+    if known.state.is_up() {
+        return Err(wrong_state(
+            "the co-processor is in a network already: leave that first",
+        ));
+    }
+    Ok(())
+}
+
+fn check_join(wanted: &Network, known: &Known) -> Result<(), Failure> {
+    if wanted.name.is_none() && wanted.xpanid.is_none() && wanted.panid.is_none() {
+        return Err(usage(
+            "which network? give its name, PAN id or extended PAN id; scan shows them",
+        ));
+    }
+    if wanted.channel_mask.is_some() {
+        return Err(usage(
+            "joining needs the one channel of the network; scan shows it",
+        ));
+    }
+    if wanted.node_type == NodeType::Router && !known.has(Capability::ROLE_ROUTER) {
+        return Err(not_supported(
+            "the co-processor cannot be a router (no capability ROLE_ROUTER): join as end-device",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether what is given makes sense.
+fn check_network(wanted: &Network, known: &Known) -> Result<(), Failure> {
+    if let Some(name) = &wanted.name {
+        if name.is_empty() {
+            return Err(usage("the network's name must have 1 to 16 octets"));
+        }
+        check_text("the network's name", name, NAME_MAX)?;
+    }
+    if let Some(channel) = wanted.channel {
+        check_channel(known, channel)?;
+    }
+    if wanted.panid == Some(PANID_BROADCAST) {
+        return Err(usage("PAN id 0xffff means every network: choose another"));
+    }
+    match wanted.mesh_local_prefix {
+        Some(prefix) => check_mesh_local_prefix(prefix),
+        None => Ok(()),
+    }
+}
+
+fn check_mesh_local_prefix(prefix: Ipv6Addr) -> Result<(), Failure> {
+    let octets = prefix.octets();
+    if octets[0] == 0xFD && octets[8..] == [0; 8] {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "the mesh-local prefix must be a /64 of fd00::/8, like fdde:ad00:beef::; {prefix} is not"
+    )))
+}
+
+/// What is to be formed, with nothing left open but the key's sequence of a key that was given.
+fn complete(wanted: &Network, known: &Known, context: &Context) -> Result<Network, Failure> {
+    if wanted.name.is_none() {
+        return Err(usage("a network needs a name of 1 to 16 octets"));
+    }
+    check_network(wanted, known)?;
+    let random = Random::new(&context.seed);
+    let xpanid = wanted.xpanid.unwrap_or(random.xpanid);
+    Ok(Network {
+        name: wanted.name.clone(),
+        channel: Some(choose_channel(wanted, known, random.channel)?),
+        channel_mask: None,
+        panid: Some(wanted.panid.unwrap_or(random.panid)),
+        xpanid: Some(xpanid),
+        key: Some(wanted.key.unwrap_or(random.key)),
+        key_sequence: match (wanted.key_sequence, wanted.key) {
+            (None, None) => Some(1),
+            (given, _) => given,
+        },
+        mesh_local_prefix: Some(
+            wanted
+                .mesh_local_prefix
+                .unwrap_or_else(|| default_prefix(xpanid)),
+        ),
+        node_type: NodeType::Router,
+    })
+}
+
+/// The seed's octets as they stand: nothing that could be weaker than their source.
+struct Random {
+    key: [u8; 16],
+    xpanid: [u8; 8],
+    panid: u16,
+    channel: u8,
+}
+
+impl Random {
+    fn new(seed: &[u8; 32]) -> Self {
+        let mut key = [0; 16];
+        key.copy_from_slice(&seed[..16]);
+        let mut xpanid = [0; 8];
+        xpanid.copy_from_slice(&seed[16..24]);
+        Random {
+            key,
+            xpanid,
+            panid: u16::from_le_bytes([seed[24], seed[25]]).min(PANID_BROADCAST - 1),
+            channel: seed[26],
+        }
+    }
+}
+
+fn choose_channel(wanted: &Network, known: &Known, random: u8) -> Result<u8, Failure> {
+    let supported = supported_channels(known);
+    let allowed = supported & wanted.channel_mask.unwrap_or(u32::MAX);
+    if let Some(channel) = wanted.channel {
+        return match has_channel(allowed, channel) {
+            true => Ok(channel),
+            false => Err(usage(format!(
+                "channel {channel} is not in the given mask: leave one of the two out"
+            ))),
+        };
+    }
+    let preferred = allowed & channels(known, Property::PHY_CHAN_PREFERRED);
+    let candidates: Vec<_> = match preferred {
+        0 => channels_of(allowed).collect(),
+        preferred => channels_of(preferred).collect(),
+    };
+    let index = usize::from(random) % candidates.len().max(1);
+    candidates.get(index).copied().ok_or_else(|| {
+        usage(format!(
+            "no channel of the mask is supported: choose some of {}",
+            channel_list(supported)
+        ))
+    })
+}
+
+/// Protocol §7.5, step 9: fd, the first five octets of the XPANID, 0000, ::/64.
+fn default_prefix(xpanid: [u8; 8]) -> Ipv6Addr {
+    let mut prefix = [0; 16];
+    prefix[0] = 0xFD;
+    prefix[1..6].copy_from_slice(&xpanid[..5]);
+    prefix.into()
+}
+
+/// Steps 1 to 9 of protocol §7.5.
+fn configure(script: &mut Script, network: &Network, known: &Known) -> Result<(), Overflow> {
+    script.push(Send::bare(Command::NET_CLEAR).on_error(OnError::Tolerate));
+    let is_ftd = known.has(Capability::CONFIG_FTD);
+    script.push(Send::set(Property::THREAD_MODE, |value| {
+        value.uint8(thread_mode(network.node_type, is_ftd))
+    })?);
+    if is_ftd {
+        script.push(Send::set(Property::THREAD_ROUTER_ROLE_ENABLED, |value| {
+            value.boolean(network.node_type == NodeType::Router)
+        })?);
+    }
+    if let Some(channel) = network.channel {
+        script.push(Send::set(Property::PHY_CHAN, |value| value.uint8(channel))?);
+    }
+    let promiscuous = Send::set(Property::MAC_PROMISCUOUS_MODE, |value| value.uint8(0))?;
+    script.push(promiscuous.on_error(OnError::Tolerate));
+    if let Some(panid) = network.panid {
+        script.push(Send::set(Property::MAC_15_4_PANID, |value| {
+            value.uint16(panid)
+        })?);
+    }
+    if let Some(xpanid) = network.xpanid {
+        script.push(Send::set(Property::NET_XPANID, |value| {
+            value.data(&xpanid)
+        })?);
+    }
+    if let Some(name) = &network.name {
+        script.push(Send::set(Property::NET_NETWORK_NAME, |value| {
+            value.utf8(name)
+        })?);
+    }
+    if let Some(key) = network.key {
+        script.push(Send::set(Property::NET_NETWORK_KEY, |value| {
+            value.data(&key)
+        })?);
+    }
+    if let Some(sequence) = network.key_sequence {
+        script.push(Send::set(Property::NET_KEY_SEQUENCE_COUNTER, |value| {
+            value.uint32(sequence)
+        })?);
+    }
+    if let Some(prefix) = network.mesh_local_prefix {
+        script.push(Send::set(Property::IPV6_ML_PREFIX, |value| {
+            value.data(&prefix.octets())?;
+            value.uint8(64)
+        })?);
+    }
+    Ok(())
+}
+
+/// Protocol §3.7, THREAD_MODE. The device without routing is still a full one where the firmware
+/// knows how (request `NodeType`).
+fn thread_mode(node_type: NodeType, is_ftd: bool) -> u8 {
+    match (node_type, is_ftd) {
+        (NodeType::SleepyEndDevice, _) => 0x04,
+        (NodeType::EndDevice, false) => 0x0D,
+        (NodeType::Router | NodeType::EndDevice, _) => 0x0F,
+    }
+}
+
+fn interface_up() -> Result<Send, Overflow> {
+    let up = Send::set(Property::NET_IF_UP, |value| value.boolean(true))?;
+    Ok(up.on_error(OnError::TolerateAlready))
+}
+
+fn stack_up() -> Result<Send, Overflow> {
+    let up = Send::set(Property::NET_STACK_UP, |value| value.boolean(true))?;
+    Ok(up.on_error(OnError::TolerateAlready))
+}
+
+fn bring_up(script: &mut Script) -> Result<(), Overflow> {
+    script.push(interface_up()?);
+    script.push(stack_up()?);
+    Ok(())
+}
+
+fn undo_bring_up(script: Script) -> Result<Script, Overflow> {
+    Ok(take_down()?.into_iter().fold(script, Script::undone_by))
+}
+
+fn stop_joiner() -> Result<Send, Overflow> {
+    Send::set(Property::MESHCOP_JOINER_COMMISSIONING, |value| {
+        value.boolean(false)
+    })
+}
+
+fn wait_for_network(otherwise: &str) -> Step {
+    Step::Wait {
+        until: Until::Associated,
+        within: JOIN_MAX,
+        otherwise: timeout(otherwise),
+    }
+}
+
+fn timeout(message: &str) -> Failure {
+    Failure::new(Code::Timeout, message)
+}
+
+/// Saves by command only where that is a capability: other firmware saves by itself (errata E17).
+fn keep(script: &mut Script, known: &Known) {
+    if known.has(Capability::NET_SAVE) {
+        script.push(Send::bare(Command::NET_SAVE).on_error(OnError::Tolerate));
+    }
+    script.push(Step::Retain(Retain::Network));
+}
+
+/// What was formed, without the key.
+fn summary(network: &Network) -> Fields {
+    let mut row = Fields::new();
+    if let Some(name) = &network.name {
+        row.push("network_name", Field::text(name));
+    }
+    if let Some(channel) = network.channel {
+        row.push("channel", channel);
+    }
+    if let Some(panid) = network.panid {
+        row.push("panid", hex16(panid));
+    }
+    if let Some(xpanid) = network.xpanid {
+        row.push("xpanid", property::hex(&xpanid));
+    }
+    if let Some(prefix) = network.mesh_local_prefix {
+        row.push("mesh_local_prefix", Field::word(format!("{prefix}/64")));
+    }
+    row
+}
+
+/// Protocol §3.6: a network's name has at most 16 octets.
+const NAME_MAX: usize = 16;
+/// OpenThread's `OT_PROVISIONING_URL_MAX_SIZE`.
+const URL_MAX: usize = 64;
+/// The PAN id that addresses every PAN (IEEE 802.15.4).
+const PANID_BROADCAST: u16 = 0xFFFF;
+/// Protocol §7.4: form, join and joiner take 60 s at the most.
+const JOIN_MAX: Duration = Duration::from_secs(60);
+/// OpenThread detaches gracefully within 1 s (`kDetachGracefullyTimeout`); as much again for the
+/// way.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+/// Protocol §3.7, THREAD_STEERING_DATA: ones allow all, zeros clear.
+const STEER_ALL: u8 = 0xFF;
+const STEER_NOBODY: u8 = 0x00;

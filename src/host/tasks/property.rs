@@ -1,0 +1,189 @@
+//! Get, set, insert and remove of any property, by its row in the table of protocol §3.
+
+use super::{not_supported, require, usage};
+use crate::ctl::{Code, Failure, Field, Fields};
+use crate::host::known::Known;
+use crate::host::script::{Report, Script, Send};
+use crate::wire::ids::{Access, Command, Needs, Property, PropertyInfo};
+use crate::wire::packed::Malformed;
+use crate::wire::signature::{Formatted, Hex, Items, Signature, Value};
+
+pub(super) fn get(property: Property, known: &Known) -> Result<Script, Failure> {
+    if let Some(info) = property.info() {
+        check_access(info, Access::GET, "read")?;
+        check_needs(info, Access::GET, known)?;
+    }
+    Ok(Script::new().then(Send::get(property)?))
+}
+
+pub(super) fn set(property: Property, value: &[u8], known: &Known) -> Result<Script, Failure> {
+    check_no_stream(property)?;
+    if let Some(info) = property.info() {
+        check_access(info, Access::SET, "written")?;
+        check_needs(info, Access::SET, known)?;
+        check_value(info, info.signature, value)?;
+    }
+    let set = Send::set(property, |writer| writer.data(value))?;
+    let report = match property {
+        // The PSKc that it makes comes back, not the passphrase (protocol §3.11).
+        Property::MESHCOP_COMMISSIONER_GENERATE_PSKC => Report::Rows(pskc_rows),
+        _ => Report::Property(property),
+    };
+    Ok(Script::new().then(set.reporting(report)))
+}
+
+pub(super) fn insert(property: Property, item: &[u8], known: &Known) -> Result<Script, Failure> {
+    check_no_stream(property)?;
+    check_item(property, Access::INSERT, item, known)?;
+    let insert = Send::insert(property, |writer| writer.data(item))?;
+    Ok(Script::new().then(insert.reporting(Report::Property(property))))
+}
+
+pub(super) fn remove(property: Property, item: &[u8], known: &Known) -> Result<Script, Failure> {
+    check_no_stream(property)?;
+    check_item(property, Access::REMOVE, item, known)?;
+    let remove = Send::remove(property, |writer| writer.data(item))?;
+    Ok(Script::new().then(remove.reporting(Report::Property(property))))
+}
+
+/// The row that a client sees of a value: one pair, the property's name (the number where it has
+/// none) and the value. `command` is that of the frame which carried it: INSERTED and REMOVED carry
+/// one item, IS the whole value.
+///
+/// A single `b` is a [`Field::Bool`], a single number a [`Field::Number`], a single `U` its text; an
+/// address or octets are a word; several members are the text that `wire::signature` describes. A
+/// value that is not packed as the table says is shown as hex digits.
+pub fn property_row(command: Command, property: Property, value: &[u8]) -> Fields {
+    let field = match property.info() {
+        Some(info) if matches!(command, Command::PROP_VALUE_IS) => field(info.signature, value),
+        Some(info) => field(info.signature.item(), value),
+        None => hex(value),
+    };
+    Fields::new().with(row_name(property), field)
+}
+
+/// The name in rows: one word, whatever the property.
+pub(super) fn row_name(property: Property) -> String {
+    match property.name() {
+        Some(name) => name.into(),
+        None => property.0.to_string(),
+    }
+}
+
+/// Octets as one word.
+pub(super) fn hex(octets: &[u8]) -> Field {
+    match octets {
+        [] => Field::word("-"),
+        octets => Field::word(Hex(octets)),
+    }
+}
+
+fn field(signature: Signature<'_>, octets: &[u8]) -> Field {
+    let Ok(formatted) = Formatted::new(signature, octets) else {
+        return hex(octets);
+    };
+    let mut items = Items::new(signature, octets);
+    let single = match (signature.as_str().len(), items.next()) {
+        (1, Some(Ok(value))) => Some(value),
+        _ => None,
+    };
+    match single {
+        Some(Value::Bool(value)) => Field::Bool(value),
+        Some(Value::Unsigned(value)) => match i64::try_from(value) {
+            Ok(value) => Field::Number(value),
+            Err(_) => Field::word(value),
+        },
+        Some(Value::Signed(value)) => Field::Number(value),
+        Some(Value::Text(text)) => Field::Text(String::from_utf8_lossy(text).into_owned()),
+        Some(_) => Field::word(formatted),
+        None => Field::Text(formatted.to_string()),
+    }
+}
+
+fn pskc_rows(value: &[u8]) -> Vec<Fields> {
+    vec![Fields::new().with("pskc", hex(value))]
+}
+
+/// Frames are the driver's to send (draft §13), and only packets of the interface become some.
+fn check_no_stream(property: Property) -> Result<(), Failure> {
+    let is_stream = matches!(property.0, 112..=127 | 5_888..=6_143)
+        || matches!(
+            property,
+            Property::THREAD_TMF_PROXY_STREAM | Property::THREAD_UDP_FORWARD_STREAM
+        );
+    if !is_stream {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::Denied,
+        format!("{property}: clients may not send frames; send packets to the interface"),
+    ))
+}
+
+fn check_access(info: &PropertyInfo, access: Access, done: &str) -> Result<(), Failure> {
+    if info.access.contains(access) {
+        return Ok(());
+    }
+    let name = info.name;
+    Err(not_supported(if info.access.contains(Access::MEMBER) {
+        format!("{name} is only part of a dataset: ask for THREAD_ACTIVE_DATASET")
+    } else if access == Access::GET && info.access.contains(Access::EVENTS) {
+        format!("{name} is an event, it cannot be {done}: monitor it")
+    } else {
+        format!(
+            "{name} cannot be {done}: the protocol offers {} for it",
+            info.access
+        )
+    }))
+}
+
+fn check_needs(info: &PropertyInfo, access: Access, known: &Known) -> Result<(), Failure> {
+    match info.needs {
+        Needs::AnyOf(capabilities) => require(known, info.name, capabilities),
+        Needs::ToWrite(capabilities) if access != Access::GET => {
+            require(known, info.name, capabilities)
+        }
+        Needs::ToWrite(_) | Needs::Nothing => Ok(()),
+    }
+}
+
+fn check_item(
+    property: Property,
+    access: Access,
+    item: &[u8],
+    known: &Known,
+) -> Result<(), Failure> {
+    let Some(info) = property.info() else {
+        return Ok(());
+    };
+    let done = match access {
+        Access::INSERT => "added to",
+        _ => "taken from",
+    };
+    check_access(info, access, done)?;
+    check_needs(info, access, known)?;
+    check_value(info, info.signature.item(), item)
+}
+
+fn check_value(
+    info: &PropertyInfo,
+    signature: Signature<'_>,
+    octets: &[u8],
+) -> Result<(), Failure> {
+    let wrong = |why: &str| {
+        usage(format!(
+            "{}: {why}; its value is packed as {}",
+            info.name,
+            match signature.as_str() {
+                "" => "nothing",
+                codes => codes,
+            }
+        ))
+    };
+    match Items::new(signature, octets).check() {
+        Ok(0) => Ok(()),
+        Ok(surplus) => Err(wrong(&format!("{surplus} octets too many"))),
+        Err(Malformed::Truncated) => Err(wrong("the value is too short")),
+        Err(error) => Err(wrong(&error.to_string())),
+    }
+}

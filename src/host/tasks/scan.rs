@@ -1,0 +1,403 @@
+//! Scans (protocol §7.6), sniffing (§7.11), and the rows of what is found.
+
+use super::property::hex;
+use super::status::hex16;
+use super::{
+    channel_list, channels_of, check_channel, supported_channels, usage, wrong_state, Context,
+};
+use crate::ctl::request::{Scan, ScanKind};
+use crate::ctl::{Code, Failure, Field, Fields};
+use crate::host::known::Known;
+use crate::host::script::{Act, OnError, Script, Send, Step, Until};
+use crate::time::Duration;
+use crate::wire::ids::{Capability, Property};
+use crate::wire::packed::{Malformed, Overflow, Reader};
+use crate::wire::signature::Hex;
+
+/// Looks for networks, or measures energy. Each find is a row ([`beacon_row`], [`energy_row`]).
+pub(super) fn scan(wanted: &Scan, known: &Known) -> Result<Script, Failure> {
+    let channels: Vec<u8> = channels_of(scan_mask(wanted, known)?).collect();
+    let period = scan_period(wanted)?;
+    let mut script = Script::exclusive("scan");
+    let raises_interface = wanted.kind == ScanKind::Discover && !known.flag(Property::NET_IF_UP);
+    // A radio without a stack takes one channel for each measurement (protocol §7.6).
+    let one_by_one = wanted.kind == ScanKind::Energy && known.has(Capability::CONFIG_RADIO);
+    let groups = channels.chunks(if one_by_one { 1 } else { channels.len().max(1) });
+    for (index, group) in groups.enumerate() {
+        script.push(Send::set(Property::MAC_SCAN_MASK, |value| {
+            value.data(group)
+        })?);
+        if index == 0 {
+            if wanted.kind == ScanKind::Discover {
+                push_discovery(&mut script, wanted, raises_interface)?;
+            }
+            script.push(Send::set(Property::MAC_SCAN_PERIOD, |value| {
+                value.uint16(period)
+            })?);
+        }
+        script.push(Send::set(Property::MAC_SCAN_STATE, |value| {
+            value.uint8(scan_state(wanted.kind))
+        })?);
+        script.push(wait_for_end(period, group.len()));
+    }
+    if raises_interface {
+        script.push(interface(false)?.on_error(OnError::Tolerate));
+        script = script.undone_by(interface(false)?);
+    }
+    Ok(script)
+}
+
+/// What is found is ignored from now on; the firmware itself may go on until it is through (errata
+/// E19).
+pub(super) fn stop() -> Result<Script, Failure> {
+    let idle = Send::set(Property::MAC_SCAN_STATE, |value| value.uint8(0))?;
+    Ok(Script::new().then(idle.on_error(OnError::Tolerate)))
+}
+
+/// Raw frames, each of them a row ([`sniff_row`]), until the client goes away.
+pub(super) fn sniff(
+    channel: Option<u8>,
+    promiscuous: bool,
+    known: &Known,
+    context: &Context,
+) -> Result<Script, Failure> {
+    if context.is_sniffing {
+        return Err(Failure::new(
+            Code::Busy,
+            "another client sniffs already: stop that one first",
+        ));
+    }
+    let current = known.uint8(Property::PHY_CHAN);
+    let mut script = Script::exclusive("sniffing");
+    if let Some(channel) = channel.filter(|&channel| current != Some(channel)) {
+        check_channel(known, channel)?;
+        if known.state.is_up() {
+            return Err(wrong_state(format!(
+                "the co-processor's network is on another channel than {channel}: leave it first, \
+                 or leave the channel out"
+            )));
+        }
+        script.push(set_channel(channel)?);
+    }
+    // Without a network of its own there is nothing to keep to (protocol §7.11).
+    let mode = match promiscuous || !known.state.is_up() {
+        true => MODE_FULL,
+        false => MODE_NETWORK,
+    };
+    script.push(Send::set(Property::MAC_PROMISCUOUS_MODE, |value| {
+        value.uint8(mode)
+    })?);
+    script.push(raw_stream(true)?);
+    script = script
+        .undone_by(raw_stream(false)?)
+        .undone_by(Send::set(Property::MAC_PROMISCUOUS_MODE, |value| {
+            value.uint8(MODE_OFF)
+        })?);
+    script = listen(script, known)?;
+    if let (Some(current), false) = (current, known.state.is_up()) {
+        script = script.undone_by(set_channel(current)?);
+    }
+    Ok(script.then(Act::Sniff))
+}
+
+/// The row of a MAC_SCAN_BEACON (protocol §3.12); `None` if there is not even a channel.
+///
+/// | name | value |
+/// | --- | --- |
+/// | `channel` | number |
+/// | `rssi` | dBm |
+/// | `address` | EUI-64, word |
+/// | `short_address` | `0x..`, only where there is one |
+/// | `panid` | `0x..` |
+/// | `lqi` | 0..=255 |
+/// | `protocol` | 3: Thread |
+/// | `version`, `native_commissioner`, `joinable` | of the flags |
+/// | `network_name` | text |
+/// | `xpanid`, `steering_data` | hex digits, only where there are some |
+///
+/// A member that is missing, and what follows it, is left out.
+pub fn beacon_row(value: &[u8]) -> Option<Fields> {
+    let mut reader = Reader::new(value);
+    let mut row = Fields::new().with("channel", reader.uint8().ok()?);
+    // What could be read before the end stays in the row.
+    let _ = read_beacon(&mut reader, &mut row);
+    Some(row)
+}
+
+fn read_beacon(reader: &mut Reader<'_>, row: &mut Fields) -> Result<(), Malformed> {
+    row.push("rssi", reader.int8()?);
+    let mut mac = reader.structure()?;
+    let mut net = reader.structure();
+    let _ = read_mac(&mut mac, row);
+    match &mut net {
+        Ok(net) => read_net(net, row),
+        Err(error) => Err(*error),
+    }
+}
+
+fn read_mac(mac: &mut Reader<'_>, row: &mut Fields) -> Result<(), Malformed> {
+    row.push("address", Field::word(Hex(&mac.array::<8>()?)));
+    let short_address = mac.uint16()?;
+    if short_address != NO_SHORT_ADDRESS {
+        row.push("short_address", hex16(short_address));
+    }
+    row.push("panid", hex16(mac.uint16()?));
+    row.push("lqi", mac.uint8()?);
+    Ok(())
+}
+
+fn read_net(net: &mut Reader<'_>, row: &mut Fields) -> Result<(), Malformed> {
+    row.push("protocol", net.uint_packed()?);
+    let flags = net.uint8()?;
+    row.push("version", flags >> 4);
+    row.push(
+        "native_commissioner",
+        flags & BEACON_NATIVE_COMMISSIONER != 0,
+    );
+    row.push("joinable", flags & BEACON_JOINABLE != 0);
+    let name = String::from_utf8_lossy(net.utf8()?);
+    row.push("network_name", Field::text(name));
+    for member in ["xpanid", "steering_data"] {
+        let octets = net.data_with_length()?;
+        if !octets.is_empty() {
+            row.push(member, hex(octets));
+        }
+    }
+    Ok(())
+}
+
+/// The row of a MAC_ENERGY_SCAN_RESULT: `channel` and `rssi` in dBm.
+pub fn energy_row(value: &[u8]) -> Option<Fields> {
+    let mut reader = Reader::new(value);
+    let row = Fields::new().with("channel", reader.uint8().ok()?);
+    Some(row.with("rssi", reader.int8().ok()?))
+}
+
+/// The row of a frame of STREAM_RAW (protocol §3.13); `None` if there is no frame in it.
+///
+/// | name | value | where |
+/// | --- | --- | --- |
+/// | `frame` | hex digits of the 802.15.4 frame | always |
+/// | `fcs` | whether its last two octets are the FCS | always |
+/// | `channel` | number | where it is told |
+/// | `rssi` | dBm, as received | where it is known |
+/// | `power` | dBm, of a frame that this node sent | where it is known |
+/// | `noise` | noise floor in dBm | where it is known |
+/// | `lqi` | 0..=255 | where it is told |
+/// | `timestamp` | µs since the co-processor's start | where it is told |
+/// | `flags` | MD_FLAG, `0x..` | always |
+/// | `tx` | this node sent it | always |
+/// | `bad_fcs` | received with a wrong FCS | always |
+/// | `duplicate` | probably a duplicate | always |
+/// | `error` | the firmware's receive error | unless it is 0 |
+///
+/// A frame that this node sent carries no valid FCS: its last two octets are taken away, and `fcs`
+/// is false.
+pub fn sniff_row(value: &[u8]) -> Option<Fields> {
+    let mut reader = Reader::new(value);
+    let mut frame = reader.data_with_length().ok()?;
+    let metadata = Metadata::read(&mut reader);
+    let has_flag = |flag| metadata.flags & flag != 0;
+    let is_sent = has_flag(FLAG_TX);
+    if is_sent {
+        frame = frame.get(..frame.len().checked_sub(FCS_LENGTH)?)?;
+    }
+    if frame.is_empty() {
+        return None;
+    }
+    let mut row = Fields::new()
+        .with("frame", hex(frame))
+        .with("fcs", !is_sent);
+    let power = if is_sent { "power" } else { "rssi" };
+    for (name, value) in [
+        ("channel", metadata.channel.map(i64::from)),
+        (power, known_dbm(metadata.power)),
+        ("noise", known_dbm(metadata.noise)),
+        ("lqi", metadata.lqi.map(i64::from)),
+        ("timestamp", metadata.timestamp),
+    ] {
+        if let Some(value) = value {
+            row.push(name, value);
+        }
+    }
+    row.push("flags", hex16(metadata.flags));
+    row.push("tx", is_sent);
+    row.push("bad_fcs", has_flag(FLAG_BAD_FCS));
+    row.push("duplicate", has_flag(FLAG_DUPE));
+    if metadata.error != 0 {
+        row.push("error", metadata.error);
+    }
+    Some(row)
+}
+
+/// Protocol §3.13. What is missing keeps its default.
+struct Metadata {
+    power: i8,
+    noise: i8,
+    flags: u16,
+    channel: Option<u8>,
+    lqi: Option<u8>,
+    timestamp: Option<i64>,
+    error: u32,
+}
+
+impl Metadata {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let mut metadata = Metadata {
+            power: DBM_UNKNOWN,
+            noise: DBM_UNKNOWN,
+            flags: 0,
+            channel: None,
+            lqi: None,
+            timestamp: None,
+            error: 0,
+        };
+        // What could be read before the end counts.
+        let _ = metadata.fill(reader);
+        metadata
+    }
+
+    fn fill(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        self.power = reader.int8()?;
+        self.noise = reader.int8()?;
+        self.flags = reader.uint16()?;
+        let mut phy = reader.structure()?;
+        self.channel = phy.uint8().ok();
+        self.lqi = phy.uint8().ok();
+        self.timestamp = phy.uint64().ok().and_then(|time| i64::try_from(time).ok());
+        let mut vendor = reader.structure()?;
+        self.error = vendor.uint_packed()?;
+        Ok(())
+    }
+}
+
+fn known_dbm(value: i8) -> Option<i64> {
+    (value != DBM_UNKNOWN).then_some(i64::from(value))
+}
+
+fn scan_mask(wanted: &Scan, known: &Known) -> Result<u32, Failure> {
+    let supported = supported_channels(known);
+    let mask = wanted.channels.unwrap_or(supported);
+    if mask == 0 {
+        return Err(usage(format!(
+            "no channel is given: choose some of {}",
+            channel_list(supported)
+        )));
+    }
+    match mask & !supported {
+        0 => Ok(mask),
+        others => Err(usage(format!(
+            "channel {} is not supported: choose some of {}",
+            channel_list(others),
+            channel_list(supported)
+        ))),
+    }
+}
+
+fn scan_period(wanted: &Scan) -> Result<u16, Failure> {
+    let is_plain = !wanted.joinable && !wanted.for_us && wanted.panid.is_none();
+    if wanted.kind != ScanKind::Discover && !is_plain {
+        return Err(usage(
+            "only a discovery can be limited to a PAN or to joinable networks: use discover",
+        ));
+    }
+    match u16::try_from(wanted.period.as_millis()) {
+        Ok(period) if period > 0 => Ok(period),
+        _ => Err(usage("the time on each channel must be 1 to 65535 ms")),
+    }
+}
+
+/// Step 2 of protocol §7.6. What was not asked for is switched off again, errors tolerated.
+fn push_discovery(
+    script: &mut Script,
+    wanted: &Scan,
+    raises_interface: bool,
+) -> Result<(), Overflow> {
+    let on_error = |is_wanted| match is_wanted {
+        true => OnError::Fail,
+        false => OnError::Tolerate,
+    };
+    let joiner = Send::set(Property::THREAD_DISCOVERY_SCAN_JOINER_FLAG, |value| {
+        value.boolean(wanted.joinable)
+    })?;
+    script.push(joiner.on_error(on_error(wanted.joinable)));
+    let filter = Send::set(Property::THREAD_DISCOVERY_SCAN_ENABLE_FILTERING, |value| {
+        value.boolean(wanted.for_us)
+    })?;
+    script.push(filter.on_error(on_error(wanted.for_us)));
+    let panid = Send::set(Property::THREAD_DISCOVERY_SCAN_PANID, |value| {
+        value.uint16(wanted.panid.unwrap_or(PANID_ANY))
+    })?;
+    script.push(panid.on_error(on_error(wanted.panid.is_some())));
+    if raises_interface {
+        script.push(interface(true)?.on_error(OnError::TolerateAlready));
+    }
+    Ok(())
+}
+
+fn wait_for_end(period: u16, channels: usize) -> Step {
+    let channels = u32::try_from(channels).unwrap_or(u32::MAX);
+    let silence = Duration::from_millis(period.into()).saturating_mul(channels);
+    Step::Wait {
+        until: Until::ScanEnds,
+        within: SCAN_GAP_MAX.saturating_add(silence),
+        otherwise: Failure::new(
+            Code::Timeout,
+            "the scan did not end: try again, and reset the co-processor if that does not help",
+        ),
+    }
+}
+
+fn scan_state(kind: ScanKind) -> u8 {
+    match kind {
+        ScanKind::Active => 1,
+        ScanKind::Energy => 2,
+        ScanKind::Discover => 3,
+    }
+}
+
+/// Step 4 of protocol §7.11: the radio itself where that can be written, the interface elsewhere.
+/// Where the interface is up already, its radio is on.
+fn listen(script: Script, known: &Known) -> Result<Script, Overflow> {
+    if known.flag(Property::NET_IF_UP) {
+        return Ok(script);
+    }
+    if known.has(Capability::MAC_RAW) || known.has(Capability::CONFIG_RADIO) {
+        let radio = |on| Send::set(Property::PHY_ENABLED, |value| value.boolean(on));
+        return Ok(script.then(radio(true)?).undone_by(radio(false)?));
+    }
+    let up = interface(true)?.on_error(OnError::TolerateAlready);
+    Ok(script.then(up).undone_by(interface(false)?))
+}
+
+fn interface(up: bool) -> Result<Send, Overflow> {
+    Send::set(Property::NET_IF_UP, |value| value.boolean(up))
+}
+
+fn raw_stream(on: bool) -> Result<Send, Overflow> {
+    Send::set(Property::MAC_RAW_STREAM_ENABLED, |value| value.boolean(on))
+}
+
+fn set_channel(channel: u8) -> Result<Send, Overflow> {
+    Send::set(Property::PHY_CHAN, |value| value.uint8(channel))
+}
+
+/// Protocol §7.4: the longest gap between two events of a scan. The time without a find is added.
+const SCAN_GAP_MAX: Duration = Duration::from_secs(15);
+/// Protocol §3.7, THREAD_DISCOVERY_SCAN_PANID: none.
+const PANID_ANY: u16 = 0xFFFF;
+/// Protocol §3.12.
+const NO_SHORT_ADDRESS: u16 = 0xFFFF;
+const BEACON_NATIVE_COMMISSIONER: u8 = 0x08;
+const BEACON_JOINABLE: u8 = 0x01;
+/// Protocol §4.6.
+const MODE_OFF: u8 = 0;
+const MODE_NETWORK: u8 = 1;
+const MODE_FULL: u8 = 2;
+/// Protocol §3.13.
+const DBM_UNKNOWN: i8 = -128;
+const FLAG_TX: u16 = 0x0001;
+const FLAG_BAD_FCS: u16 = 0x0004;
+const FLAG_DUPE: u16 = 0x0008;
+/// IEEE 802.15.4: the FCS of the 2.4 GHz band has two octets.
+const FCS_LENGTH: usize = 2;

@@ -1,0 +1,140 @@
+//! Status (protocol §8.4), and the list of what is remembered.
+
+use super::{property, reader};
+use crate::ctl::{Field, Fields};
+use crate::host::known::{Known, State, REMEMBERED};
+use crate::host::script::{Script, Send, Step};
+use crate::wire::ids::{Command, Property};
+use crate::wire::signature::Hex;
+
+/// One row. The co-processor is asked for a sign of life first, unless it sleeps or is not
+/// initialised.
+pub(super) fn status(known: &Known) -> Script {
+    let mut script = Script::new();
+    if known.state.is_initialized() {
+        script.push(Send::noop());
+    }
+    script.then(Step::Row(row(known)))
+}
+
+/// One row for each property that is remembered: its name and its value. Keys are not shown here:
+/// such a list is easily passed on; ask for the key itself.
+pub(super) fn list(known: &Known) -> Script {
+    let values = REMEMBERED
+        .iter()
+        .filter_map(|&property| Some((property, known.value(property)?)));
+    values.fold(Script::new(), |script, (property, value)| {
+        let row = match property.is_secret() {
+            true => Fields::new().with(property::row_name(property), Field::word("hidden")),
+            false => property::property_row(Command::PROP_VALUE_IS, property, value),
+        };
+        script.then(Step::Row(row))
+    })
+}
+
+fn row(known: &Known) -> Fields {
+    let mut row = Fields::new().with("state", Field::word(known.state));
+    if let (State::Fault, Some(fault)) = (known.state, &known.fault) {
+        row.push("fault", Field::text(fault));
+    }
+    for (name, property) in [
+        ("ncp_version", Property::NCP_VERSION),
+        ("rcp_version", Property::RCP_VERSION),
+    ] {
+        if let Some(version) = known.text(property) {
+            row.push(name, Field::Text(version));
+        }
+    }
+    row.push("driver_version", Field::word(env!("CARGO_PKG_VERSION")));
+    row.push("driver_name", Field::word("spinel"));
+    push_hex(&mut row, "hardware_address", known, Property::HWADDR);
+    if known.state == State::Commissioned || known.state.is_up() {
+        push_network(&mut row, known);
+    }
+    row
+}
+
+fn push_network(row: &mut Fields, known: &Known) {
+    if let Some(channel) = known.uint8(Property::PHY_CHAN) {
+        row.push("channel", channel);
+    }
+    row.push("node_type", Field::word(node_type(known)));
+    if let Some(name) = known.text(Property::NET_NETWORK_NAME) {
+        row.push("network_name", Field::Text(name));
+    }
+    push_hex(row, "xpanid", known, Property::NET_XPANID);
+    if let Some(panid) = known.uint16(Property::MAC_15_4_PANID) {
+        row.push("panid", hex16(panid));
+    }
+    for (name, property) in [
+        ("link_local_address", Property::IPV6_LL_ADDR),
+        ("mesh_local_address", Property::IPV6_ML_ADDR),
+    ] {
+        if let Some(address) = known.ipv6(property) {
+            row.push(name, address);
+        }
+    }
+    if let Some(prefix) = known.ipv6(Property::IPV6_ML_PREFIX) {
+        row.push("mesh_local_prefix", Field::word(format!("{prefix}/64")));
+    }
+    if !known.state.is_up() {
+        return;
+    }
+    if let Some(role) = known.uint8(Property::NET_ROLE) {
+        row.push("role", Field::word(role_name(role)));
+    }
+    if let Ok(partition) = reader(known, Property::NET_PARTITION_ID).uint32() {
+        row.push("partition_id", Field::word(format!("0x{partition:08x}")));
+    }
+    if let Some(rloc16) = known.uint16(Property::THREAD_RLOC16) {
+        row.push("rloc16", hex16(rloc16));
+    }
+}
+
+/// Octets as hex digits; nothing where they are not known, or empty.
+fn push_hex(row: &mut Fields, name: &str, known: &Known, property: Property) {
+    if let Some(octets) = known.value(property).filter(|octets| !octets.is_empty()) {
+        row.push(name, Field::word(Hex(octets)));
+    }
+}
+
+/// The way in which PAN ids and RLOC16 are written everywhere.
+pub(super) fn hex16(value: u16) -> Field {
+    Field::word(format!("0x{value:04x}"))
+}
+
+/// Names of wpantund (protocol §8.4). A router-capable device that is not one (yet) is an end device
+/// as long as it is attached.
+fn node_type(known: &Known) -> &'static str {
+    match (
+        known.uint8(Property::NET_ROLE),
+        known.uint8(Property::THREAD_MODE),
+    ) {
+        (Some(ROLE_LEADER), _) => "leader",
+        (Some(ROLE_ROUTER), _) => "router",
+        (_, None) => "unknown",
+        (_, Some(mode)) if mode & MODE_RX_ON_WHEN_IDLE == 0 => "sleepy-end-device",
+        (Some(ROLE_CHILD), _) => "end-device",
+        (_, Some(mode)) if mode & MODE_FULL_THREAD_DEVICE != 0 => "router",
+        _ => "end-device",
+    }
+}
+
+fn role_name(role: u8) -> String {
+    match role {
+        0 => "detached".into(),
+        ROLE_CHILD => "child".into(),
+        ROLE_ROUTER => "router".into(),
+        ROLE_LEADER => "leader".into(),
+        4 => "disabled".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Protocol §4.7.
+const ROLE_CHILD: u8 = 1;
+const ROLE_ROUTER: u8 = 2;
+const ROLE_LEADER: u8 = 3;
+/// Protocol §3.7, THREAD_MODE.
+const MODE_FULL_THREAD_DEVICE: u8 = 0x02;
+const MODE_RX_ON_WHEN_IDLE: u8 = 0x08;

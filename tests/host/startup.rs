@@ -1,0 +1,354 @@
+//! The handshake, failing it, and the firmware gate (protocol §7.3, §7.12).
+
+use crate::host_world::octets;
+use crate::host_world::Trace;
+use spinel_bridge::bridge::Upper;
+use spinel_bridge::ctl::request::ResetKind;
+use spinel_bridge::ctl::Answer;
+use spinel_bridge::ctl::Code;
+use spinel_bridge::ctl::Request;
+use spinel_bridge::host::known::State;
+use spinel_bridge::host::Service;
+use spinel_bridge::host::ServiceDone;
+use spinel_bridge::host::Settings;
+use spinel_bridge::time::Duration;
+use spinel_bridge::wire::ids::Property;
+
+#[test]
+fn the_handshake_asks_step_by_step() {
+    let mut trace = Trace::new(Settings::default());
+    trace.quiet();
+    trace.at(99);
+    trace.quiet();
+    trace.at(100);
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 53 50 49 4E 45 4C 00");
+    trace.exchange("83 02 03", "83 06 03 03");
+    trace.exchange("84 02 04", "84 06 04 00");
+    trace.exchange("85 02 05", "85 06 05 05 0C 18 20 30 35 80 04 84 08");
+    trace.exchange("86 02 08", "86 06 08 00 12 4B 00 01 02 03 04");
+    trace.exchange("87 02 42", "87 06 42 00");
+    trace.exchange("88 02 40", "88 06 40 00");
+    trace.exchange("89 02 41", "89 06 41 00");
+    trace.exchange("8A 02 43", "8A 06 43 00");
+    let mut asked = Vec::new();
+    while let Some(frame) = trace.frame() {
+        trace.quiet();
+        asked.push(u32::from(frame[2]));
+        trace.refuse(&frame, 13);
+        if trace.host.known().state != State::Uninitialized {
+            break;
+        }
+    }
+    // 5377 is packed as 81 2A.
+    let order = [
+        33, 34, 41, 54, 52, 70, 71, 68, 69, 96, 97, 99, 102, 90, 91, 92, 94, 72, 98, 0x81,
+    ];
+    assert_eq!(asked, order);
+    assert_eq!(trace.host.known().state, State::Offline);
+    assert_eq!(trace.states(), ["offline"]);
+    trace.quiet();
+}
+
+#[test]
+fn net_recall_only_with_its_capability() {
+    let mut trace = Trace::new(Settings::default());
+    trace.at(100);
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 53 00");
+    trace.exchange("83 02 03", "83 06 03 03");
+    trace.exchange("84 02 04", "84 06 04 00");
+    trace.exchange("85 02 05", "85 06 05 02");
+    trace.exchange("86 02 08", "86 06 08 00 12 4B 00 01 02 03 04");
+    trace.exchange("87 0B", "87 06 00 00");
+    trace.expect("88 02 42");
+}
+
+#[test]
+fn what_cannot_be_talked_to_is_a_fault() {
+    for (answers, reason) in [
+        (&["81 06 01 03 00"][..], "speaks Spinel 3"),
+        (&["81 06 01 04 01", "82 06 02 00"], "no version"),
+        (
+            &["81 06 01 04 03", "82 06 02 53 00", "83 06 03 02"],
+            "interface type is 2",
+        ),
+        (
+            &["81 06 01 04 03", "82 06 02 53 00", "83 06 03 00"],
+            "bootloader",
+        ),
+    ] {
+        let mut trace = Trace::new(Settings::default());
+        trace.at(100);
+        for answer in answers {
+            assert!(trace.frame().is_some());
+            trace.send(answer);
+        }
+        assert_eq!(trace.host.known().state, State::Fault, "{reason}");
+        let why = trace.host.known().fault.clone().unwrap();
+        assert!(why.contains(reason), "{why}");
+        assert!(trace.events().iter().any(|event| event.name == "fault"));
+        trace.at(100_000);
+        trace.quiet();
+        trace.request(1, Request::Get(Property::NET_ROLE));
+        assert_eq!(trace.failed(1), Some(Code::State));
+        // Only an operator leads out of it.
+        trace.send("80 06 00 70");
+        assert_eq!(trace.host.known().state, State::Fault);
+        trace.request(2, Request::Reset(ResetKind::Soft));
+        trace.expect("80 01");
+        assert_eq!(trace.host.known().state, State::Uninitialized);
+        trace.send("80 06 00 72");
+        trace.handshake();
+        assert_eq!(trace.answers(2), [Answer::Done]);
+    }
+}
+
+#[test]
+fn a_reset_at_start_is_waited_for() {
+    let mut trace = Trace::new(Settings {
+        reset_at_start: true,
+        has_hardware_reset: true,
+        ..Settings::default()
+    });
+    assert!(trace.host.take_reset_request());
+    assert!(!trace.host.take_reset_request());
+    trace.at(1_000);
+    // What is left in the pipe does not count.
+    trace.send("81 06 01 04 03");
+    trace.quiet();
+    trace.send("80 06 00 71");
+    trace.at(1_099);
+    trace.quiet();
+    trace.at(1_100);
+    trace.expect("81 02 01");
+}
+
+#[test]
+fn attempts_that_fail_reset_softly_hard_softly_and_end_in_fault() {
+    let mut trace = Trace::new(Settings {
+        has_hardware_reset: true,
+        ..Settings::default()
+    });
+    trace.at(100);
+    trace.expect("81 02 01");
+    trace.at(5_099);
+    trace.quiet();
+    trace.at(5_100);
+    trace.expect("82 02 01");
+    trace.at(10_100);
+    trace.quiet();
+    trace.at(10_599);
+    trace.quiet();
+    trace.at(10_600);
+    trace.expect("80 01");
+    trace.quiet();
+    // No notification within 5 s: the second repetition is a hard one.
+    trace.at(15_600);
+    trace.quiet();
+    assert!(!trace.host.take_reset_request());
+    trace.at(16_100);
+    assert!(trace.host.take_reset_request());
+    trace.quiet();
+    trace.at(21_100);
+    trace.at(21_600);
+    trace.expect("80 01");
+    trace.at(26_599);
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+    trace.at(26_600);
+    assert_eq!(trace.host.known().state, State::Fault);
+    assert_eq!(trace.host.poll_timeout(), None);
+}
+
+#[test]
+fn without_a_reset_line_the_hard_reset_is_a_command() {
+    let mut trace = Trace::new(Settings::default());
+    trace.at(100);
+    trace.expect("81 02 01");
+    trace.at(5_100);
+    trace.expect("82 02 01");
+    for millis in [10_600, 16_100, 21_600] {
+        trace.at(millis);
+        trace.expect("80 01");
+    }
+    assert!(!trace.host.take_reset_request());
+}
+
+#[test]
+fn a_reset_during_the_handshake_begins_it_again() {
+    let mut trace = Trace::new(Settings::default());
+    for millis in [100, 200, 300] {
+        trace.at(millis);
+        trace.exchange("81 02 01", "81 06 01 04 03");
+        trace.expect("82 02 02");
+        trace.send("80 06 00 74");
+        // A late answer to what was asked before.
+        trace.send("82 06 02 53 00");
+        trace.at(millis + 99);
+        trace.quiet();
+    }
+    trace.at(400);
+    trace.expect("81 02 01");
+    trace.send("80 06 00 74");
+    assert_eq!(trace.host.known().state, State::Fault, "the fourth");
+}
+
+#[test]
+fn a_runaway_is_left_alone_for_longer_and_longer() {
+    let mut trace = Trace::ready();
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        trace.send("80 06 00 70");
+        let due = trace.host.poll_timeout().unwrap();
+        pauses.push(due.since(trace.now).as_millis());
+        trace.advance(due);
+        trace.handshake_now();
+    }
+    assert_eq!(pauses, [100, 100, 100, 100, 600, 2_100, 4_600, 8_100]);
+    // One is forgotten in 15 s.
+    trace.idle_for(Duration::from_secs(14 * 15));
+    trace.send("80 06 00 70");
+    let due = trace.host.poll_timeout().unwrap();
+    assert_eq!(due.since(trace.now).as_millis(), 100);
+}
+
+#[test]
+fn joining_half_way_is_reset() {
+    let mut trace = Trace::new(Settings::default());
+    trace.at(100);
+    trace.values = vec![(66, vec![1]), (64, vec![0]), (67, vec![0])];
+    trace.serve();
+    assert_eq!(trace.sent.last().unwrap(), &octets("80 01"));
+    trace.values.clear();
+    trace.send("80 06 00 72");
+    trace.handshake();
+    assert_eq!(trace.host.known().state, State::Offline);
+}
+
+#[test]
+fn a_running_stack_is_kept() {
+    for (values, state) in [
+        (&[(66, 1), (64, 1), (65, 1), (67, 3)][..], State::Associated),
+        (&[(66, 1), (64, 1), (65, 1), (67, 0)], State::Associating),
+        (
+            &[(66, 1), (64, 1), (65, 1), (67, 0), (94, 4)],
+            State::Isolated,
+        ),
+        (&[(66, 0), (64, 0), (67, 4)], State::Offline),
+    ] {
+        let mut trace = Trace::new(Settings::default());
+        trace.values = values
+            .iter()
+            .map(|(id, value)| (*id, vec![*value]))
+            .collect();
+        trace.handshake();
+        assert_eq!(trace.host.known().state, state);
+        assert!(
+            trace.sent.iter().all(|frame| frame[1] == 2),
+            "nothing but GETs: {:02X?}",
+            trace.sent
+        );
+    }
+}
+
+#[test]
+fn a_stored_network_is_resumed_if_wanted() {
+    for auto_resume in [true, false] {
+        let mut trace = Trace::new(Settings {
+            auto_resume,
+            ..Settings::default()
+        });
+        trace.values = vec![(64, vec![1])];
+        trace.handshake();
+        assert_eq!(trace.host.known().state, State::Commissioned);
+        if auto_resume {
+            trace.expect_set("41 01");
+            trace.expect_set("42 01");
+            assert_eq!(trace.host.known().state, State::Associating);
+        }
+        trace.quiet();
+    }
+}
+
+#[test]
+fn settings_are_applied_again_after_a_reset() {
+    let mut trace = Trace::new(Settings {
+        reapply: vec![(Property::PHY_TX_POWER, vec![8])],
+        ..Settings::default()
+    });
+    trace.handshake();
+    assert!(trace.was_sent("03 25 08"));
+    trace.request(
+        1,
+        Request::Set(Property::THREAD_CHILD_TIMEOUT, vec![240, 0, 0, 0]),
+    );
+    trace.expect_set("80 2A F0 00 00 00");
+    trace.request(2, Request::Set(Property::UNSOL_UPDATE_FILTER, vec![0x46]));
+    trace.expect_set("88 20 46");
+    trace.request(
+        3,
+        Request::Set(Property::THREAD_CHILD_TIMEOUT, vec![60, 0, 0, 0]),
+    );
+    trace.expect_set("80 2A 3C 00 00 00");
+    trace.sent.clear();
+    trace.send("80 06 00 78");
+    trace.handshake();
+    let sets: Vec<_> = trace.sent.iter().filter(|frame| frame[1] == 3).collect();
+    let sets: Vec<_> = sets.iter().map(|frame| &frame[2..]).collect();
+    assert_eq!(
+        sets,
+        [
+            octets("25 08"),
+            octets("88 20 46"),
+            octets("80 2A 3C 00 00 00")
+        ]
+    );
+}
+
+#[test]
+fn the_firmware_gate_asks_once_for_each_version() {
+    let mut trace = Trace::new(Settings {
+        check_firmware: true,
+        has_upgrade_command: true,
+        ..Settings::default()
+    });
+    trace.at(100);
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 53 00");
+    trace.quiet();
+    let version = "S".to_owned();
+    assert_eq!(
+        trace.host.poll_service(),
+        Some(Service::CheckFirmware { version })
+    );
+    trace
+        .host
+        .service_done(ServiceDone::FirmwareChecked { upgrade: true });
+    assert_eq!(trace.host.poll_service(), Some(Service::Upgrade));
+    assert_eq!(trace.host.known().state, State::Upgrading);
+    trace.quiet();
+    trace.request(1, Request::Get(Property::NET_ROLE));
+    assert_eq!(trace.failed(1), Some(Code::Busy));
+    trace.send("80 06 00 70");
+    assert_eq!(trace.host.known().state, State::Upgrading);
+    trace.host.service_done(ServiceDone::Upgraded { ok: true });
+    trace.handshake();
+    assert_eq!(trace.host.poll_service(), None, "checked before");
+    assert_eq!(trace.host.known().state, State::Offline);
+}
+
+#[test]
+fn an_upgrade_by_request_ends_with_the_handshake() {
+    for ok in [true, false] {
+        let mut trace = Trace::with(Settings {
+            has_upgrade_command: true,
+            ..Settings::default()
+        });
+        trace.request(1, Request::Upgrade);
+        assert_eq!(trace.host.poll_service(), Some(Service::Upgrade));
+        trace.host.service_done(ServiceDone::Upgraded { ok });
+        trace.handshake();
+        let code = (!ok).then_some(Code::Failed);
+        assert_eq!(trace.failed(1), code);
+    }
+}

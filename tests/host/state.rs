@@ -1,0 +1,245 @@
+//! Commands as the host uses them, and the states (protocol §7.2, §7.4).
+
+use crate::host_world::Trace;
+use spinel_bridge::bridge::Upper;
+use spinel_bridge::ctl::Answer;
+use spinel_bridge::ctl::Code;
+use spinel_bridge::ctl::Request;
+use spinel_bridge::host::known::State;
+use spinel_bridge::host::Settings;
+use spinel_bridge::time::Duration;
+use spinel_bridge::wire::ids::Property;
+
+#[test]
+fn a_timeout_fails_the_request_and_resets_hard() {
+    let mut trace = Trace::with(Settings {
+        has_hardware_reset: true,
+        ..Settings::default()
+    });
+    trace.request(1, Request::Get(Property::PHY_CHAN));
+    let first = trace.frame().unwrap();
+    trace.wait_for(Duration::from_secs(5));
+    let second = trace.frame().unwrap();
+    assert_ne!(first[0], second[0], "another TID");
+    assert_eq!(first[1..], second[1..]);
+    trace.wait_for(Duration::from_secs(5));
+    assert_eq!(trace.failed(1), Some(Code::Timeout));
+    assert!(trace.host.take_reset_request());
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+    trace.send("80 06 00 71");
+    trace.handshake();
+    assert_eq!(trace.host.known().state, State::Offline);
+}
+
+#[test]
+fn stale_and_foreign_frames_are_counted() {
+    let mut trace = Trace::ready();
+    for (frame, counter) in [
+        ("85 06 43 03", "replies dropped: stale"),
+        ("91 06 00 00", "frames dropped: another interface"),
+        ("00 11", "frames dropped: not Spinel"),
+        ("C1 06 00 00", "frames dropped: not Spinel"),
+        ("80 80", "frames dropped: unknown or malformed"),
+        ("80 0C 01", "frames dropped: unknown or malformed"),
+    ] {
+        let before = trace.counter(counter);
+        trace.send(frame);
+        assert_eq!(trace.counter(counter), before + 1, "{frame}");
+    }
+    assert_eq!(trace.host.known().state, State::Offline);
+}
+
+#[test]
+fn another_property_completes_a_command() {
+    let mut trace = Trace::ready();
+    trace.request(1, Request::Set(Property::PHY_CHAN, vec![11]));
+    let set = trace.frame().unwrap();
+    trace.host.deliver(&[set[0], 6, 0x22, 11]);
+    assert_eq!(trace.answers(1), [Answer::Done]);
+    assert_eq!(trace.counter("replies with another property"), 1);
+}
+
+#[test]
+fn silence_is_broken_by_a_noop() {
+    let mut trace = Trace::ready();
+    trace.wait_for(Duration::from_millis(59_999));
+    trace.quiet();
+    trace.wait_for(Duration::from_millis(1));
+    let noop = trace.frame().unwrap();
+    assert_eq!(noop[1..], [0]);
+    trace.host.deliver(&[noop[0], 6, 0, 0]);
+    trace.wait_for(Duration::from_secs(60));
+    assert_eq!(trace.frame().unwrap()[1..], [0]);
+    trace.wait_for(Duration::from_secs(5));
+    trace.expect("80 01");
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+}
+
+#[test]
+fn a_hint_of_a_reset_is_looked_into() {
+    let mut trace = Trace::ready();
+    trace.host.slave_was_reset();
+    trace.quiet();
+    trace.wait_for(Duration::from_millis(250));
+    let ask = trace.frame().unwrap();
+    assert_eq!(ask[1..], [2, 0]);
+    trace.host.deliver(&[ask[0], 6, 0, 0]);
+    assert_eq!(trace.host.known().state, State::Offline);
+    trace.host.slave_was_reset();
+    trace.wait_for(Duration::from_millis(250));
+    let ask = trace.frame().unwrap();
+    trace.host.deliver(&[ask[0], 6, 0, 0x72]);
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+    // With the notification nothing has to be asked.
+    trace.handshake();
+    trace.host.slave_was_reset();
+    trace.send("80 06 00 70");
+    trace.handshake();
+    trace.wait_for(Duration::from_secs(1));
+    trace.quiet();
+}
+
+#[test]
+fn every_transition() {
+    // Updates, and the state after each.
+    for steps in [
+        &[
+            ("42 01", State::Associating),
+            ("43 01", State::Associated),
+            ("43 00", State::Isolated),
+            ("43 02", State::Associated),
+            ("43 07", State::Associated),
+            ("43 04", State::Isolated),
+            ("42 00", State::Offline),
+        ][..],
+        &[
+            ("42 01", State::Associating),
+            ("00 69", State::CredentialsNeeded),
+            ("43 03", State::Associated),
+            ("40 01", State::Associated),
+            ("42 00", State::Commissioned),
+            ("40 00", State::Offline),
+        ],
+        &[
+            ("40 01", State::Commissioned),
+            ("5E 04", State::Commissioned),
+            ("42 01", State::Isolated),
+            ("43 01", State::Associated),
+        ],
+        &[
+            ("42 01", State::Associating),
+            ("00 6D", State::Commissioned),
+        ],
+        &[("00 6D", State::Commissioned)],
+        &[("00 68", State::Offline)],
+        &[
+            ("43 03", State::Associated),
+            ("00 70", State::Uninitialized),
+        ],
+        &[
+            ("43 03", State::Associated),
+            ("00 7F", State::Uninitialized),
+        ],
+    ] {
+        let mut trace = Trace::ready();
+        for (update, state) in steps {
+            trace.send(&format!("80 06 {update}"));
+            assert_eq!(trace.host.known().state, *state, "{update} of {steps:?}");
+        }
+        let mut states: Vec<_> = steps.iter().map(|(_, state)| state.to_string()).collect();
+        states.dedup();
+        let told: Vec<_> = trace.states().into_iter().skip(1).collect();
+        let expected: Vec<_> = states
+            .into_iter()
+            .filter(|state| state != "offline" || told.contains(state))
+            .collect();
+        assert_eq!(told, expected, "{steps:?}");
+    }
+}
+
+#[test]
+fn association_asks_for_what_changed() {
+    let mut trace = Trace::ready();
+    trace.send("80 06 42 01");
+    trace.send("80 06 43 03");
+    for property in [52, 97, 69, 54, 33, 99] {
+        let get = trace.frame().unwrap();
+        assert_eq!(get[1..], [2, property]);
+        trace.refuse(&get, 13);
+    }
+    // THREAD_RLOC16, which changes with the role.
+    let get = trace.frame().unwrap();
+    assert_eq!(get[1..], [2, 0x81, 0x2A]);
+    trace.refuse(&get, 13);
+    trace.quiet();
+}
+
+#[test]
+fn losses_are_made_good() {
+    let mut trace = Trace::ready();
+    trace.send("80 06 00 0E");
+    trace.send("80 06 00 0B");
+    trace.quiet();
+    trace.wait_for(Duration::from_millis(100));
+    for property in [66, 64, 65, 67, 96, 97, 99, 102, 90, 91] {
+        let get = trace.frame().unwrap();
+        assert_eq!(get[1..], [2, property]);
+        trace.refuse(&get, 13);
+    }
+    trace.send("80 06 00 0E");
+    trace.wait_for(Duration::from_millis(900));
+    trace.quiet();
+    trace.wait_for(Duration::from_millis(100));
+    assert!(trace.frame().is_some(), "once a second");
+}
+
+#[test]
+fn another_version_without_a_reset_is_misbehaviour() {
+    let mut trace = Trace::ready();
+    trace.send("80 06 02 58 59 00");
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+    trace.expect("80 01");
+}
+
+#[test]
+fn the_log_of_the_co_processor_is_told() {
+    let mut trace = Trace::ready();
+    trace.events();
+    trace.send("80 06 70 68 69 0A");
+    let events = trace.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].name, "log");
+    trace.send("80 06 46 00 11 22 33 44 55 66 77 88 99 AA BB CC DD EE FF");
+    let events = trace.events();
+    assert!(format!("{events:?}").contains("hidden"));
+    assert!(!format!("{events:?}").contains("AABB"));
+}
+
+#[test]
+fn a_sleeping_co_processor_is_silent_or_misbehaves() {
+    let mut trace = Trace::ready();
+    trace.request(1, Request::Sleep);
+    while let Some(frame) = trace.frame() {
+        trace.host.deliver(&[frame[0], 6, 0, 0]);
+    }
+    assert_eq!(trace.host.known().state, State::DeepSleep);
+    trace.send("80 06 43 00");
+    trace.wait_for(Duration::from_secs(1));
+    assert_eq!(trace.answers(1), [Answer::Done]);
+    trace.request(2, Request::Get(Property::PHY_CHAN));
+    assert_eq!(trace.failed(2), Some(Code::State));
+    trace.wait_for(Duration::from_secs(600));
+    trace.quiet();
+    trace.request(3, Request::Wake);
+    trace.sent.clear();
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Offline);
+    assert_eq!(trace.answers(3), [Answer::Done]);
+    trace.request(4, Request::Sleep);
+    while let Some(frame) = trace.frame() {
+        trace.host.deliver(&[frame[0], 6, 0, 0]);
+    }
+    trace.wait_for(Duration::from_secs(1));
+    trace.send("80 06 43 00");
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+}
