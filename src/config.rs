@@ -3,7 +3,16 @@
 //! The ranges and defaults are the [`Limits`] constants at the end of this file. The parser, the
 //! `--help` text and [`Config::new`] all read them there, so they cannot disagree.
 
-use crate::sim::spec::{Spec, SpecError};
+mod device;
+mod host;
+
+pub use device::{Device, DeviceError, SERIAL_SPEEDS, SERIAL_SPEED_DEFAULT};
+pub(crate) use host::setting;
+pub use host::{
+    interface_name, Account, AccountError, Control, ControlSocket, Firmware, Host, InterfaceError,
+    Retain, SetError, Setting, Toggle,
+};
+
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
@@ -37,6 +46,8 @@ pub struct Config {
     pub log: LogTarget,
     /// How much is logged.
     pub verbosity: Verbosity,
+    /// What only the host driver ([`Face::Tun`]) needs.
+    pub host: Host,
     /// What the command line asked for and does not get, one line each, to be logged at start.
     pub warnings: Vec<String>,
 }
@@ -57,112 +68,11 @@ impl Config {
             ready_when_up: false,
             log: LogTarget::Auto,
             verbosity: Verbosity::Info,
+            host: Host::default(),
             warnings: Vec::new(),
         }
     }
 }
-
-/// The bus device.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Device {
-    /// `/dev/spidevX.Y`, or a path that leads there.
-    Spi(PathBuf),
-    /// `sim:…`, the simulated co-processor.
-    Sim(Spec),
-}
-
-impl FromStr for Device {
-    type Err = DeviceError;
-
-    /// Takes `sim:…` or any path that is not known to be something else. Whether it exists is found
-    /// out when it is opened.
-    fn from_str(text: &str) -> Result<Device, DeviceError> {
-        if let Some(spec) = text.strip_prefix("sim:") {
-            return spec.parse().map(Device::Sim).map_err(DeviceError::Sim);
-        }
-        let (folder, name) = text.rsplit_once('/').unwrap_or(("", text));
-        if let Some(numbers) = name.strip_prefix("spidev") {
-            return match numbers.split_once('.') {
-                Some((bus, select)) if is_digits(bus) && is_digits(select) => match folder {
-                    "" => Err(DeviceError::NoFolder),
-                    _ if folder.starts_with("/sys/") => Err(DeviceError::Sysfs),
-                    _ => Ok(Device::Spi(PathBuf::from(text))),
-                },
-                _ => Err(DeviceError::NoBusNumber),
-            };
-        }
-        match text {
-            "" => Err(DeviceError::Empty),
-            "sim" => Err(DeviceError::SimColon),
-            _ if text.contains("://") => Err(DeviceError::Url),
-            _ if !text.contains('/') => Err(DeviceError::NotAPath),
-            _ if text.starts_with("/sys/") => Err(DeviceError::Sysfs),
-            _ if text.starts_with("/dev/pts/") || is_serial(text) => Err(DeviceError::Serial),
-            _ if text.starts_with("/dev/gpiochip") => Err(DeviceError::GpioChip),
-            _ => Ok(Device::Spi(PathBuf::from(text))),
-        }
-    }
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Device::Spi(path) => write!(f, "{}", path.display()),
-            Device::Sim(spec) => write!(f, "sim:{spec}"),
-        }
-    }
-}
-
-/// Why a text is no [`Device`]; each message says what to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceError {
-    /// The empty text.
-    Empty,
-    /// `/dev/spidev`, `/dev/spidev0`: the numbers are missing (wpantund#281).
-    NoBusNumber,
-    /// `spidev0.0`: the folder is missing.
-    NoFolder,
-    /// Something below `/sys/`.
-    Sysfs,
-    /// A terminal or UART.
-    Serial,
-    /// A GPIO chip.
-    GpioChip,
-    /// A radio URL, as the OpenThread programs take them.
-    Url,
-    /// `sim` without its colon.
-    SimColon,
-    /// A word without a slash.
-    NotAPath,
-    /// `sim:…`, and what follows is wrong.
-    Sim(SpecError),
-}
-
-impl fmt::Display for DeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DeviceError::Empty => "the device is empty; write /dev/spidevX.Y, or sim: to simulate one",
-            DeviceError::NoBusNumber => {
-                "which bus and chip select? write both numbers, like /dev/spidev0.0 (ls /dev/spidev*)"
-            }
-            DeviceError::NoFolder => "not a path; write it with its folder, like /dev/spidev0.0",
-            DeviceError::Sysfs => "a sysfs path; write the device node, like /dev/spidev0.0",
-            DeviceError::Serial => {
-                "a serial port, not an SPI device; give it to the host program itself, \
-                 or write /dev/spidevX.Y here"
-            }
-            DeviceError::GpioChip => {
-                "a GPIO chip; lines go after --gpio-int and --gpio-res, the device is /dev/spidevX.Y"
-            }
-            DeviceError::Url => "a radio URL; write the device alone, like /dev/spidev0.0",
-            DeviceError::SimColon => "write sim: with the colon to simulate a co-processor",
-            DeviceError::NotAPath => "not a device; write /dev/spidevX.Y, or sim: to simulate one",
-            DeviceError::Sim(error) => return error.fmt(f),
-        })
-    }
-}
-
-impl std::error::Error for DeviceError {}
 
 /// How the co-processor is presented to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +89,19 @@ pub enum Face {
         /// The longest frame: [`MTU`].
         mtu: usize,
     },
+    /// The host driver: a native IPv6 interface.
+    Tun {
+        /// The interface's name, which [`interface_name`] has checked; `None`: `wpan0` or the next
+        /// that is free.
+        name: Option<String>,
+    },
+}
+
+impl Face {
+    /// Whether standard input and output carry the data.
+    pub const fn uses_stdio(&self) -> bool {
+        matches!(self, Face::Stdio | Face::Raw { .. })
+    }
 }
 
 /// How the bus is driven.
@@ -567,11 +490,6 @@ fn is_chip_name(text: &str) -> bool {
     text.strip_prefix("gpiochip").is_some_and(is_digits)
 }
 
-fn is_serial(path: &str) -> bool {
-    let prefixes = ["/dev/tty", "/dev/serial", "/dev/cu.", "/dev/rfcomm"];
-    prefixes.iter().any(|prefix| path.starts_with(prefix))
-}
-
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -622,6 +540,9 @@ pub const RESET_SETTLE: Limits = limits(0, 10_000, 0, "ms");
 /// `--poll-ms`. Default: protocol §5.1; epoll counts in whole milliseconds.
 pub const POLL_PERIOD: Limits = limits(1, 10_000, 33, "ms");
 
+/// `--commissioning-port`. Default: protocol §7.7.
+pub const COMMISSIONING_PORT: Limits = limits(1, 65_535, 5_684, "");
+
 /// The number of the first line in sysfs since kernel 6.6 (raspberrypi/linux#6037).
 const SYSFS_BASE: u32 = 512;
 
@@ -642,6 +563,7 @@ mod tests {
             RESET_PULSE,
             RESET_SETTLE,
             POLL_PERIOD,
+            COMMISSIONING_PORT,
         ];
         for limits in all {
             assert_eq!(

@@ -12,6 +12,7 @@
 //!                                                        │
 //!   INT edge ─► link::Link ─► Bus::transfer ─► Link ─► Outcome ─► Upper: hdlc::Port ─► pty / stdio
 //!   pty / stdio ─► Upper ─► Vacant ─► Link ─► Bus::transfer          or raw::Port
+//!   TUN         ─► Upper                                             or host::Host ─► TUN
 //! ```
 //!
 //! # The turn
@@ -22,6 +23,10 @@
 //! 4. The client's octets are read into the face ([`bridge::Upper::input`]).
 //! 5. [`bridge::Bridge::step`] runs transactions while any is due, up to a budget.
 //! 6. What the face has to say is written ([`bridge::Upper::output`]), whole frames at a time.
+//!
+//! The host driver's turn is the same, with packets in place of the client's octets. Between the steps it
+//! hands over what else [`host::Host`] wants done: changes for the kernel, answers for control clients,
+//! commands to run.
 //!
 //! # Follow one frame
 //!
@@ -39,12 +44,16 @@
 //! | --- | --- |
 //! | [`wire`] | formats: SPI header, FCS, Spinel frame, packing, identifiers, decoding for the log |
 //! | [`link`] | the SPI link engine: planning, acceptance, CRC, back-off, counters |
-//! | [`hdlc`], [`raw`] | the faces towards the host, without descriptors |
+//! | [`hdlc`], [`raw`] | the faces towards a client, without descriptors |
+//! | [`host`] | the face towards the kernel: the Spinel host, without descriptors |
+//! | [`ctl`] | what control clients can ask for, and the lines that they say it in |
+//! | [`pcapng`] | sniffed frames as a file for Wireshark |
 //! | [`bridge`] | where link, bus and face meet |
 //! | [`bus`] | the one seam to hardware |
 //! | [`io`] | every descriptor, one kind of device per file; the only room with `unsafe` |
 //! | [`event_loop`] | the turn, and the only clock |
 //! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
+//! | [`settings_file`] | the configuration file: lines into keys and values, ours and wpantund's |
 //! | [`check`] | `--check`: what is wrong with the hardware, and what to do |
 //! | [`sim`] | a simulated co-processor with faults to order |
 //! | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`] | small things that the others share |
@@ -53,7 +62,7 @@
 //!
 //! There is no queue and so no drop policy to explain. The client does not read: the face has no room,
 //! no transaction offers to receive, the slave keeps its frame and its INT. The slave takes nothing:
-//! the link has no [`link::Vacant`], the client's octets stay unread. Neither direction waits for the
+//! the link has no [`link::Vacant`], the client's octets, or the TUN's packets, stay unread. Neither direction waits for the
 //! other.
 //!
 //! # Words
@@ -64,7 +73,8 @@
 //! | transaction | one assertion of chip select, both directions at once |
 //! | host, slave | the two ends of the SPI bus: we, and the co-processor's SPI slave |
 //! | co-processor | what sits behind the slave: an NCP or RCP |
-//! | client | the program on the other end of our pty or pipe |
+//! | client | the program on the other end of our pty or pipe; a control client is on our socket |
+//! | host driver | the bridge with a TUN interface as its face |
 //! | face | how the co-processor is presented to the client |
 //! | INT, RES | the slave's "I have a frame", the host's reset line; both active low on the wire |
 //! | offer | RECV_LEN, what the sender of a header takes in this transaction |
@@ -86,6 +96,7 @@ pub mod link;
 pub mod nearest;
 pub mod pcapng;
 pub mod raw;
+pub mod settings_file;
 pub mod sim;
 pub mod time;
 pub mod trace;

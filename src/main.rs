@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     io::log::install_panic_hook();
-    match cli::parse(std::env::args_os().skip(1)) {
+    match cli::parse_with(std::env::args_os().skip(1), &io::settings::read) {
         Ok(Command::Run(config)) => run(&config),
         Ok(Command::Check(config)) => ExitCode::from(check::main(&config)),
         Ok(Command::Help(text) | Command::Version(text)) => print(&text),

@@ -476,13 +476,13 @@ fn messages_about_the_device() {
         ("/sys/class/spidev/spidev0.0", "/sys/class/spidev/spidev0.0: a sysfs path; write the device node, like /dev/spidev0.0"),
         (
             "/dev/ttyACM0",
-            "/dev/ttyACM0: a serial port, not an SPI device; give it to the host program itself, or write \
-             /dev/spidevX.Y here",
+            "/dev/ttyACM0: a serial port, not an SPI device; with --tun write serial: before it, else give \
+             it to the host program itself, or write /dev/spidevX.Y here",
         ),
         (
             "/dev/serial/by-id/usb-x",
-            "/dev/serial/by-id/usb-x: a serial port, not an SPI device; give it to the host program itself, \
-             or write /dev/spidevX.Y here",
+            "/dev/serial/by-id/usb-x: a serial port, not an SPI device; with --tun write serial: before it, \
+             else give it to the host program itself, or write /dev/spidevX.Y here",
         ),
         (
             "/dev/gpiochip0",
@@ -614,8 +614,10 @@ fn the_examples_of_the_help_text_parse() {
         .map(|(_, args)| args.trim_end_matches('"'))
         .filter(|args| !args.starts_with("connects"))
         .collect();
-    assert_eq!(examples.len(), 3, "{examples:?}");
+    assert_eq!(examples.len(), 6, "{examples:?}");
     for example in examples {
+        let example = example.replace("--config /etc/spinel-bridge.conf", "--tun sim:");
+        let example = example.as_str();
         assert_eq!(config(example).warnings, [""; 0], "{example}");
         assert!(!example.contains([',', '&']), "{example}");
     }
@@ -748,6 +750,21 @@ fn word() -> impl Strategy<Value = String> {
     ]
 }
 
+const OPTIONAL_VALUE: &[&str] = &[
+    "--verbose",
+    "--tun",
+    "--no-reset",
+    "--ready-when-up",
+    "--control-raw",
+    "--auto-resume",
+    "--auto-upgrade",
+    "--no-slaac",
+    "--publish-prefixes",
+    "--skip-link-local",
+    "--show-rloc",
+    "--no-routes",
+];
+
 const NUMBERS_AND_WORDS: &[&str] = &[
     "--mtu",
     "--pty-link",
@@ -765,6 +782,17 @@ const NUMBERS_AND_WORDS: &[&str] = &[
     "--spi-gap",
     "--poll-ms",
     "--log",
+    "--control",
+    "--control-group",
+    "--user",
+    "--chroot",
+    "--firmware-check",
+    "--firmware-upgrade",
+    "--retain",
+    "--retain-command",
+    "--set",
+    "--commissioning-port",
+    "--config",
 ];
 
 proptest! {
@@ -789,9 +817,11 @@ proptest! {
 
     #[test]
     fn what_was_normalised_stays_as_it_is(line in proptest::collection::vec(word(), 0..8)) {
-        // Not for --verbose, whose value is in a word of its own afterwards, which users may not write.
+        // Not for options that may go without a value: it is in a word of its own afterwards, which
+        // users may not write.
+        let optional = |word: &String| OPTIONAL_VALUE.contains(&word.as_str());
         if let Ok(words) = normalise(&line) {
-            if !words.iter().any(|word| word == "--verbose") {
+            if !words.iter().any(optional) {
                 prop_assert_eq!(normalise(&words), Ok(words.clone()));
             }
         }

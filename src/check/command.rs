@@ -16,6 +16,8 @@ pub fn command_line(config: &Config) -> String {
         Face::Pty { link: Some(path) } => add("--pty-link ", path.display().to_string()),
         Face::Stdio => add("--stdio", String::new()),
         Face::Raw { mtu } => add("--raw --mtu ", mtu.to_string()),
+        Face::Tun { name: None } => add("--tun", String::new()),
+        Face::Tun { name: Some(name) } => add("--tun=", name.clone()),
     }
     if let Some(interrupt) = &config.interrupt {
         add("-i ", interrupt.to_string());

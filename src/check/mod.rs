@@ -117,6 +117,11 @@ fn open(config: &Config, system: &System, now: Instant, report: &mut Report<'_>)
             result.map_err(|cause| report.add(error(cause))).ok()?;
             Some((bus, usize::MAX))
         }
+        Device::Serial { .. } | Device::System(_) | Device::Tcp(_) => {
+            let finding = Finding::fail("device", format!("{}: not on SPI", config.device));
+            report.add(finding.remedy("--check looks at SPI; write /dev/spidevX.Y"));
+            None
+        }
     }
 }
 

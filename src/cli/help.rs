@@ -9,11 +9,14 @@ pub fn help() -> String {
     format!(
         "\
 spinel-bridge connects a Spinel co-processor (Thread, IEEE 802.15.4) on SPI to
-the programs that speak Spinel in HDLC: otbr-agent, wpantund, pyspinel.
+the programs that speak Spinel in HDLC: otbr-agent, wpantund, pyspinel. Or it
+is the host itself and makes a network interface of it (--tun, see below).
 
 Usage: spinel-bridge [OPTIONS] DEVICE
 
   DEVICE is /dev/spidevX.Y, or sim:... for a simulated co-processor (below).
+  With --tun also serial:/dev/ttyACM0:115200, tcp:127.0.0.1:9000 or
+  system:COMMAND (HDLC on the command's standard input and output).
 
 Examples:
   # without hardware; prints the pty to connect to
@@ -24,6 +27,14 @@ Examples:
   otbr-agent -I wpan0 spinel+hdlc+uart:///run/thread-ncp
   # started by wpantund; a line of its wpantund.conf
   Config:NCP:SocketPath \"system:spinel-bridge --stdio -i GPIO25 /dev/spidev0.0\"
+
+  # the host driver, without hardware: form a network, and see its addresses
+  spinel-bridge --tun wpan0 sim:
+  spinelctl form my-network; spinelctl status; ip -6 addr show wpan0
+  # on SPI, with the rights of a user once everything is open
+  spinel-bridge --tun wpan0 -i GPIO25 -r GPIO24 --user nobody /dev/spidev0.0
+  # the same from a file, of which init/examples has one with every option
+  spinel-bridge --config /etc/spinel-bridge.conf
 
 Hardware:
   --check                    run no bridge, but find out what is wrong with
@@ -39,6 +50,42 @@ To the host:
                              read and write, without HDLC
   --mtu N                    longest frame with --raw
                              ({mtu}; default {mtu_default})
+
+As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
+  --tun [NAME]               a native IPv6 interface (default wpan0, or the next
+                             free one); --tun=NAME where a word could be a name
+  --control PATH             socket for spinelctl; none: no socket
+                             (default /run/spinel-bridge/NAME.sock)
+  --control-group NAME       the group that may use it (default: our own)
+  --control-raw              and may read and write memory and raw properties
+  --user NAME[:GROUP]        keep only this user's rights and CAP_NET_ADMIN once
+                             everything is open
+  --chroot DIR               and see only DIR
+  --auto-resume[=yes|no]     attach to the stored network (default yes)
+  --set NAME=VALUE           set a property after each reset of the
+                             co-processor, PHY_TX_POWER=8; may be given again
+  --retain FILE              keep the network's credentials there, and restore
+                             them when the co-processor has lost them
+  --retain-command CMD       or leave that to a command
+  --firmware-check CMD       ends with 0 if the version on its standard input is
+                             to be upgraded
+  --firmware-upgrade CMD     upgrades the co-processor
+  --auto-upgrade             without being asked to by spinelctl
+  --commissioning-port N     passes insecure while devices may join
+                             ({port}; default {port_default})
+  --no-slaac                 form no addresses on the network's prefixes
+  --publish-prefixes         the prefixes of addresses that are added to the
+                             interface become prefixes of the network
+  --skip-link-local          keep link-local addresses that are added to the
+                             interface from the co-processor
+  --show-rloc                put routing locators on the interface too
+  --no-routes                make no kernel routes of the network's routes
+
+Configuration file (key = value; a key is an option without its dashes):
+  --config FILE              what the command line does not say; also a
+                             wpantund.conf; none: no file (default
+                             /etc/spinel-bridge.conf, if it exists, and with
+                             --tun or without DEVICE only)
 
 Lines (see gpioinfo; LINE is gpiochip0:25, LABEL:25 or the line's name GPIO25):
   -i, --gpio-int LINE        INT, active low (default: none, poll)
@@ -95,6 +142,8 @@ Exit codes:
   With --check: 0 nothing failed (warnings may be left), 1 something did,
   2 as above, 3 the result could not be printed
 ",
+        port = config::COMMISSIONING_PORT,
+        port_default = config::COMMISSIONING_PORT.default,
         mtu = config::MTU,
         mtu_default = config::MTU.default,
         poll = config::POLL_PERIOD,

@@ -1,14 +1,18 @@
 //! The command line: what `spi-hdlc-adapter` takes, spelled as its users spell it, and our own options.
 //!
-//! [`parse`] goes in three steps: [`normalise`] brings every spelling that getopt_long knows
-//! (`--opt=value`, `-iX`, `-vv`, `--verbose=2`) into the one that argh knows (`--opt value`); argh sorts
-//! the words into its structure; each word is then read into units and ranges, which makes a [`Config`].
+//! [`parse`] goes in steps: [`normalise`] brings every spelling that getopt_long knows
+//! (`--opt=value`, `-iX`, `-vv`, `--verbose=2`) into the one that argh knows (`--opt value`); the words of
+//! the configuration file ([`parse_with`]) join those of the command line; argh sorts the words into its
+//! structure; each word is then read into units and ranges, which makes a [`Config`].
 //!
 //! As with getopt, options and the device come in any order, a value may begin with `-`, the last of
 //! an option given twice counts (with a warning), and `--` ends the options. An option may *not* be
 //! abbreviated, and an unknown one is an error.
 
+mod file;
+mod given;
 mod help;
+mod host;
 mod usage;
 mod words;
 
@@ -16,12 +20,13 @@ pub use help::help;
 pub use usage::Usage;
 pub use words::normalise;
 
-use crate::config::{self, Config, Device, Face, GpioLine, Limits, NotAChoice};
+use crate::config::{self, Config, Device, Face};
 use argh::FromArgs;
-use core::str::FromStr;
-use core::time::Duration;
+use given::{last, Given};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use words::{Kind, Split};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,13 +57,31 @@ where
     I: IntoIterator,
     I::Item: Into<OsString>,
 {
+    parse_with(args, &|_| Err(io::ErrorKind::NotFound.into()))
+}
+
+/// Like [`parse`], and takes what the command line does not say from a configuration file
+/// ([`settings_file`](crate::settings_file)), which `read` reads.
+///
+/// It is the one that `--config` names. Without that it is [`SETTINGS`], if that exists, and only with
+/// `--tun` or without a device: a command line that is complete in itself does not change its meaning
+/// because of a file.
+pub fn parse_with<I>(args: I, read: &dyn Fn(&Path) -> io::Result<String>) -> Result<Command, Usage>
+where
+    I: IntoIterator,
+    I::Item: Into<OsString>,
+{
     let args: Vec<String> = args
         .into_iter()
         .map(|arg| text(arg.into()))
         .collect::<Result<_, _>>()?;
-    let words = normalise(&args)?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let args = match Args::from_args(&[NAME], &words) {
+    let mut split = Split::of(&args)?;
+    let warnings = file::add(&mut split, read)?;
+    if let Some(option) = split.first(Kind::Host).filter(|_| !split.has("--tun")) {
+        let what = option.long.to_owned();
+        return Err(Usage::NeedsTun { what });
+    }
+    let args = match Args::of(split) {
         Ok(args) => args,
         // argh knows no help text but its own, and ends with it.
         Err(exit) if exit.status.is_ok() => return Ok(Command::Help(help())),
@@ -72,8 +95,13 @@ where
     } else {
         Command::Run
     };
-    args.into_config().map(|config| command(Box::new(config)))
+    let mut config = args.into_config()?;
+    config.warnings.splice(..0, warnings);
+    Ok(command(Box::new(config)))
 }
+
+/// The configuration file that is read if it exists.
+pub const SETTINGS: &str = "/etc/spinel-bridge.conf";
 
 /// The text of `--version`.
 pub fn version() -> String {
@@ -138,11 +166,71 @@ struct Args {
     #[argh(option)]
     poll_ms: Vec<String>,
     /// at start and at exit
-    #[argh(switch)]
-    no_reset: bool,
+    #[argh(option)]
+    no_reset: Vec<String>,
     /// READY only after the co-processor's answer
-    #[argh(switch)]
-    ready_when_up: bool,
+    #[argh(option)]
+    ready_when_up: Vec<String>,
+    /// name of the interface
+    #[argh(option)]
+    tun: Vec<String>,
+    /// path of the socket
+    #[argh(option)]
+    control: Vec<String>,
+    /// of the socket
+    #[argh(option)]
+    control_group: Vec<String>,
+    /// for the socket's group
+    #[argh(option)]
+    control_raw: Vec<String>,
+    /// once everything is open
+    #[argh(option)]
+    user: Vec<String>,
+    /// once everything is open
+    #[argh(option)]
+    chroot: Vec<String>,
+    /// attach to the stored network
+    #[argh(option)]
+    auto_resume: Vec<String>,
+    /// command
+    #[argh(option)]
+    firmware_check: Vec<String>,
+    /// command
+    #[argh(option)]
+    firmware_upgrade: Vec<String>,
+    /// without being asked to
+    #[argh(option)]
+    auto_upgrade: Vec<String>,
+    /// file
+    #[argh(option)]
+    retain: Vec<String>,
+    /// command
+    #[argh(option)]
+    retain_command: Vec<String>,
+    /// after each reset
+    #[argh(option)]
+    set: Vec<String>,
+    /// passes while devices may join
+    #[argh(option)]
+    commissioning_port: Vec<String>,
+    /// form no addresses
+    #[argh(option)]
+    no_slaac: Vec<String>,
+    /// those of addresses on the interface
+    #[argh(option)]
+    publish_prefixes: Vec<String>,
+    /// those that were added to the interface
+    #[argh(option)]
+    skip_link_local: Vec<String>,
+    /// on the interface
+    #[argh(option)]
+    show_rloc: Vec<String>,
+    /// in the kernel
+    #[argh(option)]
+    no_routes: Vec<String>,
+    /// path of the configuration file
+    #[argh(option)]
+    config: Vec<String>,
     /// the hardware, and run no bridge
     #[argh(switch)]
     check: bool,
@@ -161,6 +249,12 @@ struct Args {
 }
 
 impl Args {
+    fn of(split: Split) -> Result<Args, argh::EarlyExit> {
+        let words = split.into_words();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Args::from_args(&[NAME], &words)
+    }
+
     fn into_config(self) -> Result<Config, Usage> {
         let mut warnings = Vec::new();
         let mut config = Config::new(self.device(&mut warnings)?);
@@ -206,16 +300,30 @@ impl Args {
         if let Some(given) = last("--log", &self.log) {
             config.log = given.choice()?;
         }
+        if let Some(given) = last("--no-reset", &self.no_reset) {
+            config.reset_at_start_and_exit = !given.toggle()?;
+        }
+        if let Some(given) = last("--ready-when-up", &self.ready_when_up) {
+            config.ready_when_up = given.toggle()?;
+        }
+        // Read by [`file::add`].
+        last("--config", &self.config);
         let link = last("--pty-link", &self.pty_link)
             .map(|given| given.path())
             .transpose()?;
         let mtu = last("--mtu", &self.mtu)
             .map(|given| given.number(config::MTU))
             .transpose()?;
+        let interface = last("--tun", &self.tun)
+            .map(|given| given.interface())
+            .transpose()?;
 
-        config.face = self.face(link, mtu, &mut warnings)?;
-        config.reset_at_start_and_exit = !self.no_reset;
-        config.ready_when_up = self.ready_when_up;
+        config.face = self.face(link, mtu, interface, &mut warnings)?;
+        config.host = self.host(&mut warnings)?;
+        if config.device.is_stream() && !matches!(config.face, Face::Tun { .. }) {
+            let what = config.device.to_string();
+            return Err(Usage::NeedsTun { what });
+        }
         for value in &self.verbose {
             config.verbosity = config.verbosity.louder(
                 Given {
@@ -271,10 +379,12 @@ impl Args {
         &self,
         link: Option<PathBuf>,
         mtu: Option<u32>,
+        interface: Option<Option<String>>,
         warnings: &mut Vec<String>,
     ) -> Result<Face, Usage> {
         let streams = [("--stdio", self.stdio), ("--raw", self.raw)];
         let ptys = [("--pty", self.pty), ("--pty-link", link.is_some())];
+        let clients = [streams[0], streams[1], ptys[0], ptys[1]];
         let given = |options: &[(&'static str, bool)]| {
             options
                 .iter()
@@ -283,6 +393,12 @@ impl Args {
         };
         if let (Some(option), Some(other)) = (given(&streams), given(&ptys)) {
             return Err(Usage::Conflict { option, other });
+        }
+        if let (Some(name), other) = (interface, given(&clients)) {
+            return match other {
+                Some(option) => Err(Usage::TwoFaces { option }),
+                None => Ok(Face::Tun { name }),
+            };
         }
         if self.raw {
             return Ok(Face::Raw {
@@ -296,115 +412,6 @@ impl Args {
             return Ok(Face::Stdio);
         }
         Ok(Face::Pty { link })
-    }
-}
-
-/// The last of an option's values.
-fn last<'a>(
-    option: &'static str,
-    values: &'a [String],
-    warnings: &mut Vec<String>,
-) -> Option<Given<'a>> {
-    let value = values.last()?;
-    if values.len() > 1 {
-        warnings.push(format!(
-            "{option} is given {} times, {value} counts",
-            values.len()
-        ));
-    }
-    Some(Given { option, value })
-}
-
-/// An option and the value that was given to it.
-struct Given<'a> {
-    option: &'static str,
-    value: &'a str,
-}
-
-impl Given<'_> {
-    fn number(&self, limits: Limits) -> Result<u32, Usage> {
-        let number =
-            config::integer(self.value).ok_or_else(|| self.not_a_number(limits.to_string()))?;
-        limits
-            .check(number)
-            .ok_or_else(|| self.out_of_range(limits.to_string()))
-    }
-
-    fn micros(&self, limits: Limits) -> Result<Duration, Usage> {
-        Ok(Duration::from_micros(u64::from(self.number(limits)?)))
-    }
-
-    fn millis(&self, limits: Limits) -> Result<Duration, Usage> {
-        Ok(Duration::from_millis(u64::from(self.number(limits)?)))
-    }
-
-    /// `1000000`, `500k`, `1.5M`, `8MHz`; upper and lower case are the same.
-    fn hertz(&self, limits: Limits) -> Result<u32, Usage> {
-        let text = self.value.trim().to_ascii_lowercase();
-        let text = text.strip_suffix("hz").unwrap_or(&text);
-        let number = match (text.strip_suffix('k'), text.strip_suffix('m')) {
-            (Some(kilo), _) => config::scaled(kilo, 3).map(i128::from),
-            (_, Some(mega)) => config::scaled(mega, 6).map(i128::from),
-            (None, None) => config::integer(text),
-        };
-        let number =
-            number.ok_or_else(|| self.not_a_number(format!("{limits}, or like 500k or 8M")))?;
-        limits
-            .check(number)
-            .ok_or_else(|| self.out_of_range(limits.to_string()))
-    }
-
-    /// Of `--verbose=`, relative.
-    fn steps(&self) -> Result<i32, Usage> {
-        let number =
-            config::integer(self.value).ok_or_else(|| self.not_a_number(STEPS.to_owned()))?;
-        match i32::try_from(number) {
-            Ok(steps @ -9..=9) => Ok(steps),
-            _ => Err(self.out_of_range(STEPS.to_owned())),
-        }
-    }
-
-    fn line(&self) -> Result<GpioLine, Usage> {
-        self.value.parse().map_err(|error| Usage::NotALine {
-            option: self.option,
-            value: self.value.to_owned(),
-            error,
-        })
-    }
-
-    fn choice<T: FromStr<Err = NotAChoice>>(&self) -> Result<T, Usage> {
-        self.value.parse().map_err(|error| Usage::NotAChoice {
-            option: self.option,
-            value: self.value.to_owned(),
-            error,
-        })
-    }
-
-    /// What begins with `-` is the next option, not a path.
-    fn path(&self) -> Result<PathBuf, Usage> {
-        if self.value.is_empty() || self.value.starts_with('-') {
-            return Err(Usage::NotAPath {
-                option: self.option,
-                value: self.value.to_owned(),
-            });
-        }
-        Ok(PathBuf::from(self.value))
-    }
-
-    fn not_a_number(&self, want: String) -> Usage {
-        Usage::NotANumber {
-            option: self.option,
-            value: self.value.to_owned(),
-            want,
-        }
-    }
-
-    fn out_of_range(&self, want: String) -> Usage {
-        Usage::OutOfRange {
-            option: self.option,
-            value: self.value.to_owned(),
-            want,
-        }
     }
 }
 
@@ -423,9 +430,6 @@ fn text(arg: OsString) -> Result<String, Usage> {
 }
 
 const NAME: &str = "spinel-bridge";
-
-/// Six levels, so nine steps are more than enough in either direction.
-const STEPS: &str = "-9..=9";
 
 #[cfg(test)]
 mod tests {
@@ -446,7 +450,7 @@ mod tests {
             let takes_value = matches!(flag.kind, FlagInfoKind::Option { .. });
             assert_eq!(
                 takes_value,
-                matches!(opt.takes, Takes::Value | Takes::ValueOrOne),
+                !matches!(opt.takes, Takes::Nothing | Takes::TheEnd),
                 "{}",
                 opt.long
             );

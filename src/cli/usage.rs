@@ -2,6 +2,7 @@
 
 use crate::config::{DeviceError, GpioLineError, NotAChoice};
 use core::fmt;
+use std::path::PathBuf;
 
 /// Why a command line is refused: one line each, naming the option, its value and what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,43 @@ pub enum Usage {
         /// The other.
         other: &'static str,
     },
+    /// A value that is wrong in its own way.
+    Wrong {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it, and what to write.
+        error: String,
+    },
+    /// `--tun`, and an option that asks for another face.
+    TwoFaces {
+        /// That option.
+        option: &'static str,
+    },
+    /// An option or a device that only the host driver can use.
+    NeedsTun {
+        /// The option, or the device.
+        what: String,
+    },
+    /// Two places where the network's credentials are kept.
+    TwoRetains,
+    /// The configuration file cannot be read.
+    NoFile {
+        /// Its path.
+        path: PathBuf,
+        /// What the system reported.
+        error: String,
+    },
+    /// A line of the configuration file is wrong.
+    InFile {
+        /// The file's path.
+        path: PathBuf,
+        /// Counted from 1; 0: the file as a whole.
+        line: usize,
+        /// What is wrong.
+        error: String,
+    },
     /// argh refused what [`super::normalise`] let through, which means that the two know different options.
     Argh(String),
 }
@@ -124,6 +162,22 @@ impl fmt::Display for Usage {
                 f,
                 "{option} does not go with {other}: the one uses standard input and output, the other a pty"
             ),
+            Usage::Wrong { option, value, error } => write!(f, "{option} {value}: {error}"),
+            Usage::TwoFaces { option } => write!(
+                f,
+                "--tun does not go with {option}: the host driver talks to the co-processor itself; remove one"
+            ),
+            Usage::NeedsTun { what } => write!(f, "{what} is for the host driver; add --tun"),
+            Usage::TwoRetains => {
+                f.write_str("--retain does not go with --retain-command: keep the credentials in one place")
+            }
+            Usage::NoFile { path, error } => write!(
+                f,
+                "cannot read the configuration file {}: {error}; see --config",
+                path.display()
+            ),
+            Usage::InFile { path, line: 0, error } => write!(f, "{}: {error}", path.display()),
+            Usage::InFile { path, line, error } => write!(f, "{}:{line}: {error}", path.display()),
             Usage::Argh(text) => f.write_str(&text.trim().replace('\n', " ")),
         }
     }

@@ -2,13 +2,14 @@
 //! that reads a clock (`check`, which runs no bridge, borrows it), and the only thread.
 
 mod alive;
+mod driver;
 mod translator;
 
 use crate::bus::{Bus, Line};
-use crate::config::{Config, Device};
+use crate::config::{Config, Device, Face};
 use crate::io::signal::Signals;
 use crate::io::spi::SpiBus;
-use crate::io::{pty, radio, spi, Io, Source};
+use crate::io::{control, netlink, privileges, pty, radio, spi, stream, tun, Io, Source};
 use crate::link::{Link, Settings};
 use crate::sim;
 use crate::time::Instant;
@@ -24,6 +25,16 @@ pub enum Error {
     Bus(spi::OpenError),
     /// There is no pty.
     Pty(pty::OpenError),
+    /// There is no network interface.
+    Tun(tun::OpenError),
+    /// The kernel does not let us manage it.
+    Netlink(netlink::OpenError),
+    /// There is no control socket.
+    Control(control::OpenError),
+    /// The stream to the co-processor cannot be opened.
+    Stream(stream::OpenError),
+    /// The rights that are not needed cannot be given up.
+    Privileges(privileges::Error),
     /// Something else that is needed cannot be had.
     Start {
         /// What.
@@ -33,14 +44,16 @@ pub enum Error {
     },
     /// The device went away while the bridge ran.
     Lost(io::Error),
+    /// The network interface went away meanwhile.
+    Interface(io::Error),
 }
 
 impl Error {
     /// The exit code of the program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Lost(_) => 1,
-            Error::Bus(_) | Error::Pty(_) | Error::Start { .. } => 3,
+            Error::Lost(_) | Error::Interface(_) => 1,
+            _ => 3,
         }
     }
 }
@@ -50,6 +63,12 @@ impl fmt::Display for Error {
         match self {
             Error::Bus(error) => error.fmt(f),
             Error::Pty(error) => error.fmt(f),
+            Error::Tun(error) => error.fmt(f),
+            Error::Netlink(error) => error.fmt(f),
+            Error::Control(error) => error.fmt(f),
+            Error::Stream(error) => error.fmt(f),
+            Error::Privileges(error) => error.fmt(f),
+            Error::Interface(source) => write!(f, "cannot go on: {source}"),
             Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
             Error::Lost(source) => {
                 write!(
@@ -76,7 +95,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    translator::run(config, clock, io, signals)
+    match config.face {
+        Face::Tun { .. } => driver::run(config, clock, io, signals),
+        _ => translator::run(config, clock, io, signals),
+    }
 }
 
 /// Real time as an [`Instant`].
@@ -124,6 +146,12 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
                 interrupt_fd,
                 max_transfer: usize::MAX,
             })
+        }
+        // The command line has seen to it that only the host driver gets these, on a carrier of their own.
+        Device::Serial { .. } | Device::System(_) | Device::Tcp(_) => {
+            Err(start("the device is no bus")(
+                io::ErrorKind::Unsupported.into(),
+            ))
         }
     }
 }

@@ -82,6 +82,8 @@ fn open_face(face: &Face) -> Result<(Client, Box<dyn Upper>), Error> {
             Client::Frames(Stdio::frames().map_err(stdio)?),
             Box::new(raw::Port::new(*mtu)),
         ),
+        // The host driver has a turn of its own.
+        Face::Tun { .. } => return Err(stdio(io::ErrorKind::Unsupported.into())),
     })
 }
 

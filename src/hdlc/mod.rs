@@ -6,6 +6,7 @@
 
 pub mod decode;
 pub mod encode;
+pub mod host;
 
 use crate::bridge::Upper;
 use crate::buffer::Buffer;

@@ -208,10 +208,7 @@ impl Streams<'_> {
     }
 
     fn error_carries_data(&self, face: &Face) -> bool {
-        match face {
-            Face::Pty { .. } => false,
-            Face::Stdio | Face::Raw { .. } => self.error_is_shared(),
-        }
+        face.uses_stdio() && self.error_is_shared()
     }
 
     /// See [`report_startup_error`].

@@ -5,15 +5,24 @@
 //! a latch in [`Ready`], which stays set until the descriptor says `WouldBlock`, or a short read says
 //! the same.
 
+pub mod child;
 pub mod client;
+pub mod control;
 pub mod gpio;
 pub mod log;
+pub mod netlink;
 pub mod notify;
+pub mod privileges;
+mod process;
 pub mod pty;
 pub mod radio;
+pub mod retain;
+pub mod settings;
 pub mod signal;
 pub mod spi;
 pub mod stdio;
+pub mod stream;
+pub mod tun;
 
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -39,6 +48,16 @@ pub struct Ready {
     pub interrupt: bool,
     /// A signal came.
     pub signal: bool,
+    /// The kernel told something of the network interface.
+    pub netlink: bool,
+    /// A control client wants something.
+    pub control: bool,
+    /// The co-processor behind a stream sent something, or is gone.
+    pub stream: bool,
+    /// The stream may take something.
+    pub stream_room: bool,
+    /// A command that runs beside us may have ended.
+    pub child: bool,
 }
 
 /// Who a descriptor belongs to.
@@ -54,6 +73,14 @@ pub enum Source {
     Interrupt,
     /// Signals.
     Signal,
+    /// rtnetlink.
+    Netlink,
+    /// The control socket with all its clients.
+    Control,
+    /// A co-processor behind a serial port, a socket or a subprocess.
+    Stream,
+    /// A command that runs beside us.
+    Child,
 }
 
 /// The poll with everything that is registered in it.
@@ -147,6 +174,13 @@ fn latch(ready: &mut Ready, event: &Event) {
         Some(Source::Hint) => ready.hint = true,
         Some(Source::Interrupt) => ready.interrupt = true,
         Some(Source::Signal) => ready.signal = true,
+        Some(Source::Netlink) => ready.netlink = true,
+        Some(Source::Control) => ready.control = true,
+        Some(Source::Stream) => {
+            ready.stream |= event.is_readable() || closed;
+            ready.stream_room |= event.is_writable();
+        }
+        Some(Source::Child) => ready.child = true,
         None => {}
     }
 }
@@ -162,13 +196,17 @@ fn source(token: Token) -> Option<Source> {
         .find(|&source| source as usize == token.0)
 }
 
-const SOURCES: [Source; 5] = [
+const SOURCES: [Source; 9] = [
     Source::Input,
     Source::Output,
     Source::Hint,
     Source::Interrupt,
     Source::Signal,
+    Source::Netlink,
+    Source::Control,
+    Source::Stream,
+    Source::Child,
 ];
 
 /// One event for each source fits.
-const EVENTS: usize = 8;
+const EVENTS: usize = 16;

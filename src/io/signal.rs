@@ -9,11 +9,12 @@
 //! | SIGHUP | end: the program that started us is gone (wpantund sets it as our parent-death signal) |
 //! | SIGUSR1 | print the counters |
 //! | SIGUSR2 | clear the counters |
+//! | SIGCHLD | a process that we started ended |
 //!
 //! SIGPIPE is ignored from before `main()` by the Rust runtime and stays so: a reader that went away is
 //! an error of the write that meets it.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::{flag, low_level, SigId};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
@@ -38,6 +39,8 @@ pub struct Received {
     pub print: bool,
     /// SIGUSR2: clear the counters.
     pub clear: bool,
+    /// SIGCHLD: a process that we started ended.
+    pub child: bool,
 }
 
 impl Signals {
@@ -86,6 +89,7 @@ impl Signals {
             match number {
                 SIGUSR1 => received.print = true,
                 SIGUSR2 => received.clear = true,
+                SIGCHLD => received.child = true,
                 _ => received.end = Some(name),
             }
         }
@@ -102,12 +106,13 @@ impl Drop for Signals {
     }
 }
 
-const CAUGHT: [(i32, &str); 5] = [
+const CAUGHT: [(i32, &str); 6] = [
     (SIGINT, "SIGINT"),
     (SIGTERM, "SIGTERM"),
     (SIGHUP, "SIGHUP"),
     (SIGUSR1, "SIGUSR1"),
     (SIGUSR2, "SIGUSR2"),
+    (SIGCHLD, "SIGCHLD"),
 ];
 
 #[cfg(test)]
@@ -131,9 +136,23 @@ mod tests {
         !events.is_empty()
     }
 
-    // Signals belong to the process and tests share one, so this is a single test.
+    /// Signals belong to the process, tests share one, and some of them have children that end: this one
+    /// runs in a process of its own.
     #[test]
     fn signals_wake_and_are_told_once() {
+        const ALONE: &str = "SPINEL_BRIDGE_SIGNAL_TEST";
+        if std::env::var_os(ALONE).is_none() {
+            let test = "io::signal::tests::signals_wake_and_are_told_once";
+            let output = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", test])
+                .env(ALONE, "1")
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{said}");
+            assert!(said.contains("1 passed"), "{said}");
+            return;
+        }
         let mut signals = Signals::catch().unwrap();
         assert_eq!(signals.drain(), Received::default());
         assert!(!readable(&signals));
@@ -158,6 +177,13 @@ mod tests {
             ..Received::default()
         };
         assert_eq!(signals.drain(), end);
+
+        low_level::raise(SIGCHLD).unwrap();
+        let child = Received {
+            child: true,
+            ..Received::default()
+        };
+        assert_eq!(signals.drain(), child);
 
         for (number, name) in [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM")] {
             low_level::raise(number).unwrap();

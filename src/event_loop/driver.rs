@@ -1,0 +1,352 @@
+//! The turn of the host driver: a co-processor below, a network interface above, control clients and
+//! the kernel beside.
+//!
+//! It is the translator's turn with [`Host`] as the face: packets are read from and written to the TUN
+//! where the translator reads and writes a pty. What else the host wants done outside (answers, addresses,
+//! commands to run) is handed out after each step.
+
+mod carrier;
+mod services;
+
+use super::alive::Alive;
+use super::{announce, sleep, start, Clock, Error, Flow};
+use crate::bridge::{Step, Upper};
+use crate::config::{Config, Face};
+use crate::host::{self, netif, Host};
+use crate::io::control::{self, Control};
+use crate::io::netlink::Netlink;
+use crate::io::signal::Signals;
+use crate::io::tun::{self, Tun};
+use crate::io::{privileges, Io, Source};
+use crate::time::{earliest, Instant};
+use crate::trace::COUNTERS;
+use carrier::Carrier;
+use services::Services;
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::Duration;
+
+pub(super) fn run(config: &Config, clock: Clock, io: Io, signals: Signals) -> Result<(), Error> {
+    let mut driver = Driver::open(config, clock, io, signals)?;
+    let account = config.host.user.as_ref();
+    privileges::drop(account, config.host.chroot.as_deref()).map_err(Error::Privileges)?;
+    let result = driver.run();
+    driver.alive.stopping();
+    result
+}
+
+struct Driver<'c> {
+    config: &'c Config,
+    clock: Clock,
+    io: Io,
+    signals: Signals,
+    host: Host,
+    carrier: Carrier,
+    tun: Tun,
+    netlink: Netlink,
+    control: Option<Control>,
+    services: Services<'c>,
+    alive: Alive,
+    /// Packets that the interface refused: it was down.
+    refused: u64,
+}
+
+impl<'c> Driver<'c> {
+    fn open(config: &'c Config, clock: Clock, io: Io, signals: Signals) -> Result<Self, Error> {
+        let now = clock.now();
+        let tun = Tun::open(&interface(&config.face)).map_err(Error::Tun)?;
+        let netlink = Netlink::open(tun.name()).map_err(Error::Netlink)?;
+        let control = open_control(config, tun.name())?;
+        let carrier = Carrier::open(config, &clock, &io)?;
+        let services = Services::new(&config.host);
+        let mut settings = host_settings(config).map_err(start("/dev/urandom"))?;
+        settings.has_hardware_reset = carrier.has_hardware_reset();
+        settings.retained = services.recall();
+        io.watch(tun.fd(), Source::Input)
+            .and_then(|()| io.watch(netlink.fd(), Source::Netlink))
+            .map_err(start("epoll"))?;
+        if let Some(control) = &control {
+            io.watch(control.fd(), Source::Control)
+                .map_err(start("epoll"))?;
+        }
+        if let Some(link) = carrier.link() {
+            announce(config, link);
+        }
+        log::info!("{} is {}", config.device, tun.name());
+        let mut driver = Driver {
+            config,
+            clock,
+            io,
+            signals,
+            host: Host::new(settings, now),
+            carrier,
+            tun,
+            netlink,
+            control,
+            services,
+            alive: Alive::from_env(),
+            refused: 0,
+        };
+        driver.netlink.refresh_groups();
+        // What came before we watched made no edge.
+        driver.io.ready.input = true;
+        driver.io.ready.netlink = true;
+        driver.io.ready.control = true;
+        Ok(driver)
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        while self.turn()? == Flow::Continue {}
+        log::info!("ending; the co-processor keeps its network");
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<Flow, Error> {
+        self.wait().map_err(Error::Lost)?;
+        if self.handle_signals() == Flow::End {
+            return Ok(Flow::End);
+        }
+        let mut now = self.clock.now();
+        for _ in 0..ROUNDS {
+            self.host.handle_time(now);
+            self.serve_control();
+            self.serve_kernel();
+            self.read_packets()?;
+            let step = self.step(now)?;
+            self.write_packets()?;
+            self.serve_services(now)?;
+            self.hand_out();
+            if step == Step::Idle && !self.can_go_on(now) {
+                break;
+            }
+            now = self.clock.now();
+        }
+        let is_ready = self.host.known().state.is_initialized() || !self.config.ready_when_up;
+        self.alive.tell(now, is_ready);
+        Ok(Flow::Continue)
+    }
+
+    /// Sleeps until something is ready or due.
+    fn wait(&mut self) -> io::Result<()> {
+        let now = self.clock.now();
+        let timeout = match self.can_go_on(now) {
+            true => Some(Duration::ZERO),
+            false => self.deadline().map(|at| at.since(now)),
+        };
+        sleep(&mut self.io, timeout)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [
+            self.host.poll_timeout(),
+            self.carrier.poll_timeout(&self.host),
+            self.services.poll_timeout(),
+            self.alive.due(),
+        ]
+        .into_iter()
+        .fold(None, earliest)
+    }
+
+    /// Whether there is work that no event will announce.
+    fn can_go_on(&mut self, now: Instant) -> bool {
+        let ready = self.io.ready;
+        ready.input && !self.host.input().is_empty()
+            || ready.output && !self.host.output().is_empty()
+            || ready.control
+            || ready.netlink
+            || self.carrier.can_go_on(&ready)
+            || self.deadline().is_some_and(|at| at <= now)
+    }
+
+    fn handle_signals(&mut self) -> Flow {
+        if !core::mem::take(&mut self.io.ready.signal) {
+            return Flow::Continue;
+        }
+        let received = self.signals.drain();
+        if received.print {
+            self.print_counters();
+        }
+        if received.clear {
+            self.carrier.clear_counters();
+            self.host.clear_counters();
+            log::info!("counters cleared");
+        }
+        self.io.ready.child |= received.child;
+        match received.end {
+            Some(signal) => {
+                log::info!("{signal}: ending");
+                Flow::End
+            }
+            None => Flow::Continue,
+        }
+    }
+
+    fn print_counters(&self) {
+        let mut print = |label, value| log::info!(target: COUNTERS, "{value:>12}  {label}");
+        self.carrier.counters(&mut print);
+        self.host.counters(&mut print);
+        print("packets dropped: the interface is down", self.refused);
+    }
+
+    /// Takes requests from the control clients, and writes what waits for them.
+    fn serve_control(&mut self) {
+        if !core::mem::take(&mut self.io.ready.control) {
+            return;
+        }
+        let Some(control) = &mut self.control else {
+            return;
+        };
+        let host = &mut self.host;
+        self.io.ready.control = control.turn(&mut |ticket, request| host.request(ticket, request));
+        while let Some(ticket) = control.take_cancelled() {
+            host.cancel(ticket);
+        }
+    }
+
+    /// Tells the host what became of the interface.
+    fn serve_kernel(&mut self) {
+        if self.host.take_groups_changed() {
+            self.netlink.refresh_groups();
+            self.io.ready.netlink = true;
+        }
+        if core::mem::take(&mut self.io.ready.netlink) {
+            while let Some(event) = self.netlink.poll_event() {
+                self.host.kernel(event);
+            }
+        }
+    }
+
+    fn read_packets(&mut self) -> Result<(), Error> {
+        while self.io.ready.input {
+            let space = self.host.input();
+            if space.is_empty() {
+                break;
+            }
+            match self.tun.read(space) {
+                Ok(n) => self.host.input_filled(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.ready.input = false;
+                }
+                Err(error) => return Err(Error::Interface(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_packets(&mut self) -> Result<(), Error> {
+        while self.io.ready.output {
+            let packet = self.host.output();
+            if packet.is_empty() {
+                break;
+            }
+            match self.tun.write(packet) {
+                Ok(taken) => {
+                    self.refused += u64::from(!taken);
+                    let len = packet.len();
+                    self.host.output_written(len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.io.ready.output = false;
+                    self.io
+                        .watch_room(self.tun.fd(), Source::Input, true)
+                        .map_err(Error::Interface)?;
+                }
+                Err(error) => return Err(Error::Interface(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, now: Instant) -> Result<Step, Error> {
+        self.carrier
+            .step(&mut self.host, &mut self.io, now)
+            .map_err(Error::Lost)
+    }
+
+    fn serve_services(&mut self, now: Instant) -> Result<(), Error> {
+        while let Some(service) = self.host.poll_service() {
+            if service == host::Service::Upgrade {
+                self.carrier.close(now);
+            }
+            self.services.add(service);
+        }
+        let is_released = self.carrier.is_released();
+        self.services.start(is_released, &self.io, now);
+        let child = core::mem::take(&mut self.io.ready.child);
+        let Some(done) = self.services.poll_done(child, now) else {
+            return Ok(());
+        };
+        if matches!(done, host::ServiceDone::Upgraded { .. }) {
+            self.carrier.reopen(self.config, &self.clock, &self.io)?;
+        }
+        self.host.service_done(done);
+        Ok(())
+    }
+
+    /// What the host has to say to the kernel and to the control clients.
+    fn hand_out(&mut self) {
+        while let Some(change) = self.host.poll_change() {
+            self.netlink.apply(&change);
+            // Its answer may have been read with another one's.
+            self.io.ready.netlink = true;
+        }
+        while let Some((ticket, answer)) = self.host.poll_answer() {
+            if let Some(control) = &mut self.control {
+                control.answer(ticket, &answer);
+            }
+        }
+        while let Some(event) = self.host.poll_event() {
+            if let Some(control) = &mut self.control {
+                control.event(&event);
+            }
+        }
+    }
+}
+
+fn interface(face: &Face) -> tun::Name {
+    match face {
+        Face::Tun { name: Some(name) } => tun::Name::Exactly(name.clone()),
+        _ => tun::Name::Default,
+    }
+}
+
+fn open_control(config: &Config, interface: &str) -> Result<Option<Control>, Error> {
+    let wanted = &config.host.control;
+    let Some(path) = wanted.path(interface) else {
+        return Ok(None);
+    };
+    let settings = control::Settings {
+        interface: interface.to_owned(),
+        group: wanted.group.clone(),
+        raw: wanted.raw,
+    };
+    let control = Control::open(&path, &settings).map_err(Error::Control)?;
+    log::info!("the control socket is {}", path.display());
+    Ok(Some(control))
+}
+
+fn host_settings(config: &Config) -> io::Result<host::Settings> {
+    let wanted = &config.host;
+    let mut seed = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(host::Settings {
+        reset_allowance: config.reset_pulse + config.reset_settle,
+        auto_resume: wanted.auto_resume,
+        retain: wanted.retain.is_some(),
+        check_firmware: wanted.firmware.check.is_some(),
+        has_upgrade_command: wanted.firmware.upgrade.is_some(),
+        reapply: wanted.set.clone(),
+        seed,
+        netif: netif::Settings {
+            slaac: wanted.slaac,
+            publish_prefixes: wanted.publish_prefixes,
+            skip_link_local: wanted.skip_link_local,
+            show_rloc: wanted.show_rloc,
+            routes: wanted.routes,
+        },
+        ..host::Settings::default()
+    })
+}
+
+/// Rounds of reading, stepping and writing before signals are looked at again.
+const ROUNDS: usize = 16;

@@ -1,0 +1,205 @@
+//! What carries frames to the co-processor: a link on its bus, or HDLC on a stream. Either can be
+//! closed for a while, so that a firmware upgrade gets at the device.
+
+use crate::bridge::{self, Step};
+use crate::bus::Bus;
+use crate::config::{Config, Device};
+use crate::event_loop::{open_device, settings, start, Clock, Error};
+use crate::hdlc::host::Carrier as Hdlc;
+use crate::host::Host;
+use crate::io::client::{Read, Write};
+use crate::io::stream::{Change, Stream};
+use crate::io::{Io, Ready, Source};
+use crate::link::Link;
+use crate::time::Instant;
+use std::io;
+
+pub(super) enum Carrier {
+    Spi {
+        bus: Box<dyn Bus>,
+        link: Box<Link>,
+    },
+    Stream {
+        stream: Box<Stream>,
+        hdlc: Box<Hdlc>,
+    },
+    Closed,
+}
+
+impl Carrier {
+    pub(super) fn open(config: &Config, clock: &Clock, io: &Io) -> Result<Self, Error> {
+        if let Device::Serial { .. } | Device::System(_) | Device::Tcp(_) = config.device {
+            let stream = Stream::open(&config.device, clock.now()).map_err(Error::Stream)?;
+            return Ok(Carrier::Stream {
+                stream: Box::new(stream),
+                hdlc: Box::new(Hdlc::new()),
+            });
+        }
+        let device = open_device(config, clock)?;
+        if let Some(fd) = device.interrupt_fd {
+            io.watch(fd, Source::Interrupt)
+                .map_err(start("INT events"))?;
+        }
+        let mut settings = settings(config, &device);
+        // A network that runs is kept over our own restart; the host asks for a reset if it must.
+        settings.reset_at_start = false;
+        let link = Link::new(settings, clock.now());
+        Ok(Carrier::Spi {
+            bus: device.bus,
+            link: Box::new(link),
+        })
+    }
+
+    pub(super) fn link(&self) -> Option<&Link> {
+        match self {
+            Carrier::Spi { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
+    pub(super) fn has_hardware_reset(&self) -> bool {
+        match self {
+            Carrier::Spi { bus, .. } => bus.has_reset(),
+            _ => false,
+        }
+    }
+
+    /// Moves what can be moved.
+    ///
+    /// # Errors
+    /// Only when a bus device is gone; a stream comes back.
+    pub(super) fn step(&mut self, host: &mut Host, io: &mut Io, now: Instant) -> io::Result<Step> {
+        match self {
+            Carrier::Spi { bus, link } => {
+                let due = bus.poll_timeout().is_some_and(|at| at <= now);
+                if core::mem::take(&mut io.ready.interrupt) || due {
+                    bridge::take_edge(bus, link, now)?;
+                }
+                bridge::step(bus, link.as_mut(), host, now)
+            }
+            Carrier::Stream { stream, hdlc } => step_stream(stream, hdlc, host, io, now),
+            Carrier::Closed => Ok(Step::Idle),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self, host: &Host) -> Option<Instant> {
+        match self {
+            Carrier::Spi { bus, link } => bridge::poll_timeout(bus, link, host),
+            Carrier::Stream { stream, .. } => stream.poll_timeout(),
+            Carrier::Closed => None,
+        }
+    }
+
+    /// Whether a stream has something that no event will announce.
+    pub(super) fn can_go_on(&mut self, ready: &Ready) -> bool {
+        match self {
+            Carrier::Stream { stream, hdlc } => {
+                stream.is_open()
+                    && (ready.stream && !hdlc.input().is_empty()
+                        || ready.stream_room && !hdlc.output().is_empty())
+            }
+            _ => false,
+        }
+    }
+
+    /// Lets go of the device.
+    pub(super) fn close(&mut self, now: Instant) {
+        match self {
+            Carrier::Spi { .. } => *self = Carrier::Closed,
+            Carrier::Stream { stream, hdlc } => {
+                stream.close(now);
+                hdlc.closed();
+            }
+            Carrier::Closed => {}
+        }
+    }
+
+    /// Whether the device is free after [`Carrier::close`].
+    pub(super) fn is_released(&self) -> bool {
+        match self {
+            Carrier::Spi { .. } => false,
+            Carrier::Stream { stream, .. } => stream.is_released(),
+            Carrier::Closed => true,
+        }
+    }
+
+    /// Takes the device again.
+    ///
+    /// # Errors
+    /// If a bus device cannot be opened any more.
+    pub(super) fn reopen(&mut self, config: &Config, clock: &Clock, io: &Io) -> Result<(), Error> {
+        match self {
+            Carrier::Stream { stream, .. } => stream.reopen(clock.now()),
+            _ => *self = Carrier::open(config, clock, io)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+        match self {
+            Carrier::Spi { link, .. } => {
+                for (label, value) in link.stats().entries() {
+                    print(label, value);
+                }
+            }
+            Carrier::Stream { hdlc, .. } => hdlc.counters(print),
+            Carrier::Closed => {}
+        }
+    }
+
+    pub(super) fn clear_counters(&mut self) {
+        match self {
+            Carrier::Spi { link, .. } => link.clear_stats(),
+            Carrier::Stream { hdlc, .. } => hdlc.clear_counters(),
+            Carrier::Closed => {}
+        }
+    }
+}
+
+fn step_stream(
+    stream: &mut Stream,
+    hdlc: &mut Hdlc,
+    host: &mut Host,
+    io: &mut Io,
+    now: Instant,
+) -> io::Result<Step> {
+    if stream.tend(now) == Some(Change::Opened) {
+        if let Some(fd) = stream.fd() {
+            io.watch(fd, Source::Stream)?;
+        }
+        hdlc.opened();
+        io.ready.stream = true;
+        io.ready.stream_room = true;
+    }
+    if io.ready.stream && !hdlc.input().is_empty() {
+        let room = hdlc.input().len();
+        match stream.read(hdlc.input(), now) {
+            Read::Octets(n) => {
+                hdlc.input_filled(n);
+                io.ready.stream = n == room;
+            }
+            Read::Blocked => io.ready.stream = false,
+            Read::NoClient | Read::End => lost(hdlc, io),
+        }
+    }
+    let step = hdlc.step(host);
+    while io.ready.stream_room && !hdlc.output().is_empty() {
+        match stream.write(hdlc.output(), now) {
+            Write::Octets(n) => hdlc.output_written(n),
+            Write::Blocked => {
+                io.ready.stream_room = false;
+                if let Some(fd) = stream.fd() {
+                    io.watch_room(fd, Source::Stream, true)?;
+                }
+            }
+            Write::NoClient | Write::End => lost(hdlc, io),
+        }
+    }
+    Ok(step)
+}
+
+fn lost(hdlc: &mut Hdlc, io: &mut Io) {
+    hdlc.closed();
+    io.ready.stream = false;
+    io.ready.stream_room = false;
+}

@@ -1,0 +1,318 @@
+//! rtnetlink messages (rtnetlink(7)): what is asked for, and what is understood of what comes.
+
+use crate::host::kernel::{Address, Change};
+use netlink_packet_core::{
+    NetlinkBuffer, NetlinkHeader, NetlinkMessage, Parseable, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP,
+    NLM_F_DUMP_INTR, NLM_F_REPLACE, NLM_F_REQUEST,
+};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressMessageBuffer,
+    CacheInfo,
+};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
+    LinkMessageBuffer,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::libc;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// What is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// An interface is up, or down.
+    Link { index: u32, up: bool },
+    /// An interface has an IPv6 address, or not any more.
+    Address {
+        index: u32,
+        address: Address,
+        added: bool,
+    },
+    /// The list has ended.
+    Done,
+    /// The list changed while it was made.
+    Interrupted,
+    /// The outcome of a request: zero or an errno.
+    Answer(i32),
+}
+
+/// The messages of a datagram, each with its sequence number. What is not understood is left out; a
+/// message that is cut off ends it.
+pub(super) fn read(mut datagram: &[u8]) -> Vec<(u32, Message)> {
+    let mut messages = Vec::new();
+    while let Ok(buffer) = NetlinkBuffer::new_checked(datagram) {
+        let sequence = buffer.sequence_number();
+        if buffer.flags() & NLM_F_DUMP_INTR != 0 {
+            messages.push((sequence, Message::Interrupted));
+        }
+        let payload = buffer.payload();
+        messages.extend(understand(buffer.message_type(), payload).map(|found| (sequence, found)));
+        let length = usize::try_from(buffer.length()).unwrap_or(usize::MAX);
+        let aligned = length.saturating_add(3) & !3;
+        datagram = datagram.get(aligned.max(HEADER_LEN)..).unwrap_or_default();
+    }
+    messages
+}
+
+fn understand(kind: u16, payload: &[u8]) -> Option<Message> {
+    match i32::from(kind) {
+        libc::NLMSG_DONE => Some(Message::Done),
+        libc::NLMSG_ERROR => {
+            let code = payload.get(..4)?.try_into().ok()?;
+            Some(Message::Answer(i32::from_ne_bytes(code).saturating_neg()))
+        }
+        _ => match kind {
+            libc::RTM_NEWLINK | libc::RTM_DELLINK => link(kind == libc::RTM_NEWLINK, payload),
+            libc::RTM_NEWADDR | libc::RTM_DELADDR => address(kind == libc::RTM_NEWADDR, payload),
+            _ => None,
+        },
+    }
+}
+
+/// Only the header: what follows it grows with every kernel.
+fn link(exists: bool, payload: &[u8]) -> Option<Message> {
+    let link = LinkMessageBuffer::new_checked(payload).ok()?;
+    // The bridge's own family says nothing of the interface itself.
+    (link.interface_family() == 0).then(|| Message::Link {
+        index: link.link_index(),
+        up: exists && link.flags() & LinkFlags::Up.bits() != 0,
+    })
+}
+
+fn address(added: bool, payload: &[u8]) -> Option<Message> {
+    let buffer = AddressMessageBuffer::new_checked(&payload).ok()?;
+    let message = AddressMessage::parse(&buffer).ok()?;
+    let address = message.attributes.iter().find_map(|found| match found {
+        AddressAttribute::Address(IpAddr::V6(address)) => Some(*address),
+        _ => None,
+    })?;
+    Some(Message::Address {
+        index: message.header.index,
+        address: Address {
+            address,
+            prefix_len: message.header.prefix_len,
+        },
+        added,
+    })
+}
+
+/// MTU 1280 (protocol §7.7), and no link-local address of the kernel's own.
+pub(super) fn set_up_link(index: u32, sequence: u32) -> Vec<u8> {
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    link.attributes = vec![
+        LinkAttribute::Mtu(MTU),
+        LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(
+            In6AddrGenMode::None,
+        )])]),
+    ];
+    request(RouteNetlinkMessage::SetLink(link), NLM_F_ACK, sequence)
+}
+
+/// Whether an interface is up.
+pub(super) fn get_link(index: u32, sequence: u32) -> Vec<u8> {
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    request(RouteNetlinkMessage::GetLink(link), 0, sequence)
+}
+
+/// All IPv6 addresses of all interfaces.
+pub(super) fn list_addresses(sequence: u32) -> Vec<u8> {
+    let mut all = AddressMessage::default();
+    all.header.family = AddressFamily::Inet6;
+    request(RouteNetlinkMessage::GetAddress(all), NLM_F_DUMP, sequence)
+}
+
+/// A change; `None` for those that netlink does not do.
+pub(super) fn change(index: u32, sequence: u32, change: &Change) -> Option<Vec<u8>> {
+    let (message, flags) = match *change {
+        Change::Up(up) => (RouteNetlinkMessage::SetLink(link_up(index, up)), 0),
+        Change::AddAddress {
+            address,
+            deprecated,
+        } => {
+            let message = address_message(index, address, Some(deprecated));
+            // An address that is there gets the new lifetimes.
+            let flags = NLM_F_CREATE | NLM_F_REPLACE;
+            (RouteNetlinkMessage::NewAddress(message), flags)
+        }
+        Change::RemoveAddress(address) => {
+            let message = address_message(index, address, None);
+            (RouteNetlinkMessage::DelAddress(message), 0)
+        }
+        Change::AddRoute { prefix, metric } => {
+            let message = route_message(index, prefix, metric);
+            (RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE)
+        }
+        Change::RemoveRoute { prefix, metric } => {
+            let message = route_message(index, prefix, metric);
+            (RouteNetlinkMessage::DelRoute(message), 0)
+        }
+        Change::JoinGroup(_) | Change::LeaveGroup(_) => return None,
+    };
+    Some(request(message, flags | NLM_F_ACK, sequence))
+}
+
+fn link_up(index: u32, up: bool) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    link.header.change_mask = LinkFlags::Up;
+    if up {
+        link.header.flags = LinkFlags::Up;
+    }
+    link
+}
+
+/// With lifetimes if it is to be added: valid for ever.
+fn address_message(index: u32, address: Address, deprecated: Option<bool>) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet6;
+    message.header.prefix_len = address.prefix_len;
+    message.header.index = index;
+    message.attributes = vec![AddressAttribute::Address(IpAddr::V6(address.address))];
+    if let Some(deprecated) = deprecated {
+        let mut lifetimes = CacheInfo::default();
+        lifetimes.ifa_preferred = if deprecated { 0 } else { u32::MAX };
+        lifetimes.ifa_valid = u32::MAX;
+        // The mesh makes sure that addresses are unique.
+        message.header.flags = AddressHeaderFlags::Nodad;
+        message.attributes.extend([
+            AddressAttribute::Flags(AddressFlags::Nodad),
+            AddressAttribute::CacheInfo(lifetimes),
+        ]);
+    }
+    message
+}
+
+fn route_message(index: u32, prefix: Address, metric: u32) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet6;
+    message.header.destination_prefix_length = prefix.prefix_len;
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Static;
+    message.header.scope = RouteScope::Universe;
+    message.header.kind = RouteType::Unicast;
+    message.attributes = vec![RouteAttribute::Oif(index), RouteAttribute::Priority(metric)];
+    if prefix.address != Ipv6Addr::UNSPECIFIED || prefix.prefix_len > 0 {
+        let destination = RouteAddress::Inet6(prefix.address);
+        message
+            .attributes
+            .push(RouteAttribute::Destination(destination));
+    }
+    message
+}
+
+fn request(message: RouteNetlinkMessage, flags: u16, sequence: u32) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | flags;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, message.into());
+    message.finalize();
+    let mut octets = vec![0; message.buffer_len()];
+    message.serialize(&mut octets);
+    octets
+}
+
+/// Of the interface (protocol §7.7), as rtnetlink wants it.
+const MTU: u32 = 1280;
+
+/// `struct nlmsghdr`.
+const HEADER_LEN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address(text: &str) -> Address {
+        Address {
+            address: text.parse().unwrap(),
+            prefix_len: 64,
+        }
+    }
+
+    #[test]
+    fn an_address_is_understood_as_it_was_written() {
+        let address = address("fd00::1");
+        for (change, added) in [
+            (
+                Change::AddAddress {
+                    address,
+                    deprecated: true,
+                },
+                true,
+            ),
+            (Change::RemoveAddress(address), false),
+        ] {
+            let mut octets = super::change(7, 99, &change).unwrap();
+            let expected = Message::Address {
+                index: 7,
+                address,
+                added,
+            };
+            assert_eq!(read(&octets), [(99, expected)]);
+            // Twice in one datagram, the second cut off.
+            let length = octets.len();
+            octets.extend_from_within(..);
+            assert_eq!(read(&octets), [(99, expected), (99, expected)]);
+            assert_eq!(read(&octets[..length + 20]), [(99, expected)]);
+        }
+    }
+
+    #[test]
+    fn links_and_answers() {
+        let up = super::change(7, 1, &Change::Up(true)).unwrap();
+        // RTM_SETLINK is no event.
+        assert_eq!(read(&up), []);
+        let mut event = up;
+        event[4..6].copy_from_slice(&libc::RTM_NEWLINK.to_ne_bytes());
+        assert_eq!(read(&event), [(1, Message::Link { index: 7, up: true })]);
+        event[4..6].copy_from_slice(&libc::RTM_DELLINK.to_ne_bytes());
+        assert_eq!(
+            read(&event),
+            [(
+                1,
+                Message::Link {
+                    index: 7,
+                    up: false
+                }
+            )]
+        );
+
+        let mut answer = vec![0; 36];
+        answer[0] = 36;
+        answer[4] = 2;
+        answer[8] = 5;
+        answer[16..20].copy_from_slice(&(-17_i32).to_ne_bytes());
+        assert_eq!(read(&answer), [(5, Message::Answer(17))]);
+        answer[6] = 16;
+        answer[4] = 3;
+        assert_eq!(
+            read(&answer),
+            [(5, Message::Interrupted), (5, Message::Done)]
+        );
+    }
+
+    #[test]
+    fn groups_are_not_for_netlink() {
+        let group = "ff03::1".parse().unwrap();
+        assert_eq!(change(1, 1, &Change::JoinGroup(group)), None);
+        assert_eq!(change(1, 1, &Change::LeaveGroup(group)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read(octets in prop::collection::vec(any::<u8>(), 0..96), kind in 0_u8..24) {
+            let mut octets = octets;
+            if octets.len() >= 16 {
+                octets[0] = octets.len() as u8;
+                octets[1..4].fill(0);
+                octets[4..6].copy_from_slice(&[kind, 0]);
+            }
+            let _ = read(&octets);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A serial port: raw octets, 8N1, no flow control.
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::termios::{
+    cfgetospeed, cfmakeraw, cfsetspeed, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags,
+    FlushArg, SetArg,
+};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Deref;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// An open port, locked with flock(2) as the bus device is.
+#[derive(Debug)]
+pub(super) struct Port(Flock<File>);
+
+impl Port {
+    /// Opens, locks and configures the port.
+    ///
+    /// # Errors
+    /// What the system reported, as a text that says what to do where we know it.
+    pub(super) fn open(path: &Path, speed: u32) -> io::Result<Port> {
+        let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(flags.bits())
+            .open(path)
+            .map_err(explain)?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, errno)| explain(errno.into()))?;
+        configure(&file, speed)?;
+        Ok(Port(file))
+    }
+}
+
+impl Deref for Port {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        // close(2) of a port waits up to 30 s for what was written (`closing_wait`); it is of no use
+        // to a co-processor that we leave.
+        let _ = tcflush(&*self.0, FlushArg::TCIOFLUSH);
+    }
+}
+
+/// Raw, 8N1, no flow control: HDLC escapes XON and XOFF, and RTS and CTS are rarely wired (protocol §6.1).
+fn configure(file: &File, speed: u32) -> io::Result<()> {
+    let wanted = baud_rate(speed)
+        .ok_or_else(|| other(format!("{speed} bit/s is no speed of a serial port")))?;
+    let mut settings = tcgetattr(file).map_err(|errno| match errno {
+        Errno::ENOTTY => other("not a serial port; name one, like /dev/ttyACM0".to_owned()),
+        errno => errno.into(),
+    })?;
+    cfmakeraw(&mut settings);
+    settings.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
+    settings.control_flags -= ControlFlags::CRTSCTS | ControlFlags::CSTOPB | ControlFlags::PARENB;
+    // Hanging up would drop DTR, which resets some co-processors (protocol §6.1).
+    settings.control_flags -= ControlFlags::HUPCL;
+    cfsetspeed(&mut settings, wanted)?;
+    tcsetattr(file, SetArg::TCSANOW, &settings)?;
+    // tcsetattr(3) succeeds if any of the changes could be made.
+    if cfgetospeed(&tcgetattr(file)?) != wanted {
+        return Err(other(format!(
+            "the port does not do {speed} bit/s; write another speed behind its path"
+        )));
+    }
+    // What was meant for whoever had the port before.
+    Ok(tcflush(file, FlushArg::TCIOFLUSH)?)
+}
+
+fn explain(error: io::Error) -> io::Error {
+    let advice = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT | Errno::ENXIO | Errno::ENODEV) => {
+            "is it plugged in? ls /dev/serial/by-id"
+        }
+        Some(Errno::EACCES | Errno::EPERM) => {
+            "join the group that it belongs to (ls -l), often dialout"
+        }
+        Some(Errno::EWOULDBLOCK | Errno::EBUSY) => "another program has it (fuser); stop that",
+        Some(Errno::EISDIR) => "a folder; name a port, like /dev/ttyACM0",
+        _ => return error,
+    };
+    io::Error::new(error.kind(), format!("{error}: {advice}"))
+}
+
+fn other(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+/// The constant for a speed of [`SERIAL_SPEEDS`](crate::config::SERIAL_SPEEDS).
+fn baud_rate(speed: u32) -> Option<BaudRate> {
+    Some(match speed {
+        9_600 => BaudRate::B9600,
+        19_200 => BaudRate::B19200,
+        38_400 => BaudRate::B38400,
+        57_600 => BaudRate::B57600,
+        115_200 => BaudRate::B115200,
+        230_400 => BaudRate::B230400,
+        460_800 => BaudRate::B460800,
+        500_000 => BaudRate::B500000,
+        576_000 => BaudRate::B576000,
+        921_600 => BaudRate::B921600,
+        1_000_000 => BaudRate::B1000000,
+        1_152_000 => BaudRate::B1152000,
+        1_500_000 => BaudRate::B1500000,
+        2_000_000 => BaudRate::B2000000,
+        2_500_000 => BaudRate::B2500000,
+        3_000_000 => BaudRate::B3000000,
+        3_500_000 => BaudRate::B3500000,
+        4_000_000 => BaudRate::B4000000,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SERIAL_SPEEDS;
+
+    #[test]
+    fn every_speed_has_its_constant() {
+        for speed in SERIAL_SPEEDS {
+            let rate = format!("{:?}", baud_rate(*speed).unwrap());
+            assert_eq!(rate, format!("B{speed}"));
+        }
+        assert_eq!(baud_rate(7), None);
+    }
+
+    #[test]
+    fn what_is_no_port() {
+        for (path, message) in [
+            ("/nonexistent/ttyACM0", "plugged in"),
+            ("/dev/null", "not a serial port"),
+            ("/tmp", "a folder"),
+        ] {
+            let error = Port::open(Path::new(path), 115_200)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(message), "{path}: {error}");
+            assert!(!error.contains('\n'));
+        }
+    }
+}
