@@ -32,6 +32,11 @@ package shellcheck shellcheck --version
 package strace strace -V
 package gcc cc --version
 package g++ g++ --version # for libFuzzer
+package iproute2 ip -V
+package iputils-ping ping -V
+package util-linux nsenter --version
+package socat socat -V
+package tshark tshark --version
 package libc6-dev test -e /usr/include/stdio.h
 
 if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$PYSPINEL"; then

@@ -1,0 +1,291 @@
+//! The control client of `spinel-bridge --tun`: one verb for each call, its answer as a table or as JSON.
+//! The words are in [`spinel_bridge::ctl`].
+
+#[path = "spinelctl/capture.rs"]
+mod capture;
+#[path = "spinelctl/connection.rs"]
+mod connection;
+#[path = "spinelctl/json.rs"]
+mod json;
+
+use capture::Capture;
+use connection::{sockets, Connection, DIRECTORY};
+use spinel_bridge::ctl::client::{self, completion, Command, Invocation, Options};
+use spinel_bridge::ctl::line::{Told, Word};
+use spinel_bridge::ctl::verbs::{self, Does, Local, Serve};
+use spinel_bridge::ctl::{Answer, Code, Failure, Field, Fields};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn main() -> ExitCode {
+    match arguments().and_then(|args| run(&args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "spinelctl: {}", failure.message);
+            ExitCode::from(failure.code.exit())
+        }
+    }
+}
+
+fn arguments() -> Result<Vec<String>, Failure> {
+    let args = std::env::args_os().skip(1).map(|arg| {
+        arg.into_string()
+            .map_err(|arg| usage(format!("{arg:?} is not UTF-8")))
+    });
+    args.collect()
+}
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    match client::parse(args)? {
+        Command::Help(None) => print(&client::help()),
+        Command::Help(Some(verb)) => help_of(&verb),
+        Command::Version => print(&format!("spinelctl {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Run(invocation) => match invocation.verb.does {
+            Does::Local(Local::Help) => match invocation.local.is_empty() {
+                true => print(&client::help()),
+                false => help_of(&invocation.local.join(" ")),
+            },
+            Does::Local(Local::Completion) => completion_script(&invocation.local),
+            Does::Local(Local::Interfaces) => interfaces(&invocation.options),
+            Does::Ask(_) | Does::Serve(_) => ask(&invocation),
+        },
+    }
+}
+
+fn help_of(verb: &str) -> Result<(), Failure> {
+    let text = client::help_of(verb).ok_or_else(|| verbs::unknown(verb))?;
+    print(&text)
+}
+
+fn completion_script(words: &[String]) -> Result<(), Failure> {
+    let script = words.first().and_then(|shell| completion::script(shell));
+    print(&script.ok_or_else(|| usage("completion: name a shell: bash, zsh or fish"))?)
+}
+
+fn interfaces(options: &Options) -> Result<(), Failure> {
+    let rows: Vec<Fields> = sockets(Path::new(DIRECTORY))
+        .into_iter()
+        .map(|(interface, path)| {
+            let lives = Connection::open(&path, None).is_ok();
+            Fields::new()
+                .with("interface", Field::text(interface))
+                .with("socket", Field::text(path.display().to_string()))
+                .with("alive", lives)
+        })
+        .collect();
+    let text: String = if options.json {
+        rows.iter().map(|row| json::line(None, row)).collect()
+    } else {
+        client::rows(&rows)
+    };
+    print(&text)
+}
+
+fn ask(invocation: &Invocation) -> Result<(), Failure> {
+    let sniffs = invocation.verb.name == "pcap";
+    let goes_on = sniffs || matches!(invocation.verb.does, Does::Serve(Serve::Monitor));
+    let file = match (sniffs, invocation.local.first()) {
+        (true, None) => {
+            return Err(usage("pcap: FILE is missing (- for standard output)"));
+        }
+        (true, Some(name)) if name == "-" && io::stdout().is_terminal() => {
+            return Err(usage(
+                "pcap: a terminal cannot show it: use pcap FILE, or pcap - | wireshark -k -i -",
+            ));
+        }
+        (_, name) => name,
+    };
+    check(invocation)?;
+    let options = &invocation.options;
+    let mut connection = Connection::open(&socket(options)?, None)?;
+    if goes_on {
+        // Ctrl-C is how these end.
+        let ends = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(INTERRUPT, 0, ends)
+            .map_err(|error| Failure::new(Code::Failed, format!("SIGINT: {error}")))?;
+    }
+    let silence = options.timeout.or((!goes_on).then_some(SILENCE));
+    connection.wait(silence)?;
+    connection.send(invocation.verb.name, &invocation.words)?;
+    let mut output = Output {
+        json: options.json,
+        values: invocation.switches.contains(&"value-only"),
+        rows: Vec::new(),
+        progress: io::stderr().is_terminal() && !options.json,
+        shows_progress: false,
+        capture: match file {
+            Some(name) if sniffs => Some(Capture::create(name, &connection.interface)?),
+            _ => None,
+        },
+    };
+    let answered = output.follow(&mut connection, goes_on && !sniffs);
+    output.clear_progress();
+    // What came before a failure is worth seeing.
+    let shown = output.finish();
+    answered.and(shown)
+}
+
+/// What the server would refuse is refused here: at once, and without a server.
+fn check(invocation: &Invocation) -> Result<(), Failure> {
+    let text = invocation.words.join(" ");
+    let words: Vec<Word<'_>> = Word::split(&text).collect::<Result<_, _>>()?;
+    let (first, second) = match invocation.verb.name.split_once(' ') {
+        Some((first, second)) => (first, Some(second)),
+        None => (invocation.verb.name, None),
+    };
+    let second: Vec<Word<'_>> =
+        Word::split(second.unwrap_or_default()).collect::<Result<_, _>>()?;
+    let words: Vec<Word<'_>> = second.into_iter().chain(words).collect();
+    verbs::parse(first, &words).map(|_| ())
+}
+
+fn socket(options: &Options) -> Result<PathBuf, Failure> {
+    if let Some(path) = &options.socket {
+        return Ok(PathBuf::from(path));
+    }
+    let directory = Path::new(DIRECTORY);
+    let of = |interface: &str| directory.join(format!("{interface}.sock"));
+    if let Some(interface) = &options.interface {
+        return Ok(of(interface));
+    }
+    let mut found = sockets(directory);
+    // What a killed daemon left behind is no choice.
+    found.retain(|(_, path)| UnixStream::connect(path).is_ok());
+    match found.len() {
+        1 => Ok(found.remove(0).1),
+        _ if found.is_empty() || found.iter().any(|(name, _)| name == INTERFACE) => {
+            Ok(of(INTERFACE))
+        }
+        _ => {
+            let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+            Err(usage(format!(
+                "which interface? give -I and one of {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// What is done with answers.
+struct Output {
+    json: bool,
+    values: bool,
+    rows: Vec<Fields>,
+    progress: bool,
+    shows_progress: bool,
+    capture: Option<Capture>,
+}
+
+impl Output {
+    /// Reads answers until the last one; for `monitor`, events after it.
+    fn follow(&mut self, connection: &mut Connection, monitors: bool) -> Result<(), Failure> {
+        loop {
+            match connection.read()? {
+                Told::Answer { answer, .. } => match answer {
+                    Answer::Row(row) => {
+                        if !self.row(row)? {
+                            return Ok(());
+                        }
+                    }
+                    Answer::Progress { what, done, of } => self.show_progress(&what, done, of),
+                    Answer::Done if monitors => {}
+                    Answer::Done => return Ok(()),
+                    Answer::Failed(failure) => return Err(failure),
+                },
+                Told::Event { name, fields } if monitors => {
+                    let text = if self.json {
+                        json::line(Some(&name), &fields)
+                    } else {
+                        client::event_line(&name, &fields)
+                    };
+                    if !write(&text)? {
+                        return Ok(());
+                    }
+                }
+                Told::Event { name, fields } if name == "lost" => {
+                    let _ = write!(
+                        io::stderr(),
+                        "spinelctl: {}",
+                        client::event_line(&name, &fields)
+                    );
+                }
+                Told::Event { .. } | Told::Greeting { .. } => {}
+            }
+        }
+    }
+
+    /// Returns false when nobody reads any more.
+    fn row(&mut self, row: Fields) -> Result<bool, Failure> {
+        if let Some(capture) = &mut self.capture {
+            return capture.frame(&row);
+        }
+        if self.json {
+            return write(&json::line(None, &row));
+        }
+        self.rows.push(row);
+        Ok(true)
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        let text = if self.values {
+            client::values(&self.rows)
+        } else {
+            client::rows(&self.rows)
+        };
+        print(&text)
+    }
+
+    fn show_progress(&mut self, what: &str, done: u32, of: u32) {
+        if self.progress {
+            let parts = match of {
+                0 => String::new(),
+                _ => format!(" {done}/{of}"),
+            };
+            let what: String = what.chars().filter(|letter| !letter.is_control()).collect();
+            let _ = write!(io::stderr(), "\r\x1b[K{what}{parts}");
+            self.shows_progress = true;
+        }
+    }
+
+    fn clear_progress(&mut self) {
+        if core::mem::take(&mut self.shows_progress) {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Writes to standard output at once. Returns false when nobody reads any more.
+fn write(text: &str) -> Result<bool, Failure> {
+    let mut stdout = io::stdout();
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(
+            Code::Failed,
+            format!("standard output: {error}"),
+        )),
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    write(text).map(|_| ())
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Code::Usage, message)
+}
+
+/// wpantund's and OpenThread's default.
+const INTERFACE: &str = "wpan0";
+
+/// Longer than the longest wait of the host (joining: 60 s, protocol §7.4, and its retries).
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// SIGINT.
+const INTERRUPT: i32 = signal_hook::consts::SIGINT;

@@ -1,0 +1,372 @@
+//! `spinelctl` itself, against the server of the control socket with answers made up here.
+
+use spinel_bridge::ctl::request::{Request, ScanKind};
+use spinel_bridge::ctl::verbs::VERBS;
+use spinel_bridge::ctl::{Answer, Code, Event, Failure, Field, Fields, Ticket};
+use spinel_bridge::io::control::{Control, Settings};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::thread::{sleep, spawn, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A server that answers in a thread until it is dropped.
+struct Server {
+    directory: PathBuf,
+    path: PathBuf,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("spinelctl-{}-{number}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("wpan0.sock");
+        let settings = Settings {
+            interface: "wpan0".into(),
+            ..Settings::default()
+        };
+        let control = Control::open(&path, &settings).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        Server {
+            directory,
+            path,
+            stop,
+            thread: Some(spawn(move || serve(control, &stopped))),
+        }
+    }
+
+    fn ctl(&self, args: &[&str]) -> Command {
+        let mut command = ctl();
+        command.arg("--socket").arg(&self.path).args(args);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.ctl(args).output().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn serve(mut control: Control, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let mut asked = Vec::new();
+        control.turn(&mut |ticket, request| asked.push((ticket, request)));
+        for (ticket, request) in asked {
+            answer(&mut control, ticket, &request);
+        }
+        while control.take_cancelled().is_some() {}
+        control.event(&Event {
+            name: "state",
+            fields: Fields::new().with("state", Field::word("offline")),
+        });
+        sleep(Duration::from_millis(2));
+    }
+}
+
+fn answer(control: &mut Control, ticket: Ticket, request: &Request) {
+    let mut row = |fields| control.answer(ticket, &Answer::Row(fields));
+    let end = match request {
+        Request::Status => {
+            row(Fields::new()
+                .with("state", Field::word("offline"))
+                .with("channel", 11)
+                .with("network_name", Field::text("Test \"Net\"\u{1b}")));
+            Answer::Done
+        }
+        Request::ListProperties => {
+            row(Fields::new().with("NET_NETWORK_KEY", Field::word("AA")));
+            row(Fields::new().with("NET_ROLE", Field::text("3")));
+            Answer::Done
+        }
+        Request::Get(property) => {
+            row(Fields::new().with(property.to_string(), Field::text("value")));
+            Answer::Done
+        }
+        Request::Scan(scan) if scan.kind == ScanKind::Energy => {
+            for channel in [11, 12] {
+                row(Fields::new().with("channel", channel).with("rssi", -90));
+            }
+            Answer::Done
+        }
+        Request::Sniff { .. } => {
+            // The frames of protocol §3.13 and §3.12: an ACK, and a beacon that we sent.
+            row(Fields::new()
+                .with("frame", Field::word("02002AE03B"))
+                .with("fcs", true)
+                .with("channel", 15)
+                .with("rssi", -60)
+                .with("lqi", 255)
+                .with("timestamp", 1_000_000)
+                .with("flags", Field::word("0x0000"))
+                .with("tx", false)
+                .with("bad_fcs", false));
+            row(Fields::new()
+                .with("frame", Field::word("030801FFFFFFFF07"))
+                .with("fcs", false)
+                .with("channel", 26)
+                .with("timestamp", 1_250_000)
+                .with("tx", true));
+            // It goes on until the client ends it, but not in this test.
+            Answer::Done
+        }
+        Request::Leave => return, // never answered
+        _ => Answer::Failed(Failure::new(Code::State, "not now: try later")),
+    };
+    control.answer(ticket, &end);
+}
+
+fn ctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spinelctl"));
+    command.stdin(Stdio::null());
+    command
+}
+
+fn alone(args: &[&str]) -> Output {
+    ctl().args(args).output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+#[test]
+fn tables_and_json() {
+    let server = Server::start();
+    let status = server.run(&["status"]);
+    assert_eq!(
+        text(&status.stdout),
+        "state        = offline\nchannel      = 11\nnetwork_name = Test \"Net\"\\u{1b}\n"
+    );
+    assert_eq!((code(&status), text(&status.stderr)), (0, String::new()));
+    assert_eq!(
+        text(&server.run(&["--json", "status"]).stdout),
+        "{\"channel\":11,\"network_name\":\"Test \\\"Net\\\"\\u001b\",\"state\":\"offline\"}\n"
+    );
+    assert_eq!(
+        text(&server.run(&["scan", "--energy", "-c", "11,12"]).stdout),
+        "channel  rssi\n11       -90\n12       -90\n"
+    );
+    assert_eq!(
+        text(&server.run(&["get", "-v", "Network:Name"]).stdout),
+        "value\n"
+    );
+    assert_eq!(
+        text(&server.run(&["get", "Network:Key"]).stdout),
+        "NET_NETWORK_KEY = value\n"
+    );
+    assert_eq!(
+        text(&server.run(&["list"]).stdout),
+        "NET_NETWORK_KEY = <hidden>\nNET_ROLE        = 3\n"
+    );
+    assert_eq!(
+        text(&server.run(&["getprop", "--json"]).stdout),
+        "{\"NET_NETWORK_KEY\":\"<hidden>\"}\n{\"NET_ROLE\":\"3\"}\n"
+    );
+    assert!(text(&server.run(&["version"]).stdout).contains("interface = wpan0\n"));
+}
+
+#[test]
+fn failures_are_one_line_and_an_exit_code() {
+    let server = Server::start();
+    for (args, exit, says) in [
+        (&["attach"][..], Code::State, "not now: try later"),
+        (&["stauts"], Code::Usage, "did you mean status?"),
+        (&["scan", "--enrgy"], Code::Usage, "did you mean --energy?"),
+        (&["form", "-c", "99"], Code::Usage, "0..=31"),
+        (
+            &["set", "STREAM_RAW", "00"],
+            Code::Denied,
+            "nobody can send",
+        ),
+        (&["get", "Stat:RX"], Code::NotSupported, "no counterpart"),
+        (&["pcap"], Code::Usage, "FILE is missing"),
+        (&["pcap", "/nowhere/file"], Code::Failed, "/nowhere/file"),
+        (
+            &["leave", "--timeout", "1"],
+            Code::Timeout,
+            "nothing was heard for 1 s",
+        ),
+        (&["completion", "csh"], Code::Usage, "bash, zsh or fish"),
+    ] {
+        let output = server.run(args);
+        let message = text(&output.stderr);
+        assert_eq!(code(&output), i32::from(exit.exit()), "{args:?}: {message}");
+        assert!(message.contains(says), "{args:?}: {message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn without_a_daemon() {
+    let output = alone(&["--socket", "/nowhere/wpan0.sock", "status"]);
+    assert_eq!(code(&output), 3);
+    assert!(text(&output.stderr).contains("is spinel-bridge --tun running?"));
+    // What makes no sense is said first.
+    let output = alone(&["--socket", "/nowhere/wpan0.sock", "peek", "x", "y"]);
+    assert_eq!(code(&output), 2);
+}
+
+#[test]
+fn a_capture_is_read_by_tshark() {
+    let server = Server::start();
+    let file = server.directory.join("frames.pcapng");
+    let name = file.to_str().unwrap();
+    let output = server.run(&["pcap", "-c", "15", name]);
+    assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
+    let piped = server.run(&["pcap", "-"]);
+    assert_eq!(piped.stdout.len(), std::fs::read(&file).unwrap().len());
+    assert_eq!(
+        tshark(&file),
+        "0x0002\t42\t15\t-60\t255\t1\n0x0803\t1\t26\t\t\t0\n"
+    );
+}
+
+/// Type, sequence number, channel, RSSI, LQI and kind of FCS of each frame.
+fn tshark(file: &Path) -> String {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(file).args(["-T", "fields"]);
+    for field in [
+        "wpan.fcf",
+        "wpan.seq_no",
+        "wpan-tap.ch_num",
+        "wpan-tap.rss",
+        "wpan-tap.lqi",
+        "wpan-tap.fcs_type",
+    ] {
+        command.args(["-e", field]);
+    }
+    let output = command.output().expect("tshark");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn monitor_follows_until_interrupted_or_nobody_reads() {
+    let server = Server::start();
+    let mut child = server
+        .ctl(&["--json", "monitor"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reader = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
+    assert_eq!(line, "{\"event\":\"state\",\"state\":\"offline\"}\n");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(wait(&mut child), Some(0));
+
+    let mut child = server
+        .ctl(&["monitor"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(wait(&mut child), Some(0));
+}
+
+fn wait(child: &mut std::process::Child) -> Option<i32> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "it hangs");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn completion_completes() {
+    for (line, expected) in [
+        (&["for"][..], "form"),
+        (&["gpio", "se"], "set"),
+        (&["gpio", "set", "hi"], "high"),
+        (&["-I", "wpan1", "get", "NET_NETWORK_N"], "NET_NETWORK_NAME"),
+        (&["form", "--mesh"], "--mesh-local-prefix"),
+        (&["scan", "--kind", "ene"], "energy"),
+        (&["completion", "zs"], "zsh"),
+    ] {
+        let script = text(&alone(&["completion", "bash"]).stdout);
+        let program = format!(
+            "{script}\nCOMP_WORDS=(spinelctl {})\nCOMP_CWORD={}\n_spinelctl\necho \"${{COMPREPLY[*]}}\"",
+            line.join(" "),
+            line.len()
+        );
+        let mut bash = Command::new("bash")
+            .arg("-s")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        bash.stdin
+            .take()
+            .unwrap()
+            .write_all(program.as_bytes())
+            .unwrap();
+        let output = bash.wait_with_output().unwrap();
+        assert_eq!(text(&output.stdout).trim(), expected, "{line:?}");
+    }
+}
+
+#[test]
+fn help_for_everything() {
+    let help = alone(&["--help"]);
+    assert_eq!(code(&help), 0);
+    assert!(text(&help.stdout).contains("spinelctl pcap - | wireshark"));
+    for verb in VERBS {
+        let mut args = vec!["help"];
+        args.extend(verb.name.split(' '));
+        let output = alone(&args);
+        assert_eq!(code(&output), 0, "{}", verb.name);
+        let synopsis = format!("spinelctl {}", verb.name);
+        assert!(text(&output.stdout).starts_with(&synopsis));
+    }
+    assert_eq!(code(&alone(&["help", "frobnicate"])), 2);
+    assert_eq!(code(&alone(&[])), 2);
+}
+
+#[test]
+fn the_documents_list_every_verb_and_exit_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(root).unwrap().flatten();
+    let readme = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        matches!(name, Some(name) if name.starts_with("README") && name.ends_with(".md"))
+    };
+    let paths = entries.map(|entry| entry.path()).filter(readme);
+    let documents: String = paths
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    for verb in VERBS {
+        let row = format!("\n| `{}` | {} |", verb.name, verb.help);
+        assert!(documents.contains(&row), "missing: {row}");
+    }
+    for code in Code::ALL {
+        let row = format!("\n| {} | {}: ", code.exit(), code);
+        assert!(documents.contains(&row), "missing: {row}");
+    }
+}
