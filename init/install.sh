@@ -1,27 +1,38 @@
 #!/bin/sh
 # Installs the bridge and the files around it. Run it in a checkout after "cargo build --release".
 #
-#   [DESTDIR=FOLDER] [BINARY=FILE] init/install.sh [PART]...
+#   [DESTDIR=FOLDER] [BINARY=FILE] [SPINELCTL=FILE] init/install.sh [PART]...
 #
 # Parts, and what each installs below DESTDIR [/]:
 #   binary   /usr/sbin/spinel-bridge                           (BINARY [target/release/spinel-bridge])
+#            /usr/bin/spinelctl                                (SPINELCTL [beside BINARY])
 #   udev     /usr/lib/udev/rules.d/60-spinel-bridge.rules
 #   systemd  /usr/lib/systemd/system/spinel-bridge@.service
+#            /usr/lib/systemd/system/spinel-bridge-host@.service
 #            /usr/lib/sysusers.d/spinel-bridge.conf
 #            /usr/lib/tmpfiles.d/spinel-bridge.conf
 #            /usr/share/doc/spinel-bridge/examples/spinel-bridge-example.default
+#            /usr/share/doc/spinel-bridge/examples/spinel-bridge-host-example.default
 #   sysv     /etc/init.d/spinel-bridge
 #            /etc/default/spinel-bridge                        (kept when it is there)
-#   examples /usr/share/doc/spinel-bridge/examples/...         (settings for wpantund, otbr-agent, ot-daemon)
+#   completions /usr/share/bash-completion/completions/spinelctl
+#            /usr/share/zsh/vendor-completions/_spinelctl
+#            /usr/share/fish/vendor_completions.d/spinelctl.fish
+#   examples /usr/share/doc/spinel-bridge/examples/...         (spinel-bridge.conf; for wpantund, otbr-agent, ot-daemon)
 #   licenses /usr/share/doc/spinel-bridge/LICENSE-APACHE
 #            /usr/share/doc/spinel-bridge/LICENSE-MIT
 #
-# Without a PART: binary udev systemd examples licenses. Prints the name of each file that it installs.
+# Without a PART: binary udev systemd completions examples licenses. Prints the name of each file that it installs.
 set -eu
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 destdir=${DESTDIR:-}
 binary=${BINARY:-$top/target/release/spinel-bridge}
+case $binary in
+*/*) beside=${binary%/*} ;;
+*) beside=. ;;
+esac
+spinelctl=${SPINELCTL:-$beside/spinelctl}
 doc=/usr/share/doc/spinel-bridge
 
 fail() {
@@ -44,16 +55,20 @@ install_part() {
 	case $1 in
 	binary)
 		[ -f "$binary" ] || fail "$binary is missing: run cargo build --release first, or set BINARY"
+		[ -f "$spinelctl" ] || fail "$spinelctl is missing: run cargo build --release first, or set SPINELCTL"
 		put 755 "$binary" /usr/sbin/spinel-bridge
+		put 755 "$spinelctl" /usr/bin/spinelctl
 		;;
 	udev)
 		put 644 "$top/udev/60-spinel-bridge.rules" /usr/lib/udev/rules.d/60-spinel-bridge.rules
 		;;
 	systemd)
 		put 644 "$top/init/systemd/spinel-bridge@.service" "/usr/lib/systemd/system/spinel-bridge@.service"
+		put 644 "$top/init/systemd/spinel-bridge-host@.service" "/usr/lib/systemd/system/spinel-bridge-host@.service"
 		put 644 "$top/init/systemd/spinel-bridge.sysusers" /usr/lib/sysusers.d/spinel-bridge.conf
 		put 644 "$top/init/systemd/spinel-bridge.tmpfiles" /usr/lib/tmpfiles.d/spinel-bridge.conf
 		put 644 "$top/init/systemd/spinel-bridge-example.default" "$doc/examples/spinel-bridge-example.default"
+		put 644 "$top/init/systemd/spinel-bridge-host-example.default" "$doc/examples/spinel-bridge-host-example.default"
 		;;
 	sysv)
 		put 755 "$top/init/sysv/spinel-bridge" /etc/init.d/spinel-bridge
@@ -62,6 +77,11 @@ install_part() {
 		else
 			put 644 "$top/init/sysv/spinel-bridge.default" /etc/default/spinel-bridge
 		fi
+		;;
+	completions)
+		put 644 "$top/init/completions/spinelctl.bash" /usr/share/bash-completion/completions/spinelctl
+		put 644 "$top/init/completions/_spinelctl" /usr/share/zsh/vendor-completions/_spinelctl
+		put 644 "$top/init/completions/spinelctl.fish" /usr/share/fish/vendor_completions.d/spinelctl.fish
 		;;
 	examples)
 		for file in "$top"/init/examples/*; do
@@ -72,7 +92,7 @@ install_part() {
 		put 644 "$top/LICENSE-APACHE" "$doc/LICENSE-APACHE"
 		put 644 "$top/LICENSE-MIT" "$doc/LICENSE-MIT"
 		;;
-	*) fail "$1: no such part; the parts are binary udev systemd sysv examples licenses" ;;
+	*) fail "$1: no such part; the parts are binary udev systemd sysv completions examples licenses" ;;
 	esac
 }
 
@@ -83,7 +103,7 @@ case ${1:-} in
 	;;
 esac
 
-[ $# -gt 0 ] || set -- binary udev systemd examples licenses
+[ $# -gt 0 ] || set -- binary udev systemd completions examples licenses
 for part in "$@"; do
 	install_part "$part"
 done

@@ -35,6 +35,9 @@ choose_binary() {
 		check "the stand-in builds" gcc -Wall -Wextra -Werror -O1 -o "$work/stand-in" "$top/tests/init/stand-in.c"
 		binary=$work/stand-in
 	fi
+	# Only copied here.
+	export SPINELCTL=${binary%/*}/spinelctl
+	[ -x "$SPINELCTL" ] || SPINELCTL=$binary
 }
 
 check_shell() {
@@ -55,12 +58,13 @@ check_shell() {
 check_install() {
 	root=$work/root
 	check "install.sh: all parts" env DESTDIR="$root" BINARY="$binary" "$init/install.sh" \
-		binary udev systemd sysv examples licenses
+		binary udev systemd sysv completions examples licenses
 	(cd "$root" && find . -type f | sed 's/^\.//' | grep -v '/examples/' | sort) >"$work/got"
 	sed -n '2,/^set/s/^#.* \(\/[a-z][^ ]*\).*/\1/p' "$init/install.sh" | grep -v '/examples/' >"$work/want"
 	sort -o "$work/want" "$work/want"
 	same "install.sh: installs the files that its head lists" "$work/want" "$work/got"
 	same "install.sh: the binary is the one that was named" "$binary" "$root/usr/sbin/spinel-bridge"
+	same "install.sh: and so is spinelctl" "$SPINELCTL" "$root/usr/bin/spinelctl"
 	if [ "$(stat -c %a "$root/usr/sbin/spinel-bridge" "$root/etc/init.d/spinel-bridge" \
 		"$root/usr/lib/udev/rules.d/60-spinel-bridge.rules" | paste -sd' ')" = '755 755 644' ]; then
 		ok "install.sh: modes"
@@ -77,15 +81,19 @@ check_install() {
 	refused "install.sh: refuses an unknown part" 'no such part' env DESTDIR="$work/x" "$init/install.sh" everything
 	refused "install.sh: says how to build a missing binary" 'cargo build' \
 		env DESTDIR="$work/x" BINARY=/nonexistent "$init/install.sh" binary
+	refused "install.sh: and a missing spinelctl" 'cargo build' \
+		env DESTDIR="$work/x" BINARY="$binary" SPINELCTL=/nonexistent "$init/install.sh" binary
 }
 
 check_systemd() {
-	local units=$root/usr/lib/systemd/system unit='spinel-bridge@spi0.0.service' exposure
+	local units=$root/usr/lib/systemd/system unit
 	# The units that ours stands on (targets, slices) are the machine's.
 	cp -an /usr/lib/systemd/system/. "$units/"
 	ln -sf /bin/true "$root/usr/sbin/ot-daemon"
 	mkdir -p "$root/bin"
-	silent "systemd-analyze verify: $unit" systemd-analyze --man=no --root="$root" verify "$unit"
+	for unit in spinel-bridge@spi0.0.service spinel-bridge-host@wpan0.service; do
+		silent "systemd-analyze verify: $unit" systemd-analyze --man=no --root="$root" verify "$unit"
+	done
 	cp "$init/examples/ot-daemon.service" "$units/"
 	cp /bin/true "$root/usr/sbin/otbr-agent"
 	rm "$root/usr/sbin/ot-daemon"
@@ -103,16 +111,16 @@ check_systemd() {
 	refused "systemd-analyze verify sees a mistake" WatchdogSecs \
 		sh -c "systemd-analyze --man=no --root='$root' verify broken@x.service 2>&1; exit 1"
 
-	systemd-analyze --no-pager security --offline=true "$init/systemd/spinel-bridge@.service" >"$work/security"
-	exposure=$(sed -n 's/^.*Overall exposure level.*: \([0-9.]*\) .*$/\1/p' "$work/security")
-	echo "note  exposure of spinel-bridge@.service: $exposure"
-	check "systemd-analyze security --offline: exposure $exposure, at most 2.0" \
-		systemd-analyze --no-pager security --offline=true --threshold=20 "$init/systemd/spinel-bridge@.service"
-	refused "... and the bound is looked at: 0.1 is refused" 'Overall exposure' \
-		systemd-analyze --no-pager security --offline=true --threshold=1 "$init/systemd/spinel-bridge@.service"
-	grep -E '^✗' "$work/security" | sed 's/  */ /g; s/^/note  /'
-	need_line "Type=notify" "WatchdogSec=30" "DevicePolicy=closed" "DeviceAllow=char-spi rw" "DeviceAllow=char-gpiochip rw" \
-		"EnvironmentFile=-/etc/default/spinel-bridge-%i"
+	# The host driver needs the network and CAP_NET_ADMIN: that is all that it may cost.
+	exposure spinel-bridge@.service 20
+	exposure spinel-bridge-host@.service 22
+	need_line spinel-bridge@.service "EnvironmentFile=-/etc/default/spinel-bridge-%i"
+	need_line spinel-bridge-host@.service "EnvironmentFile=-/etc/default/spinel-bridge-host-%i" \
+		"DeviceAllow=/dev/net/tun rw" "CapabilityBoundingSet=CAP_NET_ADMIN" "AmbientCapabilities=CAP_NET_ADMIN"
+	for unit in spinel-bridge@.service spinel-bridge-host@.service; do
+		need_line "$unit" "Type=notify" "WatchdogSec=30" "DevicePolicy=closed" "DeviceAllow=char-spi rw" \
+			"DeviceAllow=char-gpiochip rw" "RuntimeDirectory=spinel-bridge" "RuntimeDirectoryPreserve=yes"
+	done
 
 	check "systemd-sysusers takes the file" systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/spinel-bridge.conf"
 	check "systemd-tmpfiles takes the file" systemd-tmpfiles --root="$root" --create \
@@ -124,17 +132,32 @@ check_systemd() {
 	fi
 }
 
+# exposure UNIT TENTHS: what systemd says of the unit's rights.
+exposure() {
+	local unit=$1 level
+	systemd-analyze --no-pager security --offline=true "$init/systemd/$unit" >"$work/security"
+	level=$(sed -n 's/^.*Overall exposure level.*: \([0-9.]*\) .*$/\1/p' "$work/security")
+	echo "note  exposure of $unit: $level"
+	check "systemd-analyze security --offline: $unit: $level, at most $(($2 / 10)).$(($2 % 10))" \
+		systemd-analyze --no-pager security --offline=true --threshold="$2" "$init/systemd/$unit"
+	refused "... and the bound is looked at: 0.1 is refused" 'Overall exposure' \
+		systemd-analyze --no-pager security --offline=true --threshold=1 "$init/systemd/$unit"
+	grep -E '^✗' "$work/security" | sed 's/  */ /g; s/^/note  /'
+}
+
+# need_line UNIT LINE...
 need_line() {
-	local line
+	local unit=$1 line
+	shift
 	for line in "$@"; do
-		check "unit has $line" grep -qF -- "$line" "$init/systemd/spinel-bridge@.service"
+		check "$unit has $line" grep -qxF -- "$line" "$init/systemd/$unit"
 	done
 }
 
 # The SysV script, run for real: under dash with dpkg's start-stop-daemon on this machine's files, and in a chroot that
 # holds nothing but BusyBox.
 check_sysv() {
-	sysv_results "dash and dpkg" unshare -m bash "$0" --sysv-dash "$init/sysv/spinel-bridge" "$binary"
+	sysv_results "dash and dpkg" unshare -mn bash "$0" --sysv-dash "$init/sysv/spinel-bridge" "$binary"
 	local jail=$work/jail file
 	mkdir -p "$jail"/{bin,sbin,usr/bin,usr/sbin,etc/init.d,etc/default,run,proc,dev,tmp}
 	cp "$(command -v busybox)" "$jail/bin/busybox"
@@ -147,7 +170,7 @@ check_sysv() {
 		mkdir -p "$jail${file%/*}"
 		cp -L "$file" "$jail$file"
 	done
-	sysv_results "BusyBox" unshare -m bash "$0" --sysv-busybox "$jail"
+	sysv_results "BusyBox" unshare -mn bash "$0" --sysv-busybox "$jail"
 }
 
 # sysv_results NAME COMMAND...: counts the lines of sysv-cases.sh.
@@ -233,7 +256,7 @@ check_yocto() {
 	check "Yocto: do_install runs, under dash" env D="$work/yocto" S="$top" B=/nonexistent dash -eu "$work/do_install.sh"
 	# Everything that it installs must belong to the package: FILES has /usr/sbin, /etc, and what the recipe adds.
 	(cd "$work/yocto" && find . -type f | sed 's/^\.//' |
-		grep -Ev '^/(usr/sbin|etc|usr/lib/udev|usr/lib/systemd/system|usr/lib/sysusers.d|usr/lib/tmpfiles.d|usr/share/doc)/') \
+		grep -Ev '^/(usr/sbin|usr/bin|etc|usr/lib/udev|usr/lib/systemd/system|usr/lib/sysusers.d|usr/lib/tmpfiles.d|usr/share/doc)/') \
 		>"$work/stray" || true
 	if [ ! -s "$work/stray" ]; then
 		ok "Yocto: FILES covers what do_install installs"
@@ -282,7 +305,9 @@ check_buildroot() {
 	check "Buildroot: the source is the checkout, by git" grep -qx "site=$top method=git" "$work/out"
 	check "Buildroot: the install commands run" "${make[@]}" target systemd sysv SPINEL_BRIDGE_BINARY="$binary"
 	(cd "$work/buildroot" && find . -type f | sort) >"$work/got"
-	printf './%s\n' etc/default/spinel-bridge etc/init.d/S60spinel-bridge usr/lib/systemd/system/spinel-bridge@.service \
+	printf './%s\n' etc/default/spinel-bridge etc/init.d/S60spinel-bridge usr/bin/spinelctl \
+		usr/lib/systemd/system/spinel-bridge@.service usr/lib/systemd/system/spinel-bridge-host@.service \
+		usr/share/doc/spinel-bridge/examples/spinel-bridge-host-example.default \
 		usr/lib/sysusers.d/spinel-bridge.conf usr/lib/tmpfiles.d/spinel-bridge.conf \
 		usr/lib/udev/rules.d/60-spinel-bridge.rules usr/sbin/spinel-bridge \
 		usr/share/doc/spinel-bridge/examples/spinel-bridge-example.default | sort >"$work/want"
@@ -316,6 +341,7 @@ check_openwrt() {
 	printf 'include %s/Makefile\nprepare: ; $(Build/Prepare)\ninstall: ; $(call Package/spinel-bridge/install,%s)\n' \
 		"$folder" "$work/openwrt-root" >"$work/openwrt/Makefile"
 	cp "$binary" "$work/package/bin/spinel-bridge"
+	cp "$SPINELCTL" "$work/package/bin/spinelctl"
 	local make=(make --no-print-directory --warn-undefined-variables -C "$folder" -f "$work/openwrt/Makefile"
 		TOPDIR="$work/openwrt" INCLUDE_DIR="$work/openwrt/include")
 	"${make[@]}" -pn install >"$work/make.log" 2>"$work/make.err" || true
@@ -328,7 +354,7 @@ check_openwrt() {
 	check "OpenWrt: Build/Prepare copies the checkout" test -f "$work/source/Cargo.lock"
 	check "OpenWrt: ... without target/" test ! -e "$work/source/target"
 	(cd "$work/openwrt-root" && find . -type f | sort | paste -sd' ') >"$work/got"
-	echo './etc/config/spinel-bridge ./etc/init.d/spinel-bridge ./usr/sbin/spinel-bridge' >"$work/want"
+	echo './etc/config/spinel-bridge ./etc/init.d/spinel-bridge ./usr/bin/spinelctl ./usr/sbin/spinel-bridge' >"$work/want"
 	same "OpenWrt: Package/install installs these files" "$work/want" "$work/got"
 	check_procd
 }
@@ -337,7 +363,7 @@ check_openwrt() {
 check_procd() {
 	cat >"$work/procd.sh" <<-'END'
 		config_load() { :; }
-		config_foreach() { $1 spi; $1 polled; $1 off; }
+		config_foreach() { $1 spi; $1 polled; $1 host; $1 off; }
 		config_get_bool() { [ "$2" != off ] && eval "$1=1" || eval "$1=${4:-0}"; }
 		config_get() {
 			case $2.$3 in
@@ -345,6 +371,7 @@ check_procd() {
 			spi.res) eval "$1=gpiochip0:24" ;;
 			spi.options) eval "$1='--spi-crc on -v'" ;;
 			polled.device) eval "$1=/dev/spidev1.0" ;;
+			host.tun) eval "$1=wpan0" ;;
 			*) eval "$1=\"\${4:-}\"" ;;
 			esac
 		}
@@ -363,6 +390,7 @@ check_procd() {
 	cat >"$work/want" <<-'END'
 		/usr/sbin/spinel-bridge --pty --pty-link /var/run/spinel-bridge/spi --log syslog --spi-speed 1000000 --gpio-int gpiochip0:25 --gpio-res gpiochip0:24 --spi-crc on -v /dev/spidev0.0
 		/usr/sbin/spinel-bridge --pty --pty-link /var/run/spinel-bridge/polled --log syslog --spi-speed 1000000 /dev/spidev1.0
+		/usr/sbin/spinel-bridge --tun=wpan0 --control /var/run/spinel-bridge/wpan0.sock --log syslog --spi-speed 1000000 /dev/spidev0.0
 		reload on spinel-bridge
 	END
 	same "OpenWrt: the procd script's command lines, by section" "$work/want" "$work/got"
@@ -398,7 +426,7 @@ check_options() {
 	local option
 	"$binary" --help >"$work/help" 2>&1 || true
 	cat "$init"/examples/* "$init"/systemd/* "$init"/sysv/* "$init"/openwrt/files/* | grep -v '^#' |
-		grep -oE -- '--(pty|stdio|log|gpio|spi|poll)[a-z-]*' | sort -u >"$work/options"
+		grep -oE -- '--(pty|stdio|log|gpio|spi|poll|tun|control|config|user|retain|set)[a-z-]*' | sort -u >"$work/options"
 	while read -r option; do
 		check "option $option is known to the program" grep -q -- "$option" "$work/help"
 	done <"$work/options"

@@ -51,7 +51,9 @@ make_root() {
 }
 
 install_bridge() {
-	check "install.sh into that root" env DESTDIR="$work/root" BINARY="$binary" "$top/init/install.sh" binary udev systemd
+	local ctl=${binary%/*}/spinelctl
+	[ -x "$ctl" ] || ctl=$binary
+	check "install.sh into that root" env DESTDIR="$work/root" BINARY="$binary" SPINELCTL="$ctl" "$top/init/install.sh" binary udev systemd
 	check "systemd-sysusers, in that root" chroot "$work/root" systemd-sysusers
 	cp "$top/tests/init/systemd-cases.sh" "$work/root/cases.sh"
 	chmod +x "$work/root/cases.sh"

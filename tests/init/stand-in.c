@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 // Stands in for spinel-bridge where the init scripts are tested and the real one is not built: makes a pty, links it at
-// --pty-link, tells systemd READY=1 and WATCHDOG=1, removes the link on SIGTERM. "--spi-mode 9" ends it at once with an
-// error, as a wrong option would.
+// --pty-link, tells systemd READY=1 and WATCHDOG=1, removes the link on SIGTERM. Also links it at --control, as if that
+// were the control socket. "--spi-mode 9" ends it at once with an error, as a wrong option would.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -42,6 +42,8 @@ int main(int argc, char **argv)
 {
 	const char *link = option(argc, argv, "--pty-link");
 	const char *mode = option(argc, argv, "--spi-mode");
+	if (link == NULL)
+		link = option(argc, argv, "--control");
 	if (link == NULL || (mode != NULL && strcmp(mode, "9") == 0))
 		return 1;
 	int pty = posix_openpt(O_RDWR | O_NOCTTY);

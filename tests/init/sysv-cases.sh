@@ -122,6 +122,16 @@ case_is "no program: 5" $?
 try 2 'usage' frobnicate
 case_is "an unknown action: 2" $?
 
+printf 'DAEMON=%s\nDEVICE=sim:\nOPTS=\nTUN=wpan0\nPATIENCE=5\n' "$program" >$settings
+try 0 '/run/spinel-bridge/wpan0.sock' start
+case_is "the host driver, with TUN: starts" $?
+pid=$(cat $pidfile)
+[ -e /run/spinel-bridge/wpan0.sock ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- '--tun=wpan0 --control'
+case_is "... with its interface and control socket" $?
+try 0 'stopped' stop
+gone "$pid" && [ ! -e /run/spinel-bridge/wpan0.sock ]
+case_is "... and stops, and the socket is gone" $?
+
 printf 'DAEMON=%s\nDEVICE=sim:\nOPTS=\n' "$program" >/etc/default/spinel-bridge-second
 cp $script /etc/init.d/S61spinel-bridge-second
 script=/etc/init.d/S61spinel-bridge-second
