@@ -20,7 +20,7 @@ root="$cache/root"
 # Static, so that the guest needs no libraries. Nothing else differs from the release that is shipped.
 # The guest's own program is built apart, so that its dependencies cannot change features of ours.
 export RUSTFLAGS='-C target-feature=+crt-static'
-cargo build --quiet --locked --release --target "$TRIPLE" --bin spinel-bridge
+cargo build --quiet --locked --release --target "$TRIPLE" --bin spinel-bridge --bin spinelctl
 cargo build --quiet --locked --release --target "$TRIPLE" --example vm-guest
 LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu" make -s -C "$here/module" \
     KDIR="$root/usr/src/linux-headers-$version" OUT="$cache/module" 2>&1 |
@@ -28,11 +28,12 @@ LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu" make -s -C "$here/module" \
 
 guest="$cache/guest"
 rm -rf "$guest"
-mkdir -p "$guest"/{bin,dev,proc,sys,run}
+mkdir -p "$guest"/{bin,dev,proc,sys,run,tmp}
 cp "$here/init" "$guest/init"
 cp "$root/bin/busybox" "$guest/bin/"
-cp "$target/$TRIPLE/release/spinel-bridge" "$target/$TRIPLE/release/examples/vm-guest" "$guest/bin/"
-cp "$cache/module/spinel_vm.ko" "$guest/"
+cp "$target/$TRIPLE/release/spinel-bridge" "$target/$TRIPLE/release/spinelctl" \
+    "$target/$TRIPLE/release/examples/vm-guest" "$guest/bin/"
+cp "$cache/module/spinel_vm.ko" "$root/lib/modules/$version/kernel/drivers/net/tun.ko" "$guest/"
 chmod +x "$guest/init"
 (cd "$guest" && find . | "$root/bin/busybox" cpio -o -H newc) >"$cache/initramfs" 2>"$cache/cpio.log" ||
     { cat "$cache/cpio.log" >&2 && exit 1; }
@@ -60,6 +61,7 @@ boot() {
 only="${1:-}"
 boot traffic
 boot faults
+boot network
 boot small-bufsiz spidev.bufsiz=512
 
 echo "$passed passed, $failed failed"

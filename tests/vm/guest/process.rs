@@ -45,6 +45,15 @@ impl Bridge {
         Ok((bridge, client))
     }
 
+    /// As the host driver.
+    pub(crate) fn tun(args: &[&str]) -> Result<Bridge, String> {
+        let child = spawn(args, Stdio::null())?;
+        Ok(Bridge {
+            child,
+            stdout: None,
+        })
+    }
+
     /// One that should not start: its exit code and what it said.
     pub(crate) fn refused(args: &[&str]) -> Result<(i32, String), String> {
         let mut child = spawn(args, Stdio::null())?;
