@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::termios::{
-    cfgetospeed, cfmakeraw, cfsetspeed, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags,
+    cfmakeraw, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags,
     FlushArg, SetArg,
 };
 use std::fs::{File, OpenOptions};
@@ -65,10 +65,13 @@ fn configure(file: &File, speed: u32) -> io::Result<()> {
     settings.control_flags -= ControlFlags::CRTSCTS | ControlFlags::CSTOPB | ControlFlags::PARENB;
     // Hanging up would drop DTR, which resets some co-processors (protocol §6.1).
     settings.control_flags -= ControlFlags::HUPCL;
-    cfsetspeed(&mut settings, wanted)?;
+    // As the kernel has it (termbits.h). cfsetspeed(3) and its kin are other functions from glibc 2.42 on,
+    // and the older ones cannot be linked statically.
+    let wanted = ControlFlags::from_bits_retain(wanted as u32);
+    settings.control_flags = (settings.control_flags - ControlFlags::CBAUD) | wanted;
     tcsetattr(file, SetArg::TCSANOW, &settings)?;
     // tcsetattr(3) succeeds if any of the changes could be made.
-    if cfgetospeed(&tcgetattr(file)?) != wanted {
+    if tcgetattr(file)?.control_flags & ControlFlags::CBAUD != wanted {
         return Err(other(format!(
             "the port does not do {speed} bit/s; write another speed behind its path"
         )));
