@@ -444,3 +444,45 @@ fn unneeded_rights_are_given_up() {
     host.ctl("form test");
     assert_tables_are_equal(&host);
 }
+
+/// Forms a network and pings through it.
+fn assert_it_works(host: &Host) {
+    host.ctl("form test");
+    host.wait_for_state("associated");
+    assert_tables_are_equal(host);
+    let leader = host.ctl("getprop -v THREAD_LEADER_ADDR");
+    host.ping(leader.trim().parse().unwrap());
+}
+
+#[test]
+fn a_co_processor_behind_a_command() {
+    let folder = Folder::new();
+    let mut host = Host::new(&folder, "only");
+    let device = format!("system:{} --stdio seed=1", hosts::example("sim-ncp"));
+    host.start_bridge(&[&device]);
+    assert_it_works(&host);
+    // It dies, and comes back without a network: a new one behind the same command.
+    host.run(&["pkill", "-f", "^[^ ]*sim-ncp --stdio seed=1"]);
+    host.wait_for("the loss in the log", |host| {
+        host.log().contains("lost").then_some(())
+    });
+    host.wait_for_state("offline");
+    assert_it_works(&host);
+}
+
+#[test]
+fn a_co_processor_on_a_serial_port() {
+    let folder = Folder::new();
+    let mut host = Host::new(&folder, "only");
+    let name = folder.join("pty");
+    let mut ncp = std::process::Command::new(hosts::example("sim-ncp"));
+    ncp.args(["--pty", "seed=1"])
+        .stdout(fs::File::create(&name).unwrap());
+    let _ncp = hosts::Process(ncp.spawn().unwrap());
+    let port = host.wait_for("the pty", |_| {
+        let text = fs::read_to_string(&name).ok()?;
+        Some(text.lines().next()?.to_owned())
+    });
+    host.start_bridge(&[&format!("serial:{port}:115200")]);
+    assert_it_works(&host);
+}

@@ -3,8 +3,7 @@
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::termios::{
-    cfmakeraw, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags,
-    FlushArg, SetArg,
+    cfmakeraw, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags, FlushArg, SetArg,
 };
 use std::fs::{File, OpenOptions};
 use std::io;
