@@ -14,7 +14,7 @@ group=spinel-bridge-test-$$
 main() {
 	need mmdebstrap mmdebstrap unshare util-linux gcc gcc
 	[ -e /usr/include/stdio.h ] || install_packages libc6-dev
-	if [ "$(id -u)" != 0 ] || ! unshare -mpfuiC true 2>"$work/unshare.log"; then
+	if [ "$(id -u)" != 0 ] || ! unshare -mpfuinC true 2>"$work/unshare.log"; then
 		echo "FAIL  no namespaces: run as root, with CAP_SYS_ADMIN" >&2
 		exit 1
 	fi
@@ -99,7 +99,7 @@ boot() {
 			echo $$ >"/sys/fs/cgroup/$controller/$2/cgroup.procs"
 		done
 	fi
-	exec unshare --mount --pid --fork --uts --ipc --cgroup --kill-child bash "$0" --init "$1"
+	exec unshare --mount --pid --fork --uts --ipc --net --cgroup --kill-child bash "$0" --init "$1"
 }
 
 # init ROOT: process 1 of the namespaces.
@@ -124,7 +124,7 @@ init() {
 		mount --bind "/dev/$name" "$root/dev/$name"
 	done
 	mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/net"
-	# A device that the unit must not be able to open.
+	# The host driver's; the other unit must not be able to open it.
 	mknod "$root/dev/net/tun" c 10 200
 	mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
 	ln -s pts/ptmx "$root/dev/ptmx"

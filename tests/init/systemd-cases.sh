@@ -86,7 +86,43 @@ main() {
 		yes "no device: the start fails, and a new one is due" \
 			[ $? != 0 -a "$(systemctl show -P SubState $demo)" = auto-restart ]
 	fi
+	if [ "$kind" = real ]; then
+		host_cases
+	fi
 	echo end
+}
+
+# The host driver's unit, with a simulated NCP; process 1 has a network of its own.
+host_cases() {
+	local host=spinel-bridge-host@wpan0 pid
+	printf 'SPINEL_BRIDGE_DEVICE=sim:\nSPINEL_BRIDGE_OPTS=\n' >/etc/default/spinel-bridge-host-wpan0
+	demo=$host
+	systemctl start $host
+	yes "the host driver starts, and is active at once" [ $? = 0 ]
+	yes "... with its interface" [ -e /sys/class/net/wpan0 ]
+	pid=$(main_pid)
+	yes "... as spinel-bridge, with CAP_NET_ADMIN alone" \
+		[ "$(stat -c %U "/proc/$pid") $(grep -cE '^Cap(Eff|Bnd):[[:space:]]*0000000000001000$' "/proc/$pid/status")" = 'spinel-bridge 2' ]
+	yes "... without a warning" no_warnings $host
+	yes "the control socket is for the group" \
+		[ "$(stat -c '%A %G' /run/spinel-bridge/wpan0.sock)" = 'srw-rw---- spinel-bridge' ]
+	yes "spinelctl forms a network" spinelctl form unit-test
+	yes "... and the interface has its addresses" grep -q wpan0 /proc/net/if_inet6
+	yes "a member of the group may manage it" \
+		setpriv --reuid 65534 --regid "$(group spinel-bridge)" --clear-groups spinelctl status
+	yes "nobody else may" unable setpriv --reuid 65534 --regid 65534 --clear-groups spinelctl status
+	systemctl stop $host
+	yes "stop takes interface and socket away" [ ! -e /sys/class/net/wpan0 -a ! -e /run/spinel-bridge/wpan0.sock ]
+	yes "... and is clean" [ "$(systemctl show -P Result $host)" = success ]
+}
+
+no_warnings() {
+	journalctl --sync
+	! journalctl --no-pager -u "$1" | grep -E 'warning:|error:'
+}
+
+unable() {
+	! "$@"
 }
 
 # yes NAME COMMAND...
