@@ -486,3 +486,24 @@ fn a_co_processor_on_a_serial_port() {
     host.start_bridge(&[&format!("serial:{port}:115200")]);
     assert_it_works(&host);
 }
+
+/// Ten seconds in a network in which nothing happens: the loop wakes up for its own housekeeping alone.
+#[test]
+fn an_idle_network_costs_nothing() {
+    let folder = Folder::new();
+    let mut host = Host::start(&folder, "only", "sim:seed=1");
+    host.ctl("form test");
+    // Until the last update has come.
+    sleep(Duration::from_secs(3));
+    let pid = host.bridge().0.id().to_string();
+    let trace = folder.join("trace");
+    let mut strace = std::process::Command::new("timeout");
+    strace
+        .args(["-s", "INT", "10", "strace", "-qq", "-o"])
+        .arg(&trace);
+    strace.args(["-p", &pid]).status().unwrap();
+    let text = fs::read_to_string(&trace).unwrap();
+    // The kernel may repeat its listener reports in the first ten seconds; each makes us look up groups.
+    let turns = text.matches("epoll_wait(").count();
+    assert!((1..=4).contains(&turns), "{text}");
+}
