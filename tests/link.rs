@@ -861,6 +861,25 @@ fn driver_errors_are_retried_later_and_later_and_a_gone_device_ends() {
     assert!(t.link.handle_error(t.now, gone).is_err());
 }
 
+/// 32 octets are offered, so 37 are clocked: 333 us at 1 MHz with nine clocks an octet. The rest is what
+/// a transaction costs on this host.
+#[test]
+fn what_a_transaction_costs_is_learned_from_what_transactions_took() {
+    let mut trace = Trace::no_crc();
+    assert!(trace.link.wants_time());
+    // No bus is as fast as that.
+    trace.link.took(Duration::ZERO);
+    assert_eq!(trace.link.fixed_cost(), Duration::from_micros(100));
+    for _ in 0..100 {
+        assert!(!trace.link.wants_time());
+        trace.queue("81 02 03");
+        trace.run("02 20 00 03 00 81 02 03", PLAIN);
+        assert!(trace.link.wants_time());
+        trace.link.took(Duration::from_micros(333 + 40));
+    }
+    assert_eq!(trace.link.fixed_cost().as_micros(), 40);
+}
+
 #[test]
 fn the_gap_begins_when_the_clock_was_read_after_the_transaction() {
     let gap = Duration::from_micros(150);

@@ -259,7 +259,7 @@ impl<'c> Driver<'c> {
 
     fn step(&mut self, now: Instant) -> Result<Step, Error> {
         self.carrier
-            .step(&mut self.host, &mut self.io, now)
+            .step(&mut self.host, &mut self.io, &self.clock, now)
             .map_err(Error::Lost)
     }
 

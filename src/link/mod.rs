@@ -162,6 +162,8 @@ pub struct Link {
     /// DATA_LEN of a slave frame that did not fit; 0: none.
     remembered: usize,
     sizing: Sizing,
+    /// Transactions since the last [`Link::took`], and the octets clocked in them.
+    untimed: (u64, u64),
     /// Frames in a row with a wrong CRC.
     bad_fcs: u32,
     /// The next header carries CCF and RECV_LEN 0.
@@ -314,6 +316,7 @@ impl Link {
             rejected: 0,
             remembered: 0,
             sizing,
+            untimed: (0, 0),
             bad_fcs: 0,
             report: false,
             confirm: false,
@@ -411,6 +414,24 @@ impl Link {
     /// Whether the clock must be read again before the next transaction, for the gap to be kept.
     pub fn wants_clock(&self) -> bool {
         self.gap_from.is_some()
+    }
+
+    /// Whether transactions were run that [`Link::took`] was not told of.
+    pub fn wants_time(&self) -> bool {
+        self.untimed.0 > 0
+    }
+
+    /// All transactions since the last call took `elapsed`, with what the host does for them. Only for
+    /// the choice of what to offer ([`sizing`]): whoever never calls this gets a cost in the middle of
+    /// what was measured.
+    pub fn took(&mut self, elapsed: Duration) {
+        let (transactions, octets) = core::mem::take(&mut self.untimed);
+        self.sizing.took(transactions, octets, elapsed);
+    }
+
+    /// What a transaction is believed to cost beside its octets.
+    pub fn fixed_cost(&self) -> Duration {
+        self.sizing.fixed_cost()
     }
 
     /// What to do with RES now, if anything. Report with [`Link::reset_line_set`].
@@ -565,6 +586,8 @@ impl Link {
         self.errors = 0;
         self.stats.transactions += 1;
         self.stats.octets += self.plan.clocked as u64;
+        self.untimed.0 += 1;
+        self.untimed.1 += self.plan.clocked as u64;
         let miso = &self.miso[..self.plan.clocked];
         let reading = spi::locate(miso, self.settings.align_allowance);
         trace::transaction(&self.plan.header, &reading);

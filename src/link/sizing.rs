@@ -15,11 +15,16 @@
 //! is charged with what its guess would have cost more than knowing `n` (its regret); old charges fade.
 //! The one who owes least is followed.
 //!
+//! `c` follows from the clock rate; `F` is measured on this bus while it is in use (`fixed.rs` says how).
+//!
 //! No offer is below the 32 octets of today's hosts. So a frame never costs more transactions than it
 //! does there, whatever comes; and where lengths repeat in any of these ways it costs one.
 
+mod fixed;
+
 use crate::time::Duration;
 use crate::wire::spi::HEADER_LEN;
+use fixed::{Fixed, FIXED_MAX_NS};
 
 /// Chooses what to offer.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ pub struct Sizing {
     /// The most that can be offered.
     most: usize,
     cost: Cost,
+    fixed: Fixed,
     /// The lengths of the last frames, the latest first.
     history: [u16; HISTORY],
     seen: usize,
@@ -86,6 +92,7 @@ impl Sizing {
             small,
             most,
             cost,
+            fixed: Fixed::new(cost.fixed_ns, cost.octet_ns),
             history: [0; HISTORY],
             seen: 0,
             cheapest: 0,
@@ -104,6 +111,18 @@ impl Sizing {
     pub fn offer(&self) -> usize {
         let best = (0..EXPERTS).min_by_key(|&expert| self.owes[expert]);
         best.map_or(self.small, |expert| usize::from(self.guesses[expert]))
+    }
+
+    /// `transactions` that clocked `octets` together took `elapsed`, with all that the host does for
+    /// them: what a transaction costs is learned from it.
+    pub fn took(&mut self, transactions: u64, octets: u64, elapsed: Duration) {
+        self.fixed.took(transactions, octets, elapsed);
+        self.cost.fixed_ns = self.fixed.estimate();
+    }
+
+    /// What a transaction is believed to cost beside its octets.
+    pub fn fixed_cost(&self) -> Duration {
+        Duration::from_nanos(self.cost.fixed_ns)
     }
 
     /// The slave took `frame`. Its answer, if it has one, tends to be as long as the last time.
@@ -134,9 +153,12 @@ impl Sizing {
             self.replies[command] = len16;
         }
         self.history.rotate_right(1);
-        self.history[0] = len16;
+        let forgotten = core::mem::replace(&mut self.history[0], len16);
         self.seen = (self.seen + 1).min(HISTORY);
-        self.cheapest = self.cheapest_for_history();
+        // The same lengths as before have the same best offer.
+        if forgotten != len16 {
+            self.cheapest = self.cheapest_for_history();
+        }
         self.guess();
     }
 
@@ -198,9 +220,6 @@ const COMMAND_END: usize = 7;
 
 /// A Raspberry Pi's controller takes nine clocks an octet.
 const CLOCKS_PER_OCTET: u64 = 9;
-
-/// No bus that we know costs more for a transaction: 220 µs were measured on slow hosts.
-const FIXED_MAX_NS: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

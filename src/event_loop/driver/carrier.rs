@@ -68,14 +68,25 @@ impl Carrier {
     ///
     /// # Errors
     /// Only when a bus device is gone; a stream comes back.
-    pub(super) fn step(&mut self, host: &mut Host, io: &mut Io, now: Instant) -> io::Result<Step> {
+    pub(super) fn step(
+        &mut self,
+        host: &mut Host,
+        io: &mut Io,
+        clock: &Clock,
+        now: Instant,
+    ) -> io::Result<Step> {
         match self {
             Carrier::Spi { bus, link } => {
                 let due = bus.poll_timeout().is_some_and(|at| at <= now);
                 if core::mem::take(&mut io.ready.interrupt) || due {
                     bridge::take_edge(bus, link, now)?;
                 }
-                bridge::step(bus, link.as_mut(), host, now)
+                let step = bridge::step(bus, link.as_mut(), host, now)?;
+                if link.wants_time() {
+                    // No system call: the kernel lets programs read the clock themselves.
+                    link.took(clock.now().since(now));
+                }
+                Ok(step)
             }
             Carrier::Stream { stream, hdlc } => step_stream(stream, hdlc, host, io, now),
             Carrier::Closed => Ok(Step::Idle),
