@@ -12,6 +12,11 @@ fn main() -> ExitCode {
     io::log::install_panic_hook();
     match cli::parse_with(std::env::args_os().skip(1), &io::settings::read) {
         Ok(Command::Run(config)) => run(&config),
+        Ok(Command::Check(_)) if cfg!(not(feature = "check")) => {
+            let why = "--check was left out of this program: build it with its default features";
+            io::log::report_startup_error(None, why);
+            ExitCode::from(NOT_STARTED)
+        }
         Ok(Command::Check(config)) => ExitCode::from(check::main(&config)),
         Ok(Command::Help(text) | Command::Version(text)) => print(&text),
         Err(usage) => {

@@ -30,6 +30,7 @@ scripts() {
 step 'what the tests need' tests/setup.sh
 step 'format' cargo fmt --check
 step 'lints' cargo clippy --locked --all-targets -- -D warnings
+step 'lints without some features' benches/features.sh
 step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked --no-fail-fast

@@ -110,6 +110,12 @@ type Opened = (Box<dyn Bus>, usize);
 fn open(config: &Config, system: &System, now: Instant, report: &mut Report<'_>) -> Option<Opened> {
     match &config.device {
         Device::Spi(path) => open_spi(config, path, system, report),
+        Device::Sim(_) if cfg!(not(feature = "sim")) => {
+            let why = "sim: was left out of this program when it was built";
+            let finding = Finding::fail("device", why);
+            report.add(finding.remedy("build it with its default features"));
+            None
+        }
         Device::Sim(spec) => {
             let mut bus = sim::open(spec, now);
             let result = bus.configure(config.spi.mode, config.spi.speed_hz);

@@ -96,6 +96,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         log::warn!("{warning}");
     }
     match config.face {
+        Face::Tun { .. } if cfg!(not(feature = "host")) => Err(left_out("--tun")),
         Face::Tun { .. } => driver::run(config, clock, io, signals),
         _ => translator::run(config, clock, io, signals),
     }
@@ -136,6 +137,7 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
                 bus: Box::new(bus),
             })
         }
+        Device::Sim(_) if cfg!(not(feature = "sim")) => Err(left_out("sim:")),
         Device::Sim(spec) => {
             let (surroundings, interrupt_fd) = radio::open(spec).map_err(start("sim:"))?;
             let mut bus = sim::open_in(spec, surroundings, clock.now());
@@ -154,6 +156,12 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
             ))
         }
     }
+}
+
+/// What was asked for is no part of this build (Cargo.toml, `features`).
+fn left_out(what: &'static str) -> Error {
+    let why = "left out of this program when it was built: build it with its default features";
+    start(what)(io::Error::new(io::ErrorKind::Unsupported, why))
 }
 
 fn settings(config: &Config, device: &OpenDevice) -> Settings {
