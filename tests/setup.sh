@@ -30,6 +30,7 @@ package() {
 package python3-venv python3 -c 'import ensurepip, venv'
 package shellcheck shellcheck --version
 package strace strace -V
+package valgrind valgrind --version # counts instructions (benches/table.rs)
 package gcc cc --version
 package g++ g++ --version # for libFuzzer
 package iproute2 ip -V
