@@ -10,6 +10,7 @@
 //! | requests of a client at the same time | 8; one more is answered `busy` |
 //! | what waits for a client | 64 KiB; an answer that does not fit disconnects |
 //! | events and sniffed frames in that | 32 KiB; more are dropped, counted, and told as `* lost n=N` |
+//! | no descriptors left | one more client is told so, and closed |
 //! | wrong lines in a row | 16; the next one disconnects |
 //! | work in a turn | one read, 8 lines and two writes for each client; 8 new clients |
 //!
@@ -32,10 +33,11 @@ use crate::ctl::{secrets, Answer, Code, Event, Failure, Field, Fields, Ticket};
 use client::{Client, Line, Running, Urgency};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use nix::errno::Errno;
 use socket::Path as SocketPath;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
@@ -58,6 +60,8 @@ pub struct Control {
     events: Events,
     listener: UnixListener,
     acceptable: bool,
+    /// Kept to accept with where there is no other descriptor left, or whoever waits would wait for ever.
+    spare: Option<OwnedFd>,
     clients: Vec<Option<Client>>,
     next_serial: u64,
     cancelled: VecDeque<Ticket>,
@@ -83,6 +87,7 @@ impl Control {
         Ok(Control {
             poll,
             events: Events::with_capacity(CLIENTS_MAX + 1),
+            spare: spare(&listener),
             listener,
             acceptable: true,
             clients: (0..CLIENTS_MAX).map(|_| None).collect(),
@@ -202,9 +207,10 @@ impl Control {
                     self.acceptable = false;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_exhausted(&error) && self.spare.is_some() => self.turn_away(),
                 Err(error) => {
-                    // No descriptors left, say: whoever waits is taken in at the next turn, but there
-                    // is no reason to try again at once.
+                    // Whoever waits is taken in at the next turn, but there is no reason to try again at
+                    // once.
                     log::warn!("control socket: a client cannot be accepted: {error}");
                     return false;
                 }
@@ -213,19 +219,34 @@ impl Control {
         true
     }
 
+    /// Accepts a client with the descriptor that is kept for this, and sends it away.
+    fn turn_away(&mut self) {
+        self.spare = None;
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                log::warn!(
+                    "control socket: a client was sent away: no descriptors are left: raise the limit, \
+                     which is LimitNOFILE= with systemd"
+                );
+                refuse(
+                    &stream,
+                    "no descriptors are left: try again later".to_owned(),
+                );
+            }
+            // The kernel looks for a descriptor first, so nobody had to be waiting.
+            Err(error) => self.acceptable = error.kind() == io::ErrorKind::Interrupted,
+        }
+        self.spare = spare(&self.listener);
+    }
+
     fn welcome(&mut self, stream: UnixStream) {
         if let Err(error) = stream.set_nonblocking(true) {
             log::warn!("control socket: {error}");
             return;
         }
         let Some(slot) = self.clients.iter().position(Option::is_none) else {
-            let text = line::refusal(&Failure::new(
-                Code::Busy,
-                format!("{CLIENTS_MAX} clients are connected already: close one"),
-            ));
-            // It has just connected, so there is room for a line.
-            let _ = io::Write::write(&mut &stream, text.as_bytes());
-            return;
+            let why = format!("{CLIENTS_MAX} clients are connected already: close one");
+            return refuse(&stream, why);
         };
         match Client::new(stream, self.raw, self.poll.registry(), Token(slot)) {
             Ok(mut client) => {
@@ -340,6 +361,22 @@ impl Control {
         self.next_serial += 1;
         Ticket(serial * CLIENTS_MAX as u64 + slot as u64)
     }
+}
+
+fn refuse(mut stream: &UnixStream, why: String) {
+    let text = line::refusal(&Failure::new(Code::Busy, why));
+    // It has just connected, so there is room for a line.
+    let _ = io::Write::write(&mut stream, text.as_bytes());
+}
+
+fn spare(listener: &UnixListener) -> Option<OwnedFd> {
+    listener.as_fd().try_clone_to_owned().ok()
+}
+
+/// Of this process, or of the whole system.
+fn is_exhausted(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
 fn slot_of(ticket: Ticket) -> usize {

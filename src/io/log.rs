@@ -19,6 +19,11 @@
 //!   syslog daemon is alive but does not read, for every program on the machine alike; who wants frames
 //!   logged under such conditions takes a file.
 //!
+//! # Never without bound
+//! What others can cause (a co-processor that resets itself for ever, control clients that misbehave) is
+//! told [`limit::BURST`] times at once and then once a second, for errors, warnings and information apart.
+//! How many were left out is told with the next. What was asked for is not limited: `-v`, the counters.
+//!
 //! # Formats
 //! | sink | line |
 //! | --- | --- |
@@ -27,10 +32,13 @@
 //! | syslog | the text, facility daemon, with identifier and pid |
 //! | a file | `2026-11-20T18:24:00.123Z spinel-bridge[123]: warning: text` |
 
+mod limit;
+
 use crate::config::{Face, LogTarget, Verbosity};
 use crate::trace::{COUNTERS, FRAME, HEX};
 use env_logger::{Builder, Target};
-use log::{Level, LevelFilter, Record};
+use limit::{Limit, Verdict};
+use log::{Level, LevelFilter};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::stat::{fstat, FileStat, SFlag};
@@ -44,7 +52,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Starts the log. Once in a process, and before anything else may want to log.
 ///
@@ -277,6 +285,7 @@ fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) ->
         true => LevelFilter::Trace,
         false => LevelFilter::Off,
     };
+    let limit = Limit::default();
     let mut builder = Builder::new();
     builder
         .filter_level(level)
@@ -285,7 +294,17 @@ fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) ->
         .filter_module(COUNTERS, LevelFilter::Info)
         // It has something to say about each registration.
         .filter_module("mio", level.min(LevelFilter::Warn))
-        .format(move |line, record| style.write(line, record))
+        .format(
+            move |line, record| match limit.ask(record, Instant::now()) {
+                Verdict::Write => style.write(line, record.level(), record.args()),
+                Verdict::WriteAfter(n) => {
+                    let text =
+                        format_args!("{} ({n} messages before it were left out)", record.args());
+                    style.write(line, record.level(), &text)
+                }
+                Verdict::LeaveOut => Ok(()),
+            },
+        )
         .target(Target::Pipe(writer));
     builder
 }
@@ -301,16 +320,20 @@ enum Style {
 }
 
 impl Style {
-    fn write(self, line: &mut dyn Write, record: &Record<'_>) -> io::Result<()> {
-        let text = record.args();
+    fn write(
+        self,
+        line: &mut dyn Write,
+        level: Level,
+        text: &fmt::Arguments<'_>,
+    ) -> io::Result<()> {
         if self == Style::Priority {
-            return writeln!(line, "<{}>{text}", priority(record.level()));
+            return writeln!(line, "<{}>{text}", priority(level));
         }
         if self == Style::Dated {
             write!(line, "{} ", Utc::now())?;
         }
         let pid = std::process::id();
-        writeln!(line, "{IDENT}[{pid}]: {}: {text}", word(record.level()))
+        writeln!(line, "{IDENT}[{pid}]: {}: {text}", word(level))
     }
 }
 
@@ -556,7 +579,7 @@ mod tests {
         let logger = builder(style, verbosity, Box::new(LineWriter::new(writer.into()))).build();
         for (level, target, text) in records {
             logger.log(
-                &Record::builder()
+                &log::Record::builder()
                     .level(*level)
                     .target(target)
                     .args(format_args!("{text}"))

@@ -4,7 +4,7 @@ use crate::host::kernel::Event;
 use nix::sys::socket::{socket, AddressFamily, SockFlag, SockType};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::net::{Ipv6Addr, UdpSocket};
 
 /// A socket that is in our groups, and the groups of others as they were seen last.
@@ -12,6 +12,8 @@ use std::net::{Ipv6Addr, UdpSocket};
 pub(super) struct Groups {
     /// It is bound to no port, so nothing is ever received.
     socket: UdpSocket,
+    /// The groups of all interfaces. Kept open: it is out of reach in a sandbox and below another root.
+    file: File,
     index: u32,
     ours: BTreeSet<Ipv6Addr>,
     others: BTreeSet<Ipv6Addr>,
@@ -23,6 +25,7 @@ impl Groups {
         let socket = socket(AddressFamily::Inet6, kind, SockFlag::SOCK_CLOEXEC, None)?;
         Ok(Groups {
             socket: UdpSocket::from(socket),
+            file: File::open(PATH)?,
             index,
             ours: BTreeSet::new(),
             others: BTreeSet::new(),
@@ -43,7 +46,8 @@ impl Groups {
     /// What others joined and left since the last time.
     pub(super) fn refresh(&mut self) -> io::Result<Vec<Event>> {
         let mut text = String::new();
-        File::open(PATH)?.take(FILE_MAX).read_to_string(&mut text)?;
+        self.file.rewind()?;
+        (&self.file).take(FILE_MAX).read_to_string(&mut text)?;
         let others = others(&text, self.index, &self.ours);
         let joined = others
             .difference(&self.others)
