@@ -16,7 +16,7 @@ pub use host::{
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything the daemon needs to know to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Config {
     /// Whether systemd is told READY only when the co-processor has answered (`--ready-when-up`), not
     /// as soon as the face towards the host is there.
     pub ready_when_up: bool,
+    /// Whether the process is confined once everything is open (`--sandbox`). Default: no.
+    pub sandbox: bool,
     /// Where the log goes.
     pub log: LogTarget,
     /// How much is logged.
@@ -66,6 +68,7 @@ impl Config {
             reset_settle: RESET_SETTLE.default_millis(),
             poll_period: POLL_PERIOD.default_millis(),
             ready_when_up: false,
+            sandbox: false,
             log: LogTarget::Auto,
             verbosity: Verbosity::Info,
             host: Host::default(),
@@ -101,6 +104,14 @@ impl Face {
     /// Whether standard input and output carry the data.
     pub const fn uses_stdio(&self) -> bool {
         matches!(self, Face::Stdio | Face::Raw { .. })
+    }
+
+    /// The symlink to the pty, if one was asked for.
+    pub fn link(&self) -> Option<&Path> {
+        match self {
+            Face::Pty { link } => link.as_deref(),
+            _ => None,
+        }
     }
 }
 

@@ -755,6 +755,7 @@ const OPTIONAL_VALUE: &[&str] = &[
     "--tun",
     "--no-reset",
     "--ready-when-up",
+    "--sandbox",
     "--control-raw",
     "--auto-resume",
     "--auto-upgrade",

@@ -120,6 +120,10 @@ systemd (Type=notify, WatchdogSec=):
   --ready-when-up            READY when the co-processor has answered, not as
                              soon as the pty is there
 
+Confinement (Landlock, where the kernel has it):
+  --sandbox                  once everything is open, give up all files,
+                             programs and connections that are not needed
+
 Log:
   --log TARGET               auto, stderr, syslog, none or file:PATH (default
                              auto: stderr unless it is the data channel)

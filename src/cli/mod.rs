@@ -171,6 +171,9 @@ struct Args {
     /// READY only after the co-processor's answer
     #[argh(option)]
     ready_when_up: Vec<String>,
+    /// once everything is open
+    #[argh(option)]
+    sandbox: Vec<String>,
     /// name of the interface
     #[argh(option)]
     tun: Vec<String>,
@@ -305,6 +308,9 @@ impl Args {
         }
         if let Some(given) = last("--ready-when-up", &self.ready_when_up) {
             config.ready_when_up = given.toggle()?;
+        }
+        if let Some(given) = last("--sandbox", &self.sandbox) {
+            config.sandbox = given.toggle()?;
         }
         // Read by [`file::add`].
         last("--config", &self.config);

@@ -293,6 +293,7 @@ pub(super) static OPTIONS: &[Opt] = &[
     opt("--spi-reset-pulse", &[], Takes::Value),
     opt("--spi-reset-delay", &[], Takes::Value),
     opt("--ready-when-up", &[], SWITCH),
+    opt("--sandbox", &[], SWITCH),
     opt("--log", &[], Takes::Value),
     opt("--verbose", &["v"], Takes::ValueOr("1")),
     host("--control", Takes::Value),

@@ -9,7 +9,7 @@ mod carrier;
 mod services;
 
 use super::alive::Alive;
-use super::{announce, sleep, start, Clock, Error, Flow};
+use super::{announce, confine, sleep, start, Clock, Error, Flow};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Face};
 use crate::host::{self, netif, Host};
@@ -28,8 +28,11 @@ use std::time::Duration;
 
 pub(super) fn run(config: &Config, clock: Clock, io: Io, signals: Signals) -> Result<(), Error> {
     let mut driver = Driver::open(config, clock, io, signals)?;
+    let control = config.host.control.path(driver.tun.name());
+    let rules = confine::rules(config, None, control.as_deref());
     let account = config.host.user.as_ref();
     privileges::drop(account, config.host.chroot.as_deref()).map_err(Error::Privileges)?;
+    confine::enter(rules)?;
     let result = driver.run();
     driver.alive.stopping();
     result

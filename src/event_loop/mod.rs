@@ -2,6 +2,7 @@
 //! that reads a clock (`check`, which runs no bridge, borrows it), and the only thread.
 
 mod alive;
+mod confine;
 mod driver;
 mod translator;
 
@@ -9,7 +10,7 @@ use crate::bus::{Bus, Line};
 use crate::config::{Config, Device, Face};
 use crate::io::signal::Signals;
 use crate::io::spi::SpiBus;
-use crate::io::{control, netlink, privileges, pty, radio, spi, stream, tun, Io, Source};
+use crate::io::{control, netlink, privileges, pty, radio, sandbox, spi, stream, tun, Io, Source};
 use crate::link::{Link, Settings};
 use crate::sim;
 use crate::time::Instant;
@@ -35,6 +36,8 @@ pub enum Error {
     Stream(stream::OpenError),
     /// The rights that are not needed cannot be given up.
     Privileges(privileges::Error),
+    /// The process cannot be confined.
+    Sandbox(sandbox::Error),
     /// Something else that is needed cannot be had.
     Start {
         /// What.
@@ -68,6 +71,7 @@ impl fmt::Display for Error {
             Error::Control(error) => error.fmt(f),
             Error::Stream(error) => error.fmt(f),
             Error::Privileges(error) => error.fmt(f),
+            Error::Sandbox(error) => error.fmt(f),
             Error::Interface(source) => write!(f, "cannot go on: {source}"),
             Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
             Error::Lost(source) => {

@@ -1,7 +1,9 @@
 //! The turn of the translator: a link below, a client above.
 
 use super::alive::Alive;
-use super::{announce, open_device, reset_at_exit, settings, sleep, start, Clock, Error, Flow};
+use super::{
+    announce, confine, open_device, reset_at_exit, settings, sleep, start, Clock, Error, Flow,
+};
 use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::Bus;
 use crate::config::{Config, Face};
@@ -35,7 +37,12 @@ pub(super) fn run(
     };
     let link = Link::new(settings(config, &device), clock.now());
     announce(config, &link);
-    if let Client::Pty(pty) = &client {
+    let pty = match &client {
+        Client::Pty(pty) => Some(pty),
+        _ => None,
+    };
+    let rules = confine::rules(config, pty.map(Pty::name), None);
+    if let Some(pty) = pty {
         announce_pty(pty);
     }
     let mut turn = Turn {
@@ -53,6 +60,7 @@ pub(super) fn run(
         alive: Alive::from_env(),
         ready_when_up: config.ready_when_up,
     };
+    confine::enter(rules)?;
     let result = turn.run();
     turn.alive.stopping();
     reset_at_exit(config, &mut turn.bridge.bus, &clock);

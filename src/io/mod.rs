@@ -17,6 +17,7 @@ mod process;
 pub mod pty;
 pub mod radio;
 pub mod retain;
+pub mod sandbox;
 pub mod settings;
 pub mod signal;
 pub mod spi;

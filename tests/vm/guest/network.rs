@@ -1,7 +1,7 @@
 //! The host driver over the real spidev: a network, its addresses, pings through the kernel.
 
 use crate::cases::{end, Case, Outcome, DEVICE, LINES};
-use crate::process::{until, Bridge, Coprocessor};
+use crate::process::{log, until, Bridge, Coprocessor};
 use std::net::Ipv6Addr;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(crate) const CASES: &[Case] = &[
     ("tun: form a network, ping through it", form_and_ping),
     ("tun: pings of every length over a CRC", || {
-        pings("ncp:seed=1:crc", &["--spi-crc", "on"])
+        pings("ncp:seed=1:crc", &["--spi-crc", "on", "--sandbox"])
     }),
     ("tun: the co-processor is reset", reset),
     ("tun: kill -9 keeps the network", kill),
@@ -30,6 +30,9 @@ fn pings(spec: &str, options: &[&str]) -> Outcome {
         ping(target, len)?;
     }
     let time = begin.elapsed();
+    if options.contains(&"--sandbox") && !log().contains("sandbox: ") {
+        return Err("the log does not tell of the sandbox".to_owned());
+    }
     if !run("ip", &["-6", "addr", "show", "dev", "wpan0"])?.contains(&prefix_of(target)) {
         return Err("the mesh-local address is not on wpan0".to_owned());
     }
