@@ -34,6 +34,7 @@ step 'lints without some features' benches/features.sh
 step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked --no-fail-fast
+step 'dependencies' tests/deps.sh
 step 'fuzz targets, 10 s each' fuzz/run.sh 10
 step 'init files' tests/init.sh
 step 'systemd service' tests/systemd.sh

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Checks what the project depends on, without the network: licences, sources, what README says of them, versions that
+# are there more than once, build scripts, the least Rust, and that unsafe code is denied. Each failure is one line that
+# says what to do. What a database of advisories knows (cargo audit) takes the network and is not checked here.
+set -euo pipefail
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$top"
+
+# One of these must be enough to use a crate ("OR"), and all that go with it ("AND") must be here.
+licences=" MIT Apache-2.0 BSD-2-Clause BSD-3-Clause Unicode-3.0 "
+
+# In the tree more than once, and why that stays: spidev and gpio-cdev bring older nix; macros bring both syn.
+duplicates="nix 0.27.1 0.29.0 0.31.3
+syn 2.0.119 3.0.9"
+
+# Crates that run a program of theirs while we are built. All but two only ask for the version of rustc or the target;
+# tun-tap compiles a C file of 60 lines, libc asks for the system.
+builders=" getrandom libc memoffset nix num-traits paste proc-macro2 quote serde serde_core serde_json signal-hook
+ thiserror tun-tap zerocopy zmij "
+
+# Where unsafe code is allowed: tests that run between fork and exec, and one that counts allocations.
+unsafes="benches/table.rs
+tests/no_alloc.rs
+tests/process/mod.rs"
+
+main() {
+	need python3 python3
+	host=$(rustc -vV | sed -n 's/^host: //p')
+	if ! cargo metadata --format-version 1 --locked --offline --filter-platform "$host" >"$work/metadata" 2>"$work/cargo"
+	then
+		bad "Cargo.lock is up to date and its crates are there: run cargo fetch --locked" "$work/cargo"
+		result
+	fi
+	ok "Cargo.lock is up to date"
+	table >"$work/table"
+	check_rows
+	check_checksums
+	check_duplicates
+	check_readme
+	check_unsafe
+	result
+}
+
+# name, version, licence, rust-version, source, has a build script, is a normal dependency of ours; "-" for nothing.
+table() {
+	python3 - "$work/metadata" <<'PYTHON'
+import json, sys
+data = json.load(open(sys.argv[1]))
+ours = data["resolve"]["root"]
+root = next(package for package in data["packages"] if package["id"] == ours)
+used = {node["id"] for node in data["resolve"]["nodes"]}
+normal = {dependency["name"] for dependency in root["dependencies"] if dependency["kind"] is None}
+for package in data["packages"]:
+    if package["id"] == ours or package["id"] not in used:
+        continue
+    builds = any("custom-build" in target["kind"] for target in package["targets"])
+    row = [
+        package["name"],
+        package["version"],
+        package["license"] or "-",
+        package["rust_version"] or "-",
+        package["source"] or "-",
+        "builds" if builds else "-",
+        "ours" if package["name"] in normal else "-",
+    ]
+    print("\t".join(row))
+PYTHON
+}
+
+check_rows() {
+	local name version licence rust source builds
+	while IFS=$'\t' read -r name version licence rust source builds _; do
+		bad_licence >&3
+		bad_source >&4
+		bad_rust >&5
+		bad_builder >&6
+	done <"$work/table" 3>"$work/licences" 4>"$work/sources" 5>"$work/rust" 6>"$work/builders"
+	told "licences that go with ours" "$work/licences"
+	told "crates.io and nothing else" "$work/sources"
+	told "a Rust no later than ours" "$work/rust"
+	told "build scripts are known" "$work/builders"
+}
+
+# told NAME [FILE]: passes when nothing was said.
+told() {
+	if [ -s "${2:-$work/said}" ]; then
+		bad "$1" "${2:-$work/said}"
+	else
+		ok "$1"
+	fi
+}
+
+bad_licence() {
+	local choice word good
+	# "(MIT OR Apache-2.0) AND Unicode-3.0": all that is not in an OR must be there; "/" is an old OR.
+	local text=${licence//\// OR }
+	while [[ $text =~ ^(.*)\(([^()]*)\)(.*)$ ]]; do
+		choice=$(chosen "${BASH_REMATCH[2]}")
+		text="${BASH_REMATCH[1]}$choice${BASH_REMATCH[3]}"
+	done
+	good=$(chosen "$text")
+	for word in $good; do
+		[ "$word" = AND ] && continue
+		if [[ $licences != *" $word "* ]]; then
+			echo "$name $version: licence $licence: replace the crate, or add the licence to tests/deps.sh"
+			return
+		fi
+	done
+}
+
+# chosen TEXT: the first of the licences with OR between them that is in the list, else the first.
+chosen() {
+	local one
+	while read -r one; do
+		if [[ $licences == *" $one "* ]]; then
+			echo "$one"
+			return
+		fi
+	done <<<"${1// OR /$'\n'}"
+	# An AND, or none that we know.
+	echo "${1%% OR *}"
+}
+
+bad_source() {
+	[ "$source" = "registry+https://github.com/rust-lang/crates.io-index" ] ||
+		echo "$name $version: comes from $source: take a release of crates.io"
+}
+
+bad_rust() {
+	local least
+	least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+	if [ "$rust" != - ] && [ "$(printf '%s\n' "$rust" "$least" | sort -V | tail -n 1)" != "$least" ] &&
+		[ "${rust%.0}" != "$least" ]; then
+		echo "$name $version: needs Rust $rust, we say $least: cargo update -p $name --precise with an older one"
+	fi
+}
+
+bad_builder() {
+	[ "$builds" = - ] || [[ ${builders//$'\n'/ } == *" $name "* ]] ||
+		echo "$name $version: has a build script: read it, then add the crate to tests/deps.sh"
+}
+
+# What is downloaded is what was looked at.
+check_checksums() {
+	awk '/^name = /{name = $3} /^source = /{sources++; last = name} /^checksum = /{last = ""; sums++}
+		/^$/{if (last != "") print last ": no checksum in Cargo.lock: make it anew with cargo update"; last = ""}
+		END {if (sources == 0 || sums != sources) print "Cargo.lock: " sums " checksums for " sources " crates"}' \
+		Cargo.lock >"$work/said"
+	told "Cargo.lock has a checksum of every crate"
+}
+
+check_duplicates() {
+	cut -f 1,2 "$work/table" | sort -V | awk '
+		$1 == last {row = row " " $2; many = 1; next}
+		{if (many) print row; last = $1; row = $1 " " $2; many = 0}
+		END {if (many) print row}' >"$work/found"
+	{
+		comm -13 <(sort <<<"$duplicates") <(sort "$work/found") |
+			sed 's/$/: more than one version: cargo tree -d says who brings them; or add the line to tests\/deps.sh/'
+		comm -23 <(sort <<<"$duplicates") <(sort "$work/found") |
+			sed 's/$/: is not so any more: change the line in tests\/deps.sh/'
+	} >"$work/said"
+	told "versions that are there more than once are known"
+}
+
+# The table of the README and [dependencies] name the same crates.
+check_readme() {
+	# shellcheck disable=SC2016 # backticks are what the table has around names
+	sed -n '/^### Dependencies/,/^###* [^D]/{/^| `/p}' README.md | grep -v '(tests)' | cut -d '|' -f 2 |
+		grep -o '`[^`]*`' | tr -d '`' | sort >"$work/readme"
+	awk '$7 == "ours" {print $1}' FS='\t' "$work/table" | sort -u >"$work/ours"
+	{
+		comm -13 "$work/readme" "$work/ours" |
+			sed 's/$/: is not in the table of README.md, "### Dependencies": say there why it is used/'
+		comm -23 "$work/readme" "$work/ours" | sed 's/$/: is in the table of README.md and not used: remove it there/'
+	} >"$work/said"
+	told "README says why each of our dependencies is there"
+}
+
+check_unsafe() {
+	{
+		awk '/^\[/{on = $0 == "[lints.rust]"} on && /^unsafe_code = "(deny|forbid)"$/{found = 1}
+			END {if (!found) print "Cargo.toml: [lints.rust] must say unsafe_code = \"deny\""}' Cargo.toml
+		grep -rlE 'allow\([^)]*unsafe_code' src tests benches | sort >"$work/allows" || true
+		comm -13 <(sort <<<"$unsafes") "$work/allows" |
+			sed 's/$/: allows unsafe code: do without, or add the file to tests\/deps.sh/'
+		comm -23 <(sort <<<"$unsafes") "$work/allows" | sed 's/$/: has no unsafe code any more: remove it from tests\/deps.sh/'
+		grep -rnE '#!?\[(warn|allow)\((missing_docs|unsafe_op_in_unsafe_fn)' src | sed 's/$/: take that back/' || true
+	} >"$work/said"
+	told "unsafe code is denied, but for known places"
+}
+
+main "$@"
