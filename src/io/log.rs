@@ -21,7 +21,7 @@
 //!
 //! # Never without bound
 //! What others can cause (a co-processor that resets itself for ever, control clients that misbehave) is
-//! told [`limit::BURST`] times at once and then once a second, for errors, warnings and information apart.
+//! told `limit::BURST` times at once and then once a second, for errors, warnings and information apart.
 //! How many were left out is told with the next. What was asked for is not limited: `-v`, the counters.
 //!
 //! # Formats
