@@ -73,9 +73,9 @@ def main():
     lone = rows(table, "Lone frames")
     load = rows(table, "Under load")
     panels = [
-        ("Transactions, lone, from the co-processor", pairs(lone, "from", 0), 2.2),
-        ("System calls, lone, from the co-processor", pairs(lone, "from", 2), None),
-        ("% of the wire at 8 MHz, under load, from", pairs(load, "from", 5), 100),
+        ("Transactions for a lone frame", pairs(lone, "from", 0), 2.2),
+        ("System calls for a lone frame", pairs(lone, "from", 2), None),
+        ("% of the wire under load, 8 MHz", pairs(load, "from", 5), 100),
     ]
     width = LEFT + len(panels) * (PANEL_WIDTH + GAP)
     height = TOP + PANEL_HEIGHT + 50
@@ -86,7 +86,7 @@ def main():
         f'<rect x="{LEFT}" y="10" width="12" height="12" fill="{OURS}"/>',
         text(LEFT + 18, 21, "spinel-bridge", "start"),
         f'<rect x="{LEFT + 120}" y="10" width="12" height="12" fill="{TODAY}"/>',
-        text(LEFT + 138, 21, "today's rule: 32 octets offered whatever comes", "start"),
+        text(LEFT + 138, 21, "today's rule: 32 octets offered whatever comes; frames from the co-processor", "start"),
     ]
     for index, (title, data, top_value) in enumerate(panels):
         if not data:
