@@ -35,7 +35,7 @@ step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked --no-fail-fast
 step 'dependencies' tests/deps.sh
-step 'fuzz targets, 10 s each' fuzz/run.sh 10
+step 'fuzz targets, 30 s each' fuzz/run.sh 30
 step 'init files' tests/init.sh
 step 'systemd service' tests/systemd.sh
 step 'udev rules' tests/udev.sh

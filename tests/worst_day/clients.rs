@@ -1,10 +1,11 @@
 //! Clients that sleep, die and come back.
 
 use super::*;
-use nix::sys::signal::{killpg, Signal};
-use nix::unistd::Pid;
+use nix::libc;
+use nix::sys::signal::Signal;
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Long enough for the bridge to see that nobody is there, on a busy machine too.
@@ -40,18 +41,29 @@ fn reader_that_sleeps_for_ten_seconds_under_load_loses_nothing() {
 
 /// A client of two processes that reads all it can and writes `octets`, killed in the middle of it.
 fn killed_client(link: &Path, octets: &[u8]) {
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", "cat \"$0\" >/dev/null & exec cat >\"$0\""])
-        .arg(link)
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(libc::O_NOCTTY);
+    let open = || options.open(link).unwrap();
+    // Each command is dropped at once, and with it our end of what it was given.
+    let reader = Command::new("cat")
+        .stdin(open())
+        .stdout(Stdio::null())
+        .spawn();
+    let mut reader = reader.unwrap();
+    let writer = Command::new("cat")
         .stdin(Stdio::piped())
-        .process_group(0);
-    let mut shell = shell.spawn().unwrap();
+        .stdout(open())
+        .spawn();
+    let mut writer = writer.unwrap();
     // A pipe takes this much at once, so this does not wait for the client.
-    shell.stdin.as_mut().unwrap().write_all(octets).unwrap();
+    writer.stdin.as_mut().unwrap().write_all(octets).unwrap();
     thread::sleep(PAUSE);
-    killpg(Pid::from_raw(shell.id() as i32), Signal::SIGKILL).unwrap();
-    shell.wait().unwrap();
+    for process in [&mut writer, &mut reader] {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+    // Until the bridge has missed it: what comes earlier may be taken for something that it left.
+    thread::sleep(PAUSE);
 }
 
 #[test]
