@@ -9,10 +9,10 @@
 //! 1 ok
 //! 2 scan channels=11,12 period=100
 //! 2 progress 1 2 "scanning"
-//! 2 row name="Test Net" channel=11 panid=0xFACE rssi=-60 joinable=true
+//! 2 row channel=11 rssi=-60 panid=0xface joinable=true network_name="Test Net" ..
 //! 2 ok
 //! 3 setprop PHY_CHAN 99
-//! 3 error failed "PHY_CHAN: the co-processor says INVALID_ARGUMENT: ..."
+//! 3 error usage "set PHY_CHAN: the co-processor answered INVALID_ARGUMENT (3): .."
 //! ```
 //!
 //! # Lines
