@@ -50,8 +50,8 @@
 //! | [`pcapng`] | sniffed frames as a file for Wireshark |
 //! | [`bridge`] | where link, bus and face meet |
 //! | [`bus`] | the one seam to hardware |
-//! | [`io`] | every descriptor, one kind of device per file; the only room with `unsafe` |
-//! | [`event_loop`] | the turn, and the only clock |
+//! | [`io`] | every descriptor, one kind of device per file; the only room where `unsafe` could be |
+//! | [`event_loop`] | the turn, and the only clock that decides anything (the log has one for its dates) |
 //! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
 //! | [`settings_file`] | the configuration file: lines into keys and values, ours and wpantund's |
 //! | [`check`] | `--check`: what is wrong with the hardware, and what to do |

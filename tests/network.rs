@@ -395,6 +395,28 @@ fn the_firmware_gate_upgrades_once_and_closes_the_device_meanwhile() {
 }
 
 #[test]
+fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
+    let folder = Folder::new();
+    let flashed = folder.join("flashed").display().to_string();
+    let upgrade = format!("touch {flashed}");
+    let mut host = Host::new(&folder, "only");
+    let gate = ["--firmware-check", "true", "--firmware-upgrade", &upgrade];
+    host.start_bridge(&[&gate[..], &["--commissioning-port", "1234", "sim:seed=1"]].concat());
+    assert_eq!(host.state(), "offline");
+    assert!(fs::metadata(&flashed).is_err());
+    assert!(
+        host.log().contains("run spinelctl upgrade"),
+        "{}",
+        host.log()
+    );
+    // The other option that the driver hands to the host.
+    host.ctl("form test");
+    host.ctl("permit-join 10");
+    let ports = host.ctl("get THREAD_ASSISTING_PORTS");
+    assert!(ports.contains("1234"), "{ports}");
+}
+
+#[test]
 fn a_co_processor_of_another_major_version_is_a_fault_that_says_so() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");

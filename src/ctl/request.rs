@@ -44,7 +44,7 @@ pub enum Request {
     PermitJoin {
         /// How long.
         period: Duration,
-        /// The port whose insecure traffic passes.
+        /// The port whose insecure traffic passes; 0: the configured one.
         port: u16,
     },
     /// Add an on-mesh prefix.

@@ -338,6 +338,8 @@ fn host_settings(config: &Config) -> io::Result<host::Settings> {
         retain: wanted.retain.is_some(),
         check_firmware: wanted.firmware.check.is_some(),
         has_upgrade_command: wanted.firmware.upgrade.is_some(),
+        auto_upgrade: wanted.firmware.auto_upgrade,
+        commissioning_port: wanted.commissioning_port,
         reapply: wanted.set.clone(),
         seed,
         netif: netif::Settings {

@@ -83,6 +83,10 @@ pub struct Settings {
     pub check_firmware: bool,
     /// A command that replaces the firmware is configured ([`Service::Upgrade`]).
     pub has_upgrade_command: bool,
+    /// Replace the firmware without being asked to, where the check or a failure says so.
+    pub auto_upgrade: bool,
+    /// The port whose insecure traffic passes while devices may join, where a request names none.
+    pub commissioning_port: u16,
     /// Properties that are set in each start-up, with their packed values, in this order.
     pub reapply: Vec<(Property, Vec<u8>)>,
     /// Random octets, from the operating system: keys are made of them.
@@ -102,6 +106,8 @@ impl Default for Settings {
             retained: None,
             check_firmware: false,
             has_upgrade_command: false,
+            auto_upgrade: true,
+            commissioning_port: COMMISSIONING_PORT,
             reapply: Vec::new(),
             seed: [0; 32],
             netif: netif::Settings::default(),
@@ -363,3 +369,6 @@ impl Upper for Host {
         self.engine.clear_stats();
     }
 }
+
+/// Protocol §7.7.
+const COMMISSIONING_PORT: u16 = 5684;

@@ -179,10 +179,14 @@ impl Host {
         self.start_reset(Reset::Hard);
     }
 
+    /// Whether the firmware may be replaced without an operator.
+    pub(super) fn may_upgrade(&self) -> bool {
+        self.settings.has_upgrade_command && self.settings.auto_upgrade
+    }
+
     /// Too many failures: another firmware may help, once; then only an operator.
     pub(super) fn give_up(&mut self, why: &str) {
-        let auto_upgrade = self.settings.check_firmware && self.settings.has_upgrade_command;
-        if auto_upgrade && !self.startup.tried_upgrade {
+        if self.settings.check_firmware && self.may_upgrade() && !self.startup.tried_upgrade {
             self.startup.tried_upgrade = true;
             log::warn!("the co-processor cannot be initialised: {why}: replacing its firmware");
             return self.start_upgrade();

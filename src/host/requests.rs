@@ -42,7 +42,10 @@ enum Admission {
 
 impl Host {
     /// A client asks for something. Its answers carry the ticket; the last one is `Done` or `Failed`.
-    pub fn request(&mut self, ticket: Ticket, request: Request) {
+    pub fn request(&mut self, ticket: Ticket, mut request: Request) {
+        if let Request::PermitJoin { port: port @ 0, .. } = &mut request {
+            *port = self.settings.commissioning_port;
+        }
         match self.admit(&request) {
             Admission::Now => self.start_request(ticket, &request),
             Admission::Later => self.requests.pending.push_back((ticket, request)),

@@ -244,7 +244,7 @@ impl Host {
             },
             Property::INTERFACE_TYPE => match value.uint_packed() {
                 Ok(THREAD) => {}
-                Ok(BOOTLOADER) if self.settings.has_upgrade_command => {
+                Ok(BOOTLOADER) if self.may_upgrade() => {
                     log::warn!("the co-processor is in its bootloader: replacing the firmware");
                     self.start_upgrade();
                 }
@@ -280,9 +280,11 @@ impl Host {
         match (done, self.startup.phase) {
             (ServiceDone::FirmwareChecked { upgrade }, Phase::Checking) => {
                 self.startup.phase = Phase::Asking;
-                if upgrade && self.settings.has_upgrade_command {
+                if upgrade && self.may_upgrade() {
                     log::info!("the firmware is to be replaced");
                     self.start_upgrade();
+                } else if upgrade && self.settings.has_upgrade_command {
+                    log::warn!("the firmware is to be replaced: run spinelctl upgrade, or start me with --auto-upgrade");
                 } else if upgrade {
                     log::warn!(
                         "the firmware is to be replaced, but no upgrade command is configured"

@@ -232,7 +232,7 @@ pub(super) fn permit_join(args: &Args<'_>) -> Built {
     let seconds = args.need_number("SECONDS", 0..=PERMIT_MAX_S)?;
     Ok(Request::PermitJoin {
         period: Duration::from_secs(seconds.into()),
-        port: args.number("PORT", 1..=u16::MAX)?.unwrap_or(PORT),
+        port: args.number("PORT", 1..=u16::MAX)?.unwrap_or(0),
     })
 }
 
@@ -501,9 +501,6 @@ const PANID_MAX: u16 = 0xFFFE;
 
 /// Protocol §7.6.
 const SCAN_PERIOD_MS: u16 = 200;
-
-/// The commissioning port (protocol §7.7).
-const PORT: u16 = 5684;
 
 /// A day: who wants to let devices in for longer forgot about it.
 const PERMIT_MAX_S: u32 = 86_400;

@@ -172,7 +172,7 @@ pub static VERBS: &[Verb] = &[
         help: "let devices join through us for a while",
         args: &[
             arg("SECONDS", Word, Any("SECONDS"), "0..=86400; 0 ends it"),
-            arg("PORT", MaybeWord, Any("PORT"), "port of the joining traffic (5684)"),
+            arg("PORT", MaybeWord, Any("PORT"), "port of the joining traffic (as configured, 5684)"),
         ],
         examples: &[("permit-join 120", "for two minutes"), ("permit-join 0", "no more")],
         does: Ask(build::permit_join),

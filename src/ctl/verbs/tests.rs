@@ -148,7 +148,7 @@ fn every_verb_of_the_host_becomes_its_request() {
             R::Scan(Scan { channels: Some(1 << 11), joinable: true, for_us: true, panid: Some(1), ..scan(ScanKind::Discover) }),
         ),
         ("scan stop", R::ScanStop),
-        ("permit-join 120", R::PermitJoin { period: Duration::from_secs(120), port: 5684 }),
+        ("permit-join 120", R::PermitJoin { period: Duration::from_secs(120), port: 0 }),
         ("pj 0 1000", R::PermitJoin { period: Duration::ZERO, port: 1000 }),
         (
             "add-prefix fd00:1::9/64 stable=true on-mesh=true slaac=true preferred=true priority=low",
