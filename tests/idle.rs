@@ -117,6 +117,10 @@ fn throughput_without_interrupt() {
     assert!(rate >= 300.0, "{rate} frames/s");
 }
 
+/// Before those that shall sleep are measured: INT's level is looked at again 0.1 s after the last frame,
+/// then after twice the time each, so twice at the most in [`PERIOD`] after this.
+const REST: Duration = Duration::from_secs(6);
+
 /// What one program used in [`PERIOD`].
 struct Case {
     name: &'static str,
@@ -152,6 +156,11 @@ struct Running {
 }
 
 impl Running {
+    fn measure_at_rest(self) -> Case {
+        thread::sleep(REST);
+        self.measure()
+    }
+
     fn measure(mut self) -> Case {
         let before = usage(self.program.pid()).unwrap();
         thread::sleep(PERIOD);
@@ -223,24 +232,26 @@ fn measure() -> Measured {
             _client: client,
         }
     };
-    let running = [
+    let at_rest = [
         pty("pty, client", |path| Some(Client::open(path))),
         pty("pty, no client", |_| None),
         pty("pty, client left", |path| {
             Client::open(path).expect_echo(b"\x81\x02\x01");
             None
         }),
+        stdio("stdio", ECHO, |client| client.expect_reset()),
+        raw_socket(),
+    ];
+    let at_work = [
         pty("pty, full", |path| {
             let client = Client::open(path);
             client.writer().fill(&hdlc(&random_frame(1000, 1)));
             Some(client)
         }),
-        stdio("stdio", ECHO, |client| client.expect_reset()),
         stdio("stdio, full", ECHO, |client| {
             client.expect_reset();
             client.writer().fill(&hdlc(&random_frame(1000, 1)));
         }),
-        raw_socket(),
         stdio("unanswered", "sim:echo:busy=60s", |client| {
             client.expect_reset();
             client.send(b"\x81\x02\x01");
@@ -257,9 +268,12 @@ fn measure() -> Measured {
     ];
     // Without INT the poll period is reached when nothing has happened for 16 times as long.
     thread::sleep(Duration::from_millis(600));
-    let threads = running.map(|running| thread::spawn(|| running.measure()));
-    let [pty_with_client, pty_without_client, pty_left, pty_full, stdio, stdio_full, raw, unanswered, dead, dead_no_reset, dead_full, stuck_interrupt, no_interrupt] =
-        threads.map(|thread| thread.join().unwrap());
+    let at_rest = at_rest.map(|running| thread::spawn(|| running.measure_at_rest()));
+    let at_work = at_work.map(|running| thread::spawn(|| running.measure()));
+    let [pty_with_client, pty_without_client, pty_left, stdio, raw] =
+        at_rest.map(|thread| thread.join().unwrap());
+    let [pty_full, stdio_full, unanswered, dead, dead_no_reset, dead_full, stuck_interrupt, no_interrupt] =
+        at_work.map(|thread| thread.join().unwrap());
     Measured {
         pty_with_client,
         pty_without_client,

@@ -22,7 +22,8 @@
 //! INT's level decides, its edges only wake. While the level is known to be inactive, the kernel queues
 //! an edge for every change, so the level is read again only after a transaction in which it was
 //! active, and, in case an edge was lost all the same, after `LEVEL_PERIOD_DUE` while an answer is
-//! due and after `LEVEL_PERIOD_IDLE` otherwise.
+//! due; otherwise after as long as no frame was moved, `LEVEL_PERIOD_SOON` at least and
+//! `LEVEL_PERIOD_IDLE` at most.
 //!
 //! # Nothing lost, doubled or reordered under CRC (§5.11)
 //!
@@ -511,13 +512,7 @@ impl Link {
                 self.note_gpio_error("INT cannot be read", error)?;
             }
         }
-        let due = self.answers.are_due(now);
-        self.level_at = now
-            + if due {
-                LEVEL_PERIOD_DUE
-            } else {
-                LEVEL_PERIOD_IDLE
-            };
+        self.level_at = now + self.level_period(now);
         Ok(())
     }
 
@@ -694,6 +689,15 @@ impl Link {
             Level::Inactive => Some(self.level_at),
             Level::Active => None,
         }
+    }
+
+    /// After how long a level that is believed inactive is read again, in case its edge gets lost.
+    fn level_period(&self, now: Instant) -> Duration {
+        if self.answers.are_due(now) {
+            return LEVEL_PERIOD_DUE;
+        }
+        let quiet = now.since(self.active_at);
+        quiet.clamp(LEVEL_PERIOD_SOON, LEVEL_PERIOD_IDLE)
     }
 
     fn start_gap(&mut self, now: Instant) -> Option<()> {
