@@ -114,7 +114,8 @@ pub struct Bridge<B, U> {
 pub enum Step {
     /// Nothing to do before [`Bridge::poll_timeout`] or an event.
     Idle,
-    /// The budget of the turn is used up, or the clock must be read again: step again at once.
+    /// The budget of the turn is used up, the clock must be read again, or the upper layer has given all
+    /// that it had: read what the client has said meanwhile, and step again at once.
     Again,
 }
 
@@ -152,8 +153,13 @@ pub fn step<B: Bus, U: Upper>(
     upper: &mut U,
     now: Instant,
 ) -> io::Result<Step> {
+    let mut was_fed = false;
     for _ in 0..TRANSACTIONS_PER_STEP {
-        feed_link(link, upper, now);
+        was_fed |= feed_link(link, upper, now);
+        if was_fed && link.vacant().is_some() {
+            // What the client has said meanwhile can go with the frame that the co-processor has.
+            return Ok(Step::Again);
+        }
         while let Some(line) = link.poll_reset_line(now) {
             let result = bus.set_reset(now, line);
             link.reset_line_set(now, result)?;
@@ -194,20 +200,24 @@ pub fn poll_timeout<B: Bus, U: Upper>(bus: &B, link: &Link, upper: &U) -> Option
     earliest(link.poll_timeout(upper.has_room()), bus.poll_timeout())
 }
 
-fn feed_link<U: Upper>(link: &mut Link, upper: &mut U, now: Instant) {
+/// Whether a frame was handed over.
+fn feed_link<U: Upper>(link: &mut Link, upper: &mut U, now: Instant) -> bool {
     if upper.take_reset_request() {
         link.request_reset(now);
     }
+    let mut fed = false;
     // A frame that is too big is dropped at once: the next one would wait for an event otherwise.
     while let Some(vacant) = link.vacant() {
         let Some(frame) = upper.next_frame() else {
             break;
         };
         vacant.fill(frame);
+        fed = true;
     }
     if upper.take_reset_request() {
         link.request_reset(now);
     }
+    fed
 }
 
 fn finish_transfer<U: Upper>(

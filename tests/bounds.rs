@@ -78,6 +78,15 @@ fn a_frame_costs_one_transaction_and_never_more_than_today() {
 }
 
 #[test]
+fn under_load_both_ways_a_transaction_carries_a_frame_each_way() {
+    for len in SIZES {
+        let counts = model::run(&Case::new(len, Way::Echo, Pace::Load), 1_000);
+        let each = counts.per_frame(counts.calls.transfers);
+        assert!(each <= 0.51, "{len} octets: {each}");
+    }
+}
+
+#[test]
 fn a_busy_slave_is_asked_in_time_and_not_more_often_than_today() {
     for busy in [300, 1_500, 3_000, 12_000].map(Duration::from_micros) {
         let case = Case {
@@ -170,9 +179,14 @@ fn the_committed_table_is_what_is_counted() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/table.txt");
     let committed = fs::read_to_string(path).unwrap();
     let counts = measure::table::counts();
+    let changed: Vec<&str> = counts
+        .lines()
+        .filter(|line| !committed.lines().any(|known| known == *line))
+        .collect();
     assert!(
         committed.contains(&counts),
-        "BLESS=1 cargo bench --bench table"
+        "BLESS=1 cargo bench --bench table, for these lines are new:\n{}",
+        changed.join("\n")
     );
 }
 
