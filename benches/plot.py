@@ -9,8 +9,9 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-PANEL_WIDTH, PANEL_HEIGHT = 250, 150
-LEFT, TOP, GAP = 40, 70, 50
+PANEL_WIDTH, PANEL_HEIGHT = 300, 150
+LEFT, TOP, GAP, COLUMNS = 40, 70, 50, 2
+ROW_HEIGHT = PANEL_HEIGHT + 90
 BAR, PAIR = 20, 50
 OURS, TODAY, TEXT, GRID = "#2f81f7", "#d29922", "#7d8590", "#7d859055"
 
@@ -48,9 +49,9 @@ def number(value):
 
 def panel(index, title, data, top_value):
     """One panel of pairs of bars, with their values above them."""
-    left = LEFT + index * (PANEL_WIDTH + GAP)
-    bottom = TOP + PANEL_HEIGHT
-    parts = [text(left, TOP - 26, title, "start", 13, "bold")]
+    left = LEFT + index % COLUMNS * (PANEL_WIDTH + GAP)
+    bottom = TOP + index // COLUMNS * ROW_HEIGHT + PANEL_HEIGHT
+    parts = [text(left, bottom - PANEL_HEIGHT - 26, title, "start", 13, "bold")]
     parts.append(
         f'<line x1="{left}" y1="{bottom}" x2="{left + PANEL_WIDTH}" y2="{bottom}" stroke="{GRID}"/>'
     )
@@ -64,7 +65,7 @@ def panel(index, title, data, top_value):
             )
             parts.append(text(x + offset + BAR // 2, round(y - 4, 1), number(value), size=10))
         parts.append(text(x + BAR + 2, bottom + 16, octets))
-    parts.append(text(left + PANEL_WIDTH // 2, bottom + 34, "octets a frame"))
+    parts.append(text(left + PANEL_WIDTH // 2, bottom + 34, "octets a frame from the co-processor"))
     return parts
 
 
@@ -72,13 +73,15 @@ def main():
     table = (HERE / "table.txt").read_text(encoding="utf-8")
     lone = rows(table, "Lone frames")
     load = rows(table, "Under load")
+    latency = rows(table, "Latency of lone frames")
     panels = [
         ("Transactions for a lone frame", pairs(lone, "from", 0), 2.2),
         ("System calls for a lone frame", pairs(lone, "from", 2), None),
         ("% of the wire under load, 8 MHz", pairs(load, "from", 5), 100),
+        ("INT to client, us, median, lone, 4 MHz", pairs(latency, "from", 0), None),
     ]
-    width = LEFT + len(panels) * (PANEL_WIDTH + GAP)
-    height = TOP + PANEL_HEIGHT + 50
+    width = LEFT + COLUMNS * (PANEL_WIDTH + GAP)
+    height = TOP + -(-len(panels) // COLUMNS) * ROW_HEIGHT - 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" role="img" '
@@ -86,7 +89,7 @@ def main():
         f'<rect x="{LEFT}" y="10" width="12" height="12" fill="{OURS}"/>',
         text(LEFT + 18, 21, "spinel-bridge", "start"),
         f'<rect x="{LEFT + 120}" y="10" width="12" height="12" fill="{TODAY}"/>',
-        text(LEFT + 138, 21, "today's rule: 32 octets offered whatever comes; frames from the co-processor", "start"),
+        text(LEFT + 138, 21, "today's rule: 32 octets offered whatever comes", "start"),
     ]
     for index, (title, data, top_value) in enumerate(panels):
         if not data:

@@ -3,6 +3,7 @@
 //! The first part is counted in virtual time and is the same on every machine: if it is not what
 //! `benches/table.txt` holds, this fails. The second part was measured in this run, on this machine.
 //! `BLESS=1 cargo bench --bench table` writes both to `benches/table.txt`; `benches/plot.py` draws it.
+//! `cargo bench --bench table latency` measures the latencies alone, and prints them.
 //! The bounds are tests: `cargo test --test bounds --test no_alloc`.
 
 #[path = "../tests/hosts/mod.rs"]
@@ -13,6 +14,7 @@ mod measure;
 mod process;
 
 use measure::canned::Canned;
+use measure::latency;
 use measure::real::{self, Running};
 use measure::table::{self, line};
 use measure::{Way, SIZES, WAYS};
@@ -25,16 +27,27 @@ use std::{env, fs, thread};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
-    if let [_, word, len, way, frames] = &arguments[..] {
-        if word == CORE {
+    match &arguments[..] {
+        [_, word, len, way, frames] if word == CORE => {
             run_core(len, way, frames);
             return ExitCode::SUCCESS;
         }
+        [_, word, side, folder, busy_us] if word == latency::SERVE => {
+            latency::serve(side, folder, busy_us);
+            return ExitCode::SUCCESS;
+        }
+        [_, word, ..] if word == LATENCY => {
+            let mut text = String::new();
+            lone_latency(&mut text);
+            burst_latency(&mut text);
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let counts = format!("{HEAD}{}", table::counts());
     print!("{counts}");
-    let measured = format!("{MEASURED}{}", measured());
-    print!("{measured}");
+    let measured = measured();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/table.txt");
     if env::var_os("BLESS").is_some() {
         fs::write(&path, counts + &measured).expect("benches/table.txt can be written");
@@ -48,14 +61,26 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Everything that depends on the machine, the compiler or chance.
+/// Everything that depends on the machine, the compiler or chance. It takes some minutes: each section
+/// is printed when it is there.
 fn measured() -> String {
-    let mut text = String::new();
-    core(&mut text);
-    calls(&mut text);
-    driver(&mut text);
-    times(&mut text);
-    rest(&mut text);
+    let sections: [fn(&mut String); 7] = [
+        core,
+        calls,
+        driver,
+        times,
+        lone_latency,
+        burst_latency,
+        rest,
+    ];
+    let mut text = MEASURED.to_owned();
+    print!("{text}");
+    for section in sections {
+        let mut part = String::new();
+        section(&mut part);
+        print!("{part}");
+        text += &part;
+    }
     text
 }
 
@@ -242,6 +267,69 @@ fn times(text: &mut String) {
     line!(text);
 }
 
+fn lone_latency(text: &mut String) {
+    line!(text, "{LONE_LATENCY}");
+    latency_head(text);
+    let known = SIZES
+        .iter()
+        .flat_map(|&len| [(Some(len), 0), (Some(len), 1)]);
+    for (len, way) in known.chain([(None, 1)]) {
+        let (way, name) = WAYS[way];
+        let case = latency::Case {
+            len,
+            way,
+            burst: 1,
+            busy: Duration::ZERO,
+            times: SHOTS,
+        };
+        latency_row(text, name, &case);
+    }
+    line!(text);
+}
+
+fn burst_latency(text: &mut String) {
+    line!(text, "{BURST_LATENCY}");
+    latency_head(text);
+    let ready = SIZES.iter().flat_map(|&len| [(len, 0, 0), (len, 1, 0)]);
+    for (len, way, busy_us) in ready.chain([(64, 0, 1_500)]) {
+        let (way, name) = WAYS[way];
+        let case = latency::Case {
+            len: Some(len),
+            way,
+            burst: BURST,
+            busy: Duration::from_micros(busy_us),
+            times: BURSTS,
+        };
+        let name = if busy_us > 0 { "busy" } else { name };
+        latency_row(text, name, &case);
+    }
+    line!(text);
+}
+
+fn latency_head(text: &mut String) {
+    let mut names = format!("  {:>6} {:5}", "octets", "way");
+    let mut sides = format!("  {:>6} {:5}", "", "");
+    for name in ["p50", "p99", "p99.9", "CPU"] {
+        names += &format!(" | {name:^19}");
+        sides += &format!(" | {:>6} {:>6} {:>5}", "ours", "today", "ratio");
+    }
+    line!(text, "{}", names.trim_end());
+    line!(text, "{sides}");
+}
+
+fn latency_row(text: &mut String, name: &str, case: &latency::Case) {
+    let len = case.len.map_or("any".to_owned(), |len| len.to_string());
+    let mut row = format!("  {len:>6} {name:5}");
+    let [ours, today] = latency::run(case);
+    for share in [0.5, 0.99, 0.999] {
+        let (ours, today) = (ours.at(share), today.at(share));
+        row += &format!(" | {ours:>6.0} {today:>6.0} {:>5.2}", ours / today);
+    }
+    let ratio = ours.cpu / today.cpu;
+    row += &format!(" | {:>6.1} {:>6.1} {ratio:>5.2}", ours.cpu, today.cpu);
+    line!(text, "{row}");
+}
+
 fn rest(text: &mut String) {
     let mut running = Running::start("sim:echo");
     for len in SIZES {
@@ -261,6 +349,14 @@ fn rest(text: &mut String) {
         ("  of which files (program, C library)", "RssFile"),
     ] {
         line!(text, "  {name:44} {:>9}", running.memory(line));
+    }
+    let [all, own, files] = real::waiting_memory();
+    for (name, size) in [
+        ("resident memory of sleep(1), to compare, kB", all),
+        ("  of which its own (heap, stack, data)", own),
+        ("  of which files (program, C library)", files),
+    ] {
+        line!(text, "  {name:44} {size:>9}");
     }
     let size = |path: &str| fs::metadata(path).map_or(0, |data| data.len());
     line!(
@@ -319,11 +415,34 @@ MEASURED, in one run on one machine
 
 ";
 
+const LONE_LATENCY: &str = "\
+Latency of lone frames on a bus that takes its time, 4 MHz, in us: ours and today's rule in turn
+  From: from before INT's edge until a client has read the last octet on a real pty. To: from before the
+  client's write until the slave has the frame. Ours is the program's event loop; today is a loop around
+  poll(2) with that rule, the best assumed of all else. Each runs in a process of its own, on a bus of
+  its own whose slave alone is simulated: INT's edges come through a pipe, a transaction sleeps for 100 us
+  and its clocks. Any: the four sizes by chance. CPU is that of the process, for a frame; what a driver of
+  a bus takes comes on top of it with each transaction. Ratio: ours as a share of today's.
+";
+
+const BURST_LATENCY: &str = "\
+Latency under load: of 16 frames that are there at once, until the last octet of the last one
+  Busy: to a co-processor that takes none for 1.5 ms after each.
+";
+
 /// The word that makes this program run the core alone.
 const CORE: &str = "core";
+
+/// The word that asks for the latencies alone.
+const LATENCY: &str = "latency";
 
 const FRAMES: u64 = 1_000;
 const LONE: usize = 25;
 const LOAD: usize = 500;
 const ROUND_TRIPS: usize = 5_000;
 const LOAD_TIMED: usize = 5_000;
+/// Lone frames of each row, either side.
+const SHOTS: usize = 2_000;
+/// Frames at once ([`BURST_LATENCY`] says so), and how often.
+const BURST: u16 = 16;
+const BURSTS: usize = 200;

@@ -9,7 +9,7 @@ mod carrier;
 mod services;
 
 use super::alive::Alive;
-use super::{announce, confine, sleep, start, Clock, Error, Flow};
+use super::{announce, confine, start, Clock, Error, Flow};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Face};
 use crate::host::{self, netif, Host};
@@ -136,7 +136,7 @@ impl<'c> Driver<'c> {
             true => Some(Duration::ZERO),
             false => self.deadline().map(|at| at.since(now)),
         };
-        sleep(&mut self.io, timeout)
+        self.io.wait(timeout)
     }
 
     fn deadline(&self) -> Option<Instant> {

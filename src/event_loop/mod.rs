@@ -17,7 +17,6 @@ use crate::time::Instant;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
-use std::time::Duration;
 
 /// Why the bridge ended against its will, or did not start. One line each, with the way out.
 #[derive(Debug)]
@@ -91,6 +90,33 @@ impl std::error::Error for Error {}
 /// # Errors
 /// [`Error`]; its message is for a person, its [`Error::exit_code`] for the system.
 pub fn run(config: &Config) -> Result<(), Error> {
+    let (clock, io, signals) = begin(config)?;
+    match config.face {
+        Face::Tun { .. } if cfg!(not(feature = "host")) => Err(left_out("--tun")),
+        Face::Tun { .. } => driver::run(config, clock, io, signals),
+        _ => {
+            let device = open_device(config, &clock)?;
+            translator::run(config, device, clock, io, signals)
+        }
+    }
+}
+
+/// Runs the translator like [`run`], on a bus that the caller opened: one that this crate has no driver
+/// for. [`Config::device`] is no more than its name then.
+///
+/// # Errors
+/// [`Error`]. The host driver, which opens its device again after an upgrade, is refused.
+pub fn run_on(device: OpenDevice, config: &Config) -> Result<(), Error> {
+    if let Face::Tun { .. } = config.face {
+        let why = "it opens its device itself: call run()";
+        let why = io::Error::new(io::ErrorKind::Unsupported, why);
+        return Err(start("the host driver")(why));
+    }
+    let (clock, io, signals) = begin(config)?;
+    translator::run(config, device, clock, io, signals)
+}
+
+fn begin(config: &Config) -> Result<(Clock, Io, Signals), Error> {
     let clock = Clock::start();
     let io = Io::new().map_err(start("no epoll"))?;
     let signals = Signals::catch().map_err(start("signals"))?;
@@ -99,11 +125,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    match config.face {
-        Face::Tun { .. } if cfg!(not(feature = "host")) => Err(left_out("--tun")),
-        Face::Tun { .. } => driver::run(config, clock, io, signals),
-        _ => translator::run(config, clock, io, signals),
-    }
+    Ok((clock, io, signals))
 }
 
 /// Real time as an [`Instant`].
@@ -124,10 +146,14 @@ impl Clock {
     }
 }
 
-struct OpenDevice {
-    bus: Box<dyn Bus>,
-    interrupt_fd: Option<RawFd>,
-    max_transfer: usize,
+/// A bus, and what the loop must know of it.
+pub struct OpenDevice {
+    /// The bus.
+    pub bus: Box<dyn Bus>,
+    /// Readable when there is an edge of INT to take ([`Bus::take_edge`]). It belongs to the bus.
+    pub interrupt_fd: Option<RawFd>,
+    /// The most octets that one transaction can carry.
+    pub max_transfer: usize,
 }
 
 fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
@@ -201,16 +227,6 @@ fn start(what: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Start { what, source }
 }
 
-/// Sleeps until something is ready, or `timeout` is over.
-fn sleep(io: &mut Io, mut timeout: Option<Duration>) -> io::Result<()> {
-    if let Some(short) = timeout.filter(|short| *short < EPOLL_GRAIN && !short.is_zero()) {
-        // epoll counts in milliseconds and rounds up: a pause shorter than that is slept off.
-        std::thread::sleep(short);
-        timeout = Some(Duration::ZERO);
-    }
-    io.wait(timeout)
-}
-
 /// Leaves the co-processor in the state that it has after a reset.
 fn reset_at_exit(config: &Config, bus: &mut dyn Bus, clock: &Clock) {
     if !config.reset_at_start_and_exit {
@@ -233,8 +249,25 @@ enum Flow {
 /// Time does not start at zero, so that "long ago" can be told from "now" by subtraction.
 const EPOCH: Instant = Instant::from_millis(1_000_000);
 
-/// What epoll_wait can time.
-const EPOLL_GRAIN: Duration = Duration::from_millis(1);
-
 /// Frames below this length must get through, or some of OpenThread's will not (protocol §1.1).
 const OPENTHREAD_FRAME_MAX: usize = 1295;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bus_of_the_callers_is_not_for_the_host_driver() {
+        let spec = sim::spec::Spec::default();
+        let device = OpenDevice {
+            bus: sim::open(&spec, EPOCH),
+            interrupt_fd: None,
+            max_transfer: usize::MAX,
+        };
+        let mut config = Config::new(Device::Sim(spec));
+        config.face = Face::Tun { name: None };
+        let error = run_on(device, &config).expect_err("refused");
+        let message = "cannot start: the host driver: it opens its device itself: call run()";
+        assert_eq!(error.to_string(), message);
+    }
+}

@@ -1,9 +1,7 @@
 //! The turn of the translator: a link below, a client above.
 
 use super::alive::Alive;
-use super::{
-    announce, confine, open_device, reset_at_exit, settings, sleep, start, Clock, Error, Flow,
-};
+use super::{announce, confine, reset_at_exit, settings, start, Clock, Error, Flow, OpenDevice};
 use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::Bus;
 use crate::config::{Config, Face};
@@ -21,11 +19,11 @@ use std::time::Duration;
 
 pub(super) fn run(
     config: &Config,
+    device: OpenDevice,
     clock: Clock,
     mut io: Io,
     mut signals: Signals,
 ) -> Result<(), Error> {
-    let device = open_device(config, &clock)?;
     if let Some(fd) = device.interrupt_fd {
         io.watch(fd, Source::Interrupt)
             .map_err(start("INT events"))?;
@@ -172,7 +170,7 @@ impl Turn {
             true => Some(Duration::ZERO),
             false => earliest(deadline, lingering).map(|at| at.since(now)),
         };
-        sleep(&mut self.io, timeout)
+        self.io.wait(timeout)
     }
 
     /// Whether there is work that no event will announce.

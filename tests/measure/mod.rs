@@ -7,12 +7,14 @@
 //! | [`canned`] | the core alone, on a bus that costs next to nothing: allocations, instructions |
 //! | [`traces`] | the choice of what to offer, on traces of lengths |
 //! | [`real`] | the program itself: system calls, time, memory |
+//! | [`latency`] | the event loop on a bus that takes its time, and today's rule in turn with it |
 //! | [`table`] | the counts as text |
 
 // Each user takes its own part of it.
 #![allow(dead_code, unreachable_pub)]
 
 pub mod canned;
+pub mod latency;
 pub mod model;
 pub mod real;
 pub mod table;

@@ -45,16 +45,35 @@ impl Running {
 
     /// Time on a processor so far, in microseconds.
     pub fn cpu(&self) -> f64 {
-        let path = format!("/proc/{}/schedstat", self.program.pid());
-        let text = fs::read_to_string(path).expect("a kernel with CONFIG_SCHED_INFO");
-        let field = text.split(' ').next().expect("three fields");
-        field.parse::<f64>().expect("nanoseconds") / 1_000.0
+        cpu(self.program.pid())
     }
 
     /// A line of /proc/PID/status, in kB.
     pub fn memory(&self, line: &str) -> u64 {
         memory(self.program.pid(), line)
     }
+}
+
+/// Time on a processor so far of the process `pid`, which has one thread, in microseconds.
+pub fn cpu(pid: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat"));
+    let text = text.expect("a kernel with CONFIG_SCHED_INFO");
+    let field = text.split(' ').next().expect("three fields");
+    field.parse::<f64>().expect("nanoseconds") / 1_000.0
+}
+
+/// Resident memory of a program in C that only waits, sleep(1), in kB: all, its own, files.
+pub fn waiting_memory() -> [u64; 3] {
+    let mut sleep = Command::new("sleep").arg("60").spawn().expect("sleep(1)");
+    let pid = sleep.id();
+    wait_until("sleep(1) to sleep", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.contains("(sleep) S ")
+    });
+    let sizes = ["VmRSS", "RssAnon", "RssFile"].map(|line| memory(pid, line));
+    sleep.kill().expect("it sleeps");
+    sleep.wait().expect("it was started");
+    sizes
 }
 
 fn memory(pid: u32, line: &str) -> u64 {
@@ -233,7 +252,7 @@ impl Strace {
         };
         for line in text.lines() {
             match line.split('(').next().unwrap_or("") {
-                "epoll_wait" | "epoll_pwait" => calls.waits += 1,
+                "epoll_wait" | "epoll_pwait" | "ppoll" => calls.waits += 1,
                 "read" => calls.reads += 1,
                 "write" => calls.writes += 1,
                 name => calls.others.push(name.to_owned()),
