@@ -168,6 +168,15 @@ fn unknown_keys_are_warned_of_with_the_nearest() {
              Config:NCP:SocketPath is meant",
         ]
     );
+    // What is too long for a key is compared with none, and shown in part.
+    for long in ["k".repeat(60_000), "Config:".repeat(8_000)] {
+        let warnings = config("--tun sim:", &long).warnings;
+        let expected = format!(
+            "/etc/spinel-bridge.conf:1: {} is ignored: no such key",
+            &long[..64]
+        );
+        assert_eq!(warnings, [expected]);
+    }
 }
 
 /// The file that wpantund ships, with its comments off where that is possible at the same time.

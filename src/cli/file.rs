@@ -3,6 +3,7 @@
 use super::words::{probably, Kind, Opt, Split, Takes, OPTIONS};
 use super::{given::Given, Args, Usage, SETTINGS};
 use crate::config::Device;
+use crate::nearest::NAME_MAX;
 use crate::settings_file::wpantund::{self, Meaning, Refused};
 use crate::settings_file::{parse, Entry};
 use std::io;
@@ -132,7 +133,7 @@ impl File {
                 Ok(())
             }
             Err(Refused::UnknownKey) => {
-                self.unknown(key, Some(wpantund::nearest(key)), line);
+                self.unknown(key, wpantund::nearest(key), line);
                 Ok(())
             }
             Err(refused) => Err(self.error(line, format!("{key} {value}: {refused}"))),
@@ -246,7 +247,9 @@ impl File {
             Some(instead) => format!("; perhaps {instead} is meant"),
             None => String::new(),
         };
-        self.warn(line, format!("{key} is ignored: no such key{instead}"));
+        // A key is ASCII (`settings_file::Entry`).
+        let shown = key.get(..NAME_MAX).unwrap_or(key);
+        self.warn(line, format!("{shown} is ignored: no such key{instead}"));
     }
 
     fn warn(&mut self, line: usize, text: impl core::fmt::Display) {

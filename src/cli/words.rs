@@ -1,7 +1,6 @@
 //! From every spelling that getopt_long knows to the one that argh knows.
 
 use super::usage::Usage;
-use crate::nearest::distance;
 use core::iter::Peekable;
 
 /// Rewrites `args` so that argh understands them: every option by its long name, its value in a word
@@ -232,7 +231,7 @@ pub(super) fn probably<'a>(
         .clone()
         .find(|known| name.len() > 2 && known.starts_with(name));
     let mistyped = || {
-        let (distance, known) = names.map(|known| (distance(name, known), known)).min()?;
+        let (distance, known) = crate::nearest::nearest(name, names)?;
         (distance <= known.len() / 3).then_some(known)
     };
     begun.or_else(mistyped)

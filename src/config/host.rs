@@ -1,7 +1,7 @@
 //! What only the host driver (`--tun`) needs to know.
 
 use super::{NotAChoice, COMMISSIONING_PORT};
-use crate::nearest::distance;
+use crate::nearest::nearest;
 use crate::wire::ids::{Access, Property, PROPERTIES};
 use crate::wire::packed::Writer;
 use crate::wire::signature::{encode_text, Signature};
@@ -186,8 +186,8 @@ pub type Setting = (Property, Vec<u8>);
 pub enum SetError {
     /// There is no `=`.
     NoValue,
-    /// There is no property of that name; holds the name that is nearest.
-    Unknown(&'static str),
+    /// There is no property of that name; holds the name that is nearest, if it is a name at all.
+    Unknown(Option<&'static str>),
     /// A host cannot write it.
     ReadOnly,
     /// The value is wrong.
@@ -198,7 +198,10 @@ pub enum SetError {
 pub(crate) fn setting(text: &str) -> Result<Setting, SetError> {
     let (name, value) = text.split_once('=').ok_or(SetError::NoValue)?;
     let name = name.trim();
-    let property: Property = name.parse().map_err(|_| SetError::Unknown(nearest(name)))?;
+    let property: Property = name.parse().map_err(|_| {
+        let found = nearest(name, PROPERTIES.iter().map(|row| row.name));
+        SetError::Unknown(found.map(|(_, known)| known))
+    })?;
     let info = property.info();
     if info.is_some_and(|info| !info.access.contains(Access::SET)) {
         return Err(SetError::ReadOnly);
@@ -212,20 +215,15 @@ pub(crate) fn setting(text: &str) -> Result<Setting, SetError> {
     Ok((property, writer.written().to_vec()))
 }
 
-fn nearest(name: &str) -> &'static str {
-    let name = name.to_ascii_uppercase();
-    let known = PROPERTIES.iter().map(|row| row.name);
-    known
-        .min_by_key(|known| distance(&name, known))
-        .unwrap_or_default()
-}
-
 impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SetError::NoValue => f.write_str("write a property and its value, like PHY_TX_POWER=8"),
-            SetError::Unknown(nearest) => {
+            SetError::Unknown(Some(nearest)) => {
                 write!(f, "no such property; perhaps {nearest} is meant")
+            }
+            SetError::Unknown(None) => {
+                f.write_str("no such property; write its name, like PHY_TX_POWER")
             }
             SetError::ReadOnly => f.write_str("a host cannot write this property; remove it"),
             SetError::Value(error) => f.write_str(error),

@@ -16,7 +16,7 @@ pub use table::VERBS;
 
 use super::line::Word;
 use super::{Code, Failure, Request};
-use crate::nearest::distance;
+use crate::nearest::NAME_MAX;
 
 /// A row of the table.
 #[derive(Debug)]
@@ -204,14 +204,7 @@ pub fn unknown(verb: &str) -> Failure {
 
 /// The one of `names` that was probably meant.
 pub fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    if text.len() > NAME_MAX {
-        return None;
-    }
-    let text = text.to_ascii_lowercase();
-    let near = |name: &&'n str| distance(&text, &name.to_ascii_lowercase());
-    let (far, name) = names
-        .map(|name| (near(&name), name))
-        .min_by_key(|row| row.0)?;
+    let (far, name) = crate::nearest::nearest(text, names)?;
     (far <= 1 + text.len() / LETTERS_PER_SLIP).then_some(name)
 }
 
@@ -236,9 +229,6 @@ fn is_two(name: &str, first: &str, second: &str) -> bool {
 fn usage(message: impl Into<String>) -> Failure {
     Failure::new(Code::Usage, message)
 }
-
-/// No name here is longer; what is longer gets no suggestion, and only its start is shown.
-const NAME_MAX: usize = 64;
 
 /// How many letters somebody types per slip, for suggestions.
 const LETTERS_PER_SLIP: usize = 4;

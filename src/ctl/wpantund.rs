@@ -3,6 +3,7 @@
 
 use super::{Code, Failure};
 use crate::ctl::verbs::nearest;
+use crate::nearest::NAME_MAX;
 use crate::wire::ids::{Property, PROPERTIES};
 
 /// What a property's name means.
@@ -74,9 +75,6 @@ fn strip_prefix<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
 
 /// Before the name of a counter.
 const COUNTER: &str = "NCP:Counter:";
-
-/// How much of an unknown name is shown: no known name is longer.
-const NAME_MAX: usize = 64;
 
 /// What `status` tells (protocol §8.4).
 const STATUS: &[&str] = &[

@@ -2,7 +2,6 @@
 //! as the keys of our own file.
 
 use crate::config::{NotAChoice, Toggle};
-use crate::nearest::distance;
 use core::fmt;
 
 /// What a line of `wpantund.conf` means.
@@ -73,13 +72,10 @@ pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
     })
 }
 
-/// The key that is spelled most like `key`.
-pub fn nearest(key: &str) -> &'static str {
-    let key = key.to_ascii_lowercase();
+/// The key that is spelled most like `key`; none for what is too long to be a key.
+pub fn nearest(key: &str) -> Option<&'static str> {
     let known = KEYS.iter().map(|(known, _)| *known);
-    known
-        .min_by_key(|known| distance(&key, &known.to_ascii_lowercase()))
-        .unwrap_or_default()
+    crate::nearest::nearest(key, known).map(|(_, known)| known)
 }
 
 /// `Config:NCP:SocketPath`: `system:COMMAND`, `serial:PATH,raw,b115200`, `ADDRESS:PORT`, or a path.
@@ -363,7 +359,9 @@ mod tests {
             meaning("Daemon:Enabled", "0"),
             Ok(Meaning::Ignored(_))
         ));
-        assert_eq!(nearest("config:ncp:socketpaht"), "Config:NCP:SocketPath");
+        let socket_path = Some("Config:NCP:SocketPath");
+        assert_eq!(nearest("config:ncp:socketpaht"), socket_path);
+        assert_eq!(nearest(&"Config:NCP:".repeat(6)), None);
     }
 
     /// The examples in its own configuration file, and what is found in the field.
