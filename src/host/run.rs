@@ -249,6 +249,8 @@ impl Host {
                 self.fail_tasks(&Failure::new(Code::State, message));
                 self.fall_asleep();
             }
+            // It did not sleep: what is known of it holds, and other tasks wait for their answers.
+            Act::Sleep(false) if self.startup.phase == Phase::Ready => {}
             Act::Sleep(false) => {
                 self.find_out_again();
                 task.doing = Doing::Starting;
@@ -275,6 +277,7 @@ impl Host {
     fn reset_for(&mut self, task: &mut Task, how: Reset) {
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
+        self.startup.tried_in_bootloader = false;
         self.fail_tasks(&failure::reset("a client asked for it"));
         if how == Reset::Soft(Some(BOOTLOADER)) {
             // Nothing that speaks Spinel comes back; an operator's reset looks for it.

@@ -243,3 +243,19 @@ fn a_sleeping_co_processor_is_silent_or_misbehaves() {
     trace.send("80 06 43 00");
     assert_eq!(trace.host.known().state, State::Uninitialized);
 }
+
+/// Found by fuzzing: `wake` began the handshake anew and took the answers of the other requests with it.
+#[test]
+fn waking_what_is_awake_leaves_others_alone() {
+    let mut trace = Trace::ready();
+    trace.request(1, Request::Get(Property::PHY_CHAN));
+    trace.request(2, Request::Wake);
+    trace.values.push((0x21, vec![11]));
+    trace.serve();
+    assert!(matches!(
+        trace.answers(1)[..],
+        [Answer::Row(_), Answer::Done]
+    ));
+    assert_eq!(trace.answers(2), [Answer::Done]);
+    assert_eq!(trace.host.known().state, State::Offline);
+}
