@@ -66,6 +66,9 @@ pub(super) struct Startup {
     /// The version that was checked last: once is enough.
     checked: Option<String>,
     pub(super) tried_upgrade: bool,
+    /// It was met in its bootloader since it was ready, and the firmware replaced for it. Once is enough: a
+    /// firmware that does not start would be written over and over.
+    pub(super) tried_in_bootloader: bool,
     /// What was known before, so that only changes are told.
     pub(super) before: Known,
 }
@@ -79,6 +82,7 @@ impl Startup {
             failures: 0,
             checked: None,
             tried_upgrade: false,
+            tried_in_bootloader: false,
             before: Known::new(),
         }
     }
@@ -244,10 +248,15 @@ impl Host {
             },
             Property::INTERFACE_TYPE => match value.uint_packed() {
                 Ok(THREAD) => {}
-                Ok(BOOTLOADER) if self.may_upgrade() => {
+                Ok(BOOTLOADER) if self.may_upgrade() && !self.startup.tried_in_bootloader => {
                     log::warn!("the co-processor is in its bootloader: replacing the firmware");
+                    self.startup.tried_in_bootloader = true;
                     self.start_upgrade();
                 }
+                Ok(BOOTLOADER) if self.startup.tried_in_bootloader => self.fault(
+                    "it is in its bootloader again after the upgrade command: look at that command's output"
+                        .into(),
+                ),
                 Ok(BOOTLOADER) => self.fault(
                     "it is in its bootloader: install a firmware, or configure an upgrade command"
                         .into(),

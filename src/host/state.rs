@@ -39,6 +39,7 @@ impl Host {
     pub(super) fn become_ready(&mut self) {
         self.startup.phase = Phase::Ready;
         self.startup.failures = 0;
+        self.startup.tried_in_bootloader = false;
         self.watch.heard_at = self.now;
         self.engine.set_one_at_a_time(self.now, false);
         let is_up = self.known.flag(Property::NET_STACK_UP);

@@ -337,6 +337,31 @@ fn the_firmware_gate_asks_once_for_each_version() {
     assert_eq!(trace.host.known().state, State::Offline);
 }
 
+/// Found by fuzzing: a firmware that did not start was written over and over.
+#[test]
+fn a_bootloader_that_stays_is_upgraded_once() {
+    let mut trace = Trace::new(Settings {
+        has_upgrade_command: true,
+        ..Settings::default()
+    });
+    trace.at(100);
+    for answer in ["81 06 01 04 03", "82 06 02 53 00", "83 06 03 00"] {
+        assert!(trace.frame().is_some());
+        trace.send(answer);
+    }
+    assert_eq!(trace.host.poll_service(), Some(Service::Upgrade));
+    trace.host.service_done(ServiceDone::Upgraded { ok: true });
+    trace.wait_for(Duration::from_secs(1));
+    for answer in ["81 06 01 04 03", "82 06 02 53 00", "83 06 03 00"] {
+        assert!(trace.frame().is_some());
+        trace.send(answer);
+    }
+    assert_eq!(trace.host.poll_service(), None);
+    assert_eq!(trace.host.known().state, State::Fault);
+    let why = trace.host.known().fault.clone().unwrap();
+    assert!(why.contains("again after the upgrade command"), "{why}");
+}
+
 #[test]
 fn an_upgrade_by_request_ends_with_the_handshake() {
     for ok in [true, false] {
