@@ -3,8 +3,8 @@
 #
 #   fuzz/coverage.sh [TARGET...]     every target, if nothing is said
 #
-# Prints a line for each target, one for all of them together, and the files that they reach together. Needs rustc's own
-# llvm-profdata and llvm-cov: rustup component add llvm-tools
+# Prints a line for each target and one for all of them together, then what they reach together of each folder of src/
+# and of each file. Needs rustc's own llvm-profdata and llvm-cov: rustup component add llvm-tools
 set -euo pipefail
 
 usage() {
@@ -87,16 +87,30 @@ done
 "$tools/llvm-profdata" merge -sparse "$work"/*.profdata -o "$work/all"
 row 'all together' "$sum" "$work/all" "${binaries[@]}"
 
-printf '\nfiles that they reach together:\n'
 "$tools/llvm-cov" export -summary-only -instr-profile "$work/all" "${binaries[0]}" "${binaries[@]/#/-object=}" \
     -ignore-filename-regex="$elsewhere" >"$work/summary" 2>>"$work/llvm.log"
 python3 - "$work/summary" <<'PYTHON'
-import json, os, sys
+import collections, json, os, sys
 files = json.load(open(sys.argv[1]))["data"][0]["files"]
 top = os.path.dirname(os.getcwd()) + "/"
-for file in sorted(files, key=lambda file: file["filename"]):
-    lines = file["summary"]["lines"]
-    if lines["covered"]:
-        print("%6.1f %%  %5d lines  %s" % (lines["percent"], lines["count"], file["filename"].replace(top, "")))
+folders = collections.defaultdict(lambda: [0, 0])
+rows = []
+for file in files:
+    name, lines = file["filename"].replace(top, ""), file["summary"]["lines"]
+    rows.append((name, lines["covered"], lines["count"]))
+    sums = folders[os.path.dirname(name)]
+    sums[0] += lines["covered"]
+    sums[1] += lines["count"]
+
+def show(name, covered, count):
+    print("%6.1f %%  %5d of %5d lines  %s" % (100.0 * covered / max(count, 1), covered, count, name))
+
+print("\nfolders, all targets together:")
+for name in sorted(folders):
+    show(name + "/", *folders[name])
+print("\nfiles, all targets together, those that are reached:")
+for row in sorted(rows):
+    if row[1]:
+        show(*row)
 PYTHON
 [ "$failed" = 0 ]

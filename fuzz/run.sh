@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets with a stable Rust and g++, and runs each for a while.
+# Builds the fuzz targets with a stable Rust and g++, and runs each for a while, one on each processor.
 #
 #   fuzz/run.sh [SECONDS] [TARGET...]     30 seconds for each target, if nothing is said
 #
@@ -40,14 +40,11 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTFLAGS="${coverage[*]}" cargo build --quiet --locked --release --target "$host" --target-dir target \
     "${targets[@]/#/--bin=}"
 
-printf '%-14s %12s %9s %9s %9s %8s  %s\n' target executions exec/s coverage features corpus result
-passed=0
-failed=()
-for target in "${targets[@]}"; do
-    work=target/runs/$target
+# fuzz TARGET: runs it, prints its line, and leaves its result in a file.
+fuzz() {
+    local target=$1 work=target/runs/$1 result=ok status
     mkdir -p "$work/corpus" "$work/artifacts"
     rm -f "$work/artifacts"/*
-    result=ok
     "target/$host/release/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
         -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$work/artifacts/" \
         "$work/corpus" "corpus/$target" >"$work/log" 2>&1 || result=FAILED
@@ -57,7 +54,26 @@ for target in "${targets[@]}"; do
     stat() { sed -n "s/^stat::$1: *//p" "$work/log"; }
     printf '%-14s %12s %9s %9s %9s %8s  %s\n' "$target" "$(stat number_of_executed_units)" \
         "$(stat average_exec_per_sec)" "$(field cov:)" "$(field ft:)" "$(field corp:)" "$result"
-    if [ "$result" = ok ]; then
+    echo "$result" >"$work/result"
+}
+
+printf '%-14s %12s %9s %9s %9s %8s  %s\n' target executions exec/s coverage features corpus result
+# As many at a time as there are processors: each is busy all the time.
+room=$(nproc)
+for target in "${targets[@]}"; do
+    if [ "$room" -eq 0 ]; then
+        wait -n
+        room=1
+    fi
+    room=$((room - 1))
+    fuzz "$target" &
+done
+wait
+
+passed=0
+failed=()
+for target in "${targets[@]}"; do
+    if [ "$(cat "target/runs/$target/result")" = ok ]; then
         passed=$((passed + 1))
     else
         failed+=("$target")
