@@ -17,12 +17,21 @@
 //! its own as given makes all the difference: under CRC it is asked to repeat it; without CRC nobody
 //! can know, and the frame is lost. So without CRC the slave is shown RECV_LEN 0 here, as if its own
 //! frame had not been armed, unless [`Faults::lose_behind_garbage`] asks for the worst.
+//!
+//! Each fault that happens goes to the log (`-v`) with the number of its transaction, the first being 1,
+//! and [`Faults::record`] notes it down. [`Faults::scripted`] makes noted faults happen again.
+
+mod fault;
+
+pub use fault::{Behind, Fault, Injected};
 
 use super::rng::Rng;
-use super::spec::{Rate, Spec};
+use super::spec::Spec;
 use crate::bus::{Bus, Line};
 use crate::time::{earliest, Duration, Instant};
+use crate::trace::Way;
 use crate::wire::spi::{self, Header, Reading, ALIGN_MAX, HEADER_LEN};
+use fault::{Due, Flip, Rates};
 use nix::errno::Errno;
 use std::io;
 
@@ -31,6 +40,9 @@ pub struct Faults<B> {
     bus: B,
     rng: Rng,
     rates: Rates,
+    script: Script,
+    /// Transactions so far, those that failed included.
+    transactions: u64,
     late_interrupt: Duration,
     stuck_interrupt: bool,
     align: usize,
@@ -43,39 +55,37 @@ pub struct Faults<B> {
     active_since: Option<Instant>,
     late_edge: bool,
     injected: Injected,
+    recorded: Option<Vec<(u64, Fault)>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Rates {
-    void: Rate,
-    garbage: Rate,
-    flip: Rate,
-    flip_any: Rate,
-    refuse: Rate,
-    lose_edge: Rate,
-    reset: Rate,
-    eio: Rate,
+/// Faults to come, each in the transaction of its number.
+#[derive(Debug, Default)]
+struct Script {
+    entries: Vec<(u64, Fault)>,
+    /// How many of them are over.
+    played: usize,
+    /// How many of the next edges are to be lost.
+    edges: u64,
 }
 
-/// How many faults were injected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Injected {
-    /// Void headers.
-    pub void: u64,
-    /// Garbage headers.
-    pub garbage: u64,
-    /// Flipped bits in data or CRC octets.
-    pub flip: u64,
-    /// Flipped bits anywhere.
-    pub flip_any: u64,
-    /// Refusals.
-    pub refuse: u64,
-    /// Lost edges.
-    pub lose_edge: u64,
-    /// Resets of the co-processor.
-    pub reset: u64,
-    /// Driver errors.
-    pub eio: u64,
+impl Script {
+    /// Adds what is to go wrong in `transaction`.
+    fn play(&mut self, transaction: u64, due: &mut Due) {
+        while let Some(&(at, fault)) = self.entries.get(self.played) {
+            if at > transaction {
+                return;
+            }
+            self.played += 1;
+            self.edges += u64::from(fault == Fault::LoseEdge);
+            due.add(fault);
+        }
+    }
+
+    fn loses_edge(&mut self) -> bool {
+        let loses = self.edges > 0;
+        self.edges -= u64::from(loses);
+        loses
+    }
 }
 
 impl<B: Bus> Faults<B> {
@@ -85,16 +95,9 @@ impl<B: Bus> Faults<B> {
             bus,
             // Another stream than the firmware's, which has the same seed.
             rng: Rng::new(spec.seed ^ 0xFA17_FA17_FA17_FA17),
-            rates: Rates {
-                void: spec.void,
-                garbage: spec.garbage,
-                flip: spec.flip,
-                flip_any: spec.flip_any,
-                refuse: spec.refuse,
-                lose_edge: spec.lose_edge,
-                reset: spec.reset,
-                eio: spec.eio,
-            },
+            rates: Rates::new(spec),
+            script: Script::default(),
+            transactions: 0,
             late_interrupt: spec.late_interrupt,
             stuck_interrupt: spec.stuck_interrupt,
             align: spec.align,
@@ -104,7 +107,28 @@ impl<B: Bus> Faults<B> {
             active_since: None,
             late_edge: false,
             injected: Injected::default(),
+            recorded: None,
         }
+    }
+
+    /// The same, and each fault of `script` in the transaction of its number. The first transaction is 1;
+    /// an edge that comes before it is lost in transaction 0.
+    pub fn scripted(bus: B, spec: &Spec, mut script: Vec<(u64, Fault)>) -> Self {
+        script.sort_by_key(|entry| entry.0);
+        let mut faults = Faults::new(bus, spec);
+        faults.script.entries = script;
+        faults.script.play(0, &mut Due::default());
+        faults
+    }
+
+    /// Notes down each fault from now on, for [`Faults::scripted`].
+    pub fn record(&mut self) {
+        self.recorded = Some(Vec::new());
+    }
+
+    /// What was noted down.
+    pub fn recorded(&self) -> &[(u64, Fault)] {
+        self.recorded.as_deref().unwrap_or_default()
     }
 
     /// How many faults there have been.
@@ -112,49 +136,70 @@ impl<B: Bus> Faults<B> {
         self.injected
     }
 
+    /// How many transactions there have been, those that failed included.
+    pub fn transactions(&self) -> u64 {
+        self.transactions
+    }
+
     /// The bus without the faults.
     pub fn inner(&mut self) -> &mut B {
         &mut self.bus
     }
 
-    /// A transaction that the slave takes part in, with what is to go wrong in it.
-    fn run(&mut self, now: Instant, mosi: &[u8], miso: &mut [u8]) -> io::Result<()> {
+    /// What is to go wrong in the transaction that begins.
+    fn begin(&mut self) -> Due {
+        self.transactions += 1;
+        let worst = match self.slave_crc || self.lose_behind_garbage {
+            true => Behind::Gave,
+            false => Behind::Took,
+        };
+        let mut due = self.rates.draw(&mut self.rng, worst);
+        self.script.play(self.transactions, &mut due);
+        due
+    }
+
+    /// A fault has happened.
+    fn note(&mut self, fault: Fault) {
+        log::debug!("sim: transaction {}: {fault:?}", self.transactions);
+        self.injected.count(fault);
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push((self.transactions, fault));
+        }
+    }
+
+    /// A transaction that is clocked, with what is to go wrong in it.
+    fn run(&mut self, now: Instant, mosi: &[u8], miso: &mut [u8], due: &Due) -> io::Result<()> {
         let Some(copy) = self.mosi.get_mut(..mosi.len()) else {
             return self.bus.transfer(now, mosi, miso);
         };
         copy.copy_from_slice(mosi);
-        let refuse = self.rng.chance(self.rates.refuse);
-        let garbage = self.rng.chance(self.rates.garbage);
-        let flip = self.rng.chance(self.rates.flip);
-        let flip_any = self.rng.chance(self.rates.flip_any);
-        let flips_mosi = (flip || flip_any) && self.rng.below(2) == 0;
-        if garbage && self.rng.below(2) == 0 {
-            self.make_garbage(miso);
+        if let Some((Behind::Nothing, seed)) = due.garbage {
+            self.make_garbage(miso, Behind::Nothing, seed);
             return Ok(());
         }
-        if refuse {
-            self.injected.refuse += 1;
+        if due.refuse {
+            self.note(Fault::Refuse);
             self.mosi[DATA_LEN].fill(0);
         }
-        if garbage && !self.slave_crc && !self.lose_behind_garbage {
+        if let Some((Behind::Took, _)) = due.garbage {
             self.mosi[RECV_LEN].fill(0);
         }
-        if flips_mosi {
+        if let Some(flip) = due.flip.filter(|flip| flip.way == Way::ToSlave) {
             let used = used(&self.mosi[..mosi.len()], 0);
-            let flipped = flip_bit(&mut self.rng, &mut self.mosi[..], used, flip_any);
-            self.count_flip(flipped, flip_any);
+            let flipped = flip_bit(&mut self.mosi[..], used, flip);
+            self.note_flip(flipped);
         }
         self.bus.transfer(now, &self.mosi[..mosi.len()], miso)?;
         self.note_crc(miso);
-        if refuse {
+        if due.refuse {
             self.hide_recv_len(miso);
         }
-        if garbage {
-            self.make_garbage(miso);
-        } else if (flip || flip_any) && !flips_mosi {
+        if let Some((behind, seed)) = due.garbage {
+            self.make_garbage(miso, behind, seed);
+        } else if let Some(flip) = due.flip.filter(|flip| flip.way == Way::FromSlave) {
             let used = used(miso, ALIGN_MAX);
-            let flipped = flip_bit(&mut self.rng, miso, used, flip_any);
-            self.count_flip(flipped, flip_any);
+            let flipped = flip_bit(miso, used, flip);
+            self.note_flip(flipped);
         }
         Ok(())
     }
@@ -175,25 +220,23 @@ impl<B: Bus> Faults<B> {
         }
     }
 
-    fn count_flip(&mut self, flipped: bool, anywhere: bool) {
-        let counter = if anywhere {
-            &mut self.injected.flip_any
-        } else {
-            &mut self.injected.flip
-        };
-        *counter += u64::from(flipped);
+    fn note_flip(&mut self, flipped: Option<Flip>) {
+        if let Some(flip) = flipped {
+            self.note(flip.fault());
+        }
     }
 
-    fn make_void(&mut self, miso: &mut [u8]) {
-        self.injected.void += 1;
-        miso.fill(if self.rng.below(2) == 0 { 0xFF } else { 0x00 });
+    fn make_void(&mut self, miso: &mut [u8], low: bool) {
+        self.note(Fault::Void { low });
+        miso.fill(if low { 0x00 } else { 0xFF });
     }
 
     /// An octet that no header and no idle line begins with, then anything.
-    fn make_garbage(&mut self, miso: &mut [u8]) {
-        self.injected.garbage += 1;
+    fn make_garbage(&mut self, miso: &mut [u8], behind: Behind, seed: u32) {
+        self.note(Fault::Garbage { behind, seed });
+        let mut rng = Rng::new(u64::from(seed));
         for octet in miso.iter_mut() {
-            *octet = self.rng.next_u64() as u8;
+            *octet = rng.next_u64() as u8;
         }
         if let Some(octet) = miso.get_mut(self.align.min(ALIGN_MAX)) {
             *octet = 0xA9;
@@ -219,19 +262,20 @@ impl<B: Bus> Faults<B> {
 
 impl<B: Bus> Bus for Faults<B> {
     fn transfer(&mut self, now: Instant, mosi: &[u8], miso: &mut [u8]) -> io::Result<()> {
-        if self.rng.chance(self.rates.eio) {
-            self.injected.eio += 1;
+        let due = self.begin();
+        if due.eio {
+            self.note(Fault::Eio);
             return Err(Errno::EIO.into());
         }
-        if self.rng.chance(self.rates.void) {
-            self.make_void(miso);
+        if let Some(low) = due.void {
+            self.make_void(miso, low);
             return Ok(());
         }
-        self.run(now, mosi, miso)?;
+        self.run(now, mosi, miso, &due)?;
         // Every transaction takes INT back, if only for a moment.
         self.active_since = None;
-        if self.rng.chance(self.rates.reset) && self.bus.set_reset(now, Line::Active)? {
-            self.injected.reset += 1;
+        if due.reset && self.bus.set_reset(now, Line::Active)? {
+            self.note(Fault::Reset);
             self.bus.set_reset(now, Line::Inactive)?;
         }
         Ok(())
@@ -249,8 +293,8 @@ impl<B: Bus> Bus for Faults<B> {
 
     fn take_edge(&mut self, now: Instant) -> io::Result<bool> {
         let mut edge = self.bus.take_edge(now)?;
-        if edge && self.rng.chance(self.rates.lose_edge) {
-            self.injected.lose_edge += 1;
+        if edge && (self.rng.chance(self.rates.lose_edge) || self.script.loses_edge()) {
+            self.note(Fault::LoseEdge);
             edge = false;
         }
         if self.late_interrupt.is_zero() {
@@ -318,16 +362,14 @@ fn used(octets: &[u8], allowance: usize) -> Option<Used> {
     })
 }
 
-/// Flips one bit of the used octets; false if there are none.
-fn flip_bit(rng: &mut Rng, octets: &mut [u8], used: Option<Used>, anywhere: bool) -> bool {
-    let Some(used) = used else { return false };
-    let start = if anywhere { used.start } else { used.data };
-    if start >= used.end {
-        return false;
-    }
-    let bit = rng.below(((used.end - start) * 8) as u64) as usize;
-    octets[start + bit / 8] ^= 1 << (bit % 8);
-    true
+/// Flips one bit of the used octets; returns which one, or `None` if there are none.
+fn flip_bit(octets: &mut [u8], used: Option<Used>, flip: Flip) -> Option<Flip> {
+    let used = used?;
+    let start = if flip.anywhere { used.start } else { used.data };
+    let bits = u32::try_from(used.end.checked_sub(start)? * 8).ok()?;
+    let bit = flip.bit.checked_rem(bits)?;
+    octets[start + bit as usize / 8] ^= 1 << (bit % 8);
+    Some(Flip { bit, ..flip })
 }
 
 const RECV_LEN: core::ops::Range<usize> = 1..3;

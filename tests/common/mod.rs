@@ -9,7 +9,7 @@ use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::hdlc::Port;
 use spinel_bridge::link::{Link, Settings};
 use spinel_bridge::sim::echo::Echo;
-use spinel_bridge::sim::faults::Faults;
+use spinel_bridge::sim::faults::{Fault, Faults};
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::{Rate, Spec};
 use spinel_bridge::time::{Duration, Instant};
@@ -29,8 +29,17 @@ pub(crate) struct Pair<B> {
 impl Pair<EchoBus> {
     /// A co-processor that echoes, with the faults of `spec`.
     pub(crate) fn echo(spec: &Spec, settings: Settings) -> Self {
+        Pair::echo_scripted(spec, settings, Vec::new())
+    }
+
+    /// The same, and the faults of `script`.
+    pub(crate) fn echo_scripted(
+        spec: &Spec,
+        settings: Settings,
+        script: Vec<(u64, Fault)>,
+    ) -> Self {
         let now = Instant::from_millis(1_000);
-        let bus = Faults::new(Slave::new(Echo::new(), spec, now), spec);
+        let bus = Faults::scripted(Slave::new(Echo::new(), spec, now), spec, script);
         Pair::new(bus, settings, now)
     }
 }
