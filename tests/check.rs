@@ -373,6 +373,28 @@ fn slow_boot() {
 }
 
 #[test]
+fn slow_to_answer() {
+    let parts = [
+        "FAIL data 3 questions: 3 without answer, 0 answers changed",
+        "-> it is busy for more than 500ms",
+    ];
+    let text = finds("sim:busy=700ms", FAILED, &parts);
+    assert!(!text.contains("bits flip"), "{text}");
+}
+
+#[test]
+fn the_command_line_to_use_is_complete() {
+    let parts = ["use: spinel-bridge --ready-when-up --sandbox sim:"];
+    finds("--sandbox --ready-when-up sim:", PASSED, &parts);
+    let parts = ["use: spinel-bridge --tun=wpan0 sim: with your other options of the host driver"];
+    finds(
+        "--config none --tun wpan0 --user nobody sim:",
+        PASSED,
+        &parts,
+    );
+}
+
+#[test]
 fn no_spinel() {
     finds(
         "sim:echo",

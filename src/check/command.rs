@@ -74,8 +74,14 @@ pub fn command_line(config: &Config) -> String {
     if config.spi.crc != CrcMode::Auto {
         add("--spi-crc ", config.spi.crc.to_string());
     }
-    if !config.reset_at_start_and_exit {
-        add("--no-reset", String::new());
+    for (option, given) in [
+        ("--no-reset", !config.reset_at_start_and_exit),
+        ("--ready-when-up", config.ready_when_up),
+        ("--sandbox", config.sandbox),
+    ] {
+        if given {
+            add(option, String::new());
+        }
     }
     add("", config.device.to_string());
     line
@@ -113,6 +119,7 @@ mod tests {
             "spinel-bridge --pty-link /run/ncp --poll-ms 5 --spi-cs-delay 0 --spi-reset-pulse 30 \
              --spi-reset-delay 100 --spi-small-packet 64 /dev/spidev0.0",
             "spinel-bridge --raw --mtu 1280 /dev/spidev1.1",
+            "spinel-bridge --ready-when-up --sandbox /dev/spidev0.0",
         ] {
             let words: Vec<&str> = line.split(' ').skip(1).collect();
             assert_eq!(command_line(&config(&words)), line);

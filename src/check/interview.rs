@@ -89,6 +89,9 @@ fn data(talk: &mut Talk<'_>, expected: &[u8], report: &mut Report<'_>) -> io::Re
             format!("{crc} CRC errors in {rounds} questions, all repaired"),
         )
         .remedy("a lower --spi-speed, or shorter wires"),
+        (_, 0, 0) => Finding::fail("data", detail).remedy(format!(
+            "it is busy for more than {ROUND_PATIENCE:?}, or loses frames: look at the rows above, then update its firmware"
+        )),
         _ => Finding::fail("data", detail)
             .remedy("a lower --spi-speed, or shorter wires; bits flip on the way"),
     });

@@ -33,7 +33,7 @@ pub mod system;
 pub mod talk;
 
 use crate::bus::Bus;
-use crate::config::{Config, Device, Face, LogTarget, Verbosity};
+use crate::config::{Config, Device, Face, Host, LogTarget, Verbosity};
 use crate::event_loop::Clock;
 use crate::io::signal::Signals;
 use crate::io::spi::SpiBus;
@@ -98,7 +98,13 @@ fn summary(fit: Option<&Config>, report: &mut Report<'_>) {
         "\n{verdict}: {failures} failed, {warnings} with a warning"
     ));
     match fit {
-        Some(fit) => report.line(&format!("use: {}", command::command_line(fit))),
+        Some(fit) => {
+            report.line(&format!("use: {}", command::command_line(fit)));
+            if fit.host != Host::default() {
+                report
+                    .line("     with your other options of the host driver, which are not checked");
+            }
+        }
         None => report
             .line("use: nothing yet; repair what failed, the first one first, and check again"),
     }

@@ -2,7 +2,7 @@
 
 use super::board::{Board, Time};
 use crate::bridge::{Bridge, Step, Upper};
-use crate::bus::Bus;
+use crate::bus::{Bus, Line};
 use crate::link::{Link, Settings};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Command, Property};
@@ -55,8 +55,12 @@ impl<'t> Talk<'t> {
         self.bridge.upper.reset_status
     }
 
-    /// Ends the conversation.
-    pub fn into_board(self) -> Board<'t> {
+    /// Ends the conversation, and a reset that has begun in it.
+    pub fn into_board(mut self) -> Board<'t> {
+        if self.bridge.link.holds_reset() {
+            // A line that fails shows in the counters of the link.
+            let _ = self.bridge.bus.set_reset(self.time.now(), Line::Inactive);
+        }
         Board {
             bus: self.bridge.bus,
             time: self.time,
