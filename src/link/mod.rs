@@ -235,7 +235,7 @@ impl Vacant<'_> {
     pub fn fill(self, frame: &[u8]) {
         let link = self.link;
         if frame.is_empty() || frame.len() > link.frame_max {
-            link.drop_too_big(frame.len(), link.frame_max);
+            link.drop_unsendable(frame.len());
             return;
         }
         link.mosi[HEADER_LEN..HEADER_LEN + frame.len()].copy_from_slice(frame);
@@ -363,6 +363,11 @@ impl Link {
     /// Whether a valid header has come since the start or the last reset.
     pub fn is_up(&self) -> bool {
         !self.awaiting_header
+    }
+
+    /// Whether RES is held active: whoever ends now has to release it.
+    pub fn holds_reset(&self) -> bool {
+        matches!(self.phase, Phase::Pulled(_) | Phase::Pulse(_))
     }
 
     /// Whether the slave is up, nothing is on its way to it, and no answer is due.
@@ -566,7 +571,8 @@ impl Link {
         self.plan = Plan {
             header,
             clocked,
-            for_level: self.level == Level::Active,
+            // Without room the slave's frame stays where it is, and INT with it: that is no news of INT.
+            for_level: self.level == Level::Active && has_room,
             at_once,
         };
         Some(Transfer {

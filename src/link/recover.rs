@@ -79,6 +79,18 @@ impl Link {
         }
     }
 
+    /// The driver, not the slave, is what a frame is too long for.
+    pub(super) fn drop_unsendable(&mut self, len: usize) {
+        self.stats.dropped_too_big += 1;
+        if self.stats.dropped_too_big.is_power_of_two() {
+            log::warn!(
+                "dropped a frame of {len} octets: the SPI driver carries {} at the most: raise spidev.bufsiz on the kernel command line (the {}. so far)",
+                self.frame_max,
+                self.stats.dropped_too_big
+            );
+        }
+    }
+
     pub(super) fn drop_too_big(&mut self, len: usize, limit: usize) {
         self.tx = Tx::Empty;
         self.too_big = 0;

@@ -55,7 +55,7 @@ counters! {
     /// Headers without the CRC flag although CRC is required.
     crc_missing = "headers without the CRC flag that was due";
     /// Frames dropped because they never fit.
-    dropped_too_big = "frames dropped: too big for the co-processor";
+    dropped_too_big = "frames dropped: too big";
     /// Frames dropped because the co-processor was reset.
     dropped_by_reset = "frames dropped: co-processor reset";
     /// Slave resets seen by the RST flag.
