@@ -35,7 +35,9 @@ fn run(config: &Config) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             match error {
-                Error::Lost(_) => log::error!("{error}"),
+                Error::Lost(_) | Error::Client { .. } | Error::Interface(_) => {
+                    log::error!("{error}");
+                }
                 _ => io::log::report_startup_error(Some(&config.face), &error.to_string()),
             }
             ExitCode::from(error.exit_code())

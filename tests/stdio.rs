@@ -3,11 +3,12 @@
 
 mod process;
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::signal::Signal;
 use nix::sys::socket::SockType;
 use process::*;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -337,6 +338,12 @@ fn reset_sequence_without_a_reset_line_does_no_harm() {
     client.expect_frame(&[0x80, 0x06, 0x00, 0x70]);
     client.send_octets(b"\x7E\x13\x11\x7E");
     client.expect_echo(b"\x81\x02\x01");
+    // Nor to frames that wait before it.
+    let before: Vec<u8> = frames(5, 64).flat_map(|frame| hdlc(&frame)).collect();
+    client.send_octets(&[&before[..], b"\x7E\x13\x11\x7E"].concat());
+    for frame in frames(5, 64) {
+        client.expect_frame(&frame);
+    }
     client.expect_silence();
 }
 
@@ -410,6 +417,100 @@ fn client_that_does_not_read_for_two_seconds_loses_nothing() {
     }
     sender.join().unwrap();
     client.expect_silence();
+}
+
+#[test]
+fn frames_go_on_to_the_co_processor_while_the_client_does_not_read() {
+    let scratch = Scratch::new();
+    let log = scratch.path("log");
+    let (input, output) = small_pipe();
+    // Without INT nothing but the frames themselves wakes the bridge.
+    let line = format!("--stdio -v --log file:{} sim:echo:no-int", log.display());
+    let mut command = quiet(&line);
+    command.stdin(Stdio::piped()).stdout(output);
+    let mut program = Program::spawn(command);
+    let client = Client::new(input, Some(program.stdin()));
+    let taken = || {
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        let took =
+            |line: &&str| !line.contains("DATA_LEN    0 |") && line.contains("<- RECV_LEN 1295");
+        log.lines().filter(took).count()
+    };
+    // These fill the pipe and the buffer before it; the last are with the co-processor, which takes more.
+    for n in 1..=18 {
+        client.send(&random_frame(1000, 1));
+        wait_until("a long frame was taken", || taken() == n);
+    }
+    // More than one turn moves.
+    let all: Vec<u8> = (0..350).flat_map(|_| hdlc(b"\x80\x00\x01")).collect();
+    client.send_octets(&all);
+    wait_until("all short frames were taken", || taken() == 18 + 350);
+}
+
+#[test]
+fn a_client_that_does_not_read_does_not_make_int_look_stuck() {
+    let scratch = Scratch::new();
+    let log = scratch.path("log");
+    let command = quiet(&format!("--stdio -v --log file:{} {ECHO}", log.display()));
+    let (program, client) = Program::on_pipes(command);
+    client.writer().fill(&hdlc(&random_frame(1200, 1)));
+    let text = || fs::read_to_string(&log).unwrap_or_default();
+    // As often as it takes to say so of a line that is stuck, and some more; 33 ms each.
+    let blocked = "RECV_LEN    0 DATA_LEN 1200 | <- RECV_LEN    0 DATA_LEN 1200";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while text().matches(blocked).count() <= 80 {
+        assert!(Instant::now() < deadline, "{}", text());
+        thread::sleep(Duration::from_millis(100));
+    }
+    program.end(Signal::SIGTERM);
+    assert!(!text().contains("INT is active"), "{}", text());
+}
+
+#[test]
+fn what_was_sent_before_the_end_of_input_reaches_a_slow_co_processor() {
+    let (mut program, mut client) = start("sim:echo:busy=2ms");
+    let all: Vec<Vec<u8>> = (0..600u16)
+        .map(|n| [&[0x81, 0x00][..], &n.to_be_bytes()].concat())
+        .collect();
+    let octets: Vec<u8> = all.iter().flat_map(|frame| hdlc(frame)).collect();
+    client.send_octets(&octets);
+    client.close_output();
+    for frame in all {
+        client.expect_frame(&frame);
+    }
+    assert_eq!(client.next(), Said::End);
+    assert_eq!(program.exit_code(), 0);
+}
+
+#[test]
+fn what_cannot_be_delivered_before_the_end_is_told() {
+    // Eight frames of the second fill a pipe of one page and leave some in the bridge.
+    for (device, count, word) in [
+        ("sim:dead", 1, "the co-processor did not take"),
+        (ECHO, 8, "did not read"),
+    ] {
+        let (input, output) = small_pipe();
+        let mut command = command(&format!("--stdio --log stderr {device}"));
+        command.stdin(Stdio::piped()).stdout(output);
+        command.stderr(Stdio::piped());
+        let mut program = Program::spawn(command);
+        let mut stderr = program.stderr();
+        let mut client = Client::new(input, Some(program.stdin()));
+        for frame in frames(count, 1000) {
+            client.send(&frame);
+        }
+        client.close_output();
+        let text = stderr.text();
+        assert!(text.contains(word), "{device}: {text}");
+        assert_eq!(program.exit_code(), 0);
+    }
+}
+
+/// A pipe of one page: its end to read from, its end to write to.
+fn small_pipe() -> (OwnedFd, OwnedFd) {
+    let (input, output) = pipe(OFlag::empty());
+    fcntl(&output, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    (input, output)
 }
 
 // Whole frames.
@@ -696,6 +797,40 @@ fn what_cannot_start_gives_3_and_one_line() {
         assert!(stderr.contains(word), "{line}: {stderr}");
         assert!(stderr.starts_with("spinel-bridge: "), "{line}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{line}: {stderr}");
+    }
+}
+
+#[test]
+fn output_that_fails_gives_1_and_one_line() {
+    let mut command = command(&format!("--stdio --log stderr {ECHO}"));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    command
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::piped());
+    let mut program = Program::spawn(command);
+    let _stdin = program.stdin();
+    let stderr = program.stderr().text();
+    assert!(stderr.contains("error: cannot go on"), "{stderr}");
+    assert_eq!(program.exit_code(), 1);
+}
+
+#[test]
+fn what_cannot_start_says_so_in_its_log() {
+    let scratch = Scratch::new();
+    let path = scratch.path("log");
+    for (stderr, lines) in [(Stdio::null(), 0), (Stdio::piped(), 1)] {
+        let mut command = command(&format!("--log file:{} /dev/spidev9.9", path.display()));
+        command.stdin(Stdio::null()).stderr(stderr);
+        let mut program = Program::spawn(command);
+        if lines > 0 {
+            let text = program.stderr().text();
+            assert_eq!(text.lines().count(), lines, "{text}");
+        }
+        assert_eq!(program.exit_code(), 3);
+        let log = fs::read_to_string(&path).unwrap();
+        assert_eq!(log.matches("error: /dev/spidev9.9").count(), 1, "{log}");
+        fs::remove_file(&path).unwrap();
     }
 }
 

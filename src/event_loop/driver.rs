@@ -9,11 +9,12 @@ mod carrier;
 mod services;
 
 use super::alive::Alive;
-use super::{announce, confine, start, Clock, Error, Flow};
+use super::{announce, confine, start, Clock, Error, Flow, TURN_MAX};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Face};
 use crate::host::{self, netif, Host};
 use crate::io::control::{self, Control};
+use crate::io::log::{clear_lost, lost, LOST_LABEL};
 use crate::io::netlink::Netlink;
 use crate::io::signal::Signals;
 use crate::io::tun::{self, Tun};
@@ -35,6 +36,7 @@ pub(super) fn run(config: &Config, clock: Clock, io: Io, signals: Signals) -> Re
     confine::enter(rules)?;
     let result = driver.run();
     driver.alive.stopping();
+    driver.carrier.release_reset(driver.clock.now());
     result
 }
 
@@ -49,6 +51,8 @@ struct Driver<'c> {
     netlink: Netlink,
     control: Option<Control>,
     services: Services<'c>,
+    /// The last turn ended with work left that neither an event nor a deadline announces.
+    again: bool,
     alive: Alive,
     /// Packets that the interface refused: it was down.
     refused: u64,
@@ -87,6 +91,7 @@ impl<'c> Driver<'c> {
             netlink,
             control,
             services,
+            again: false,
             alive: Alive::from_env(),
             refused: 0,
         };
@@ -109,7 +114,9 @@ impl<'c> Driver<'c> {
         if self.handle_signals() == Flow::End {
             return Ok(Flow::End);
         }
-        let mut now = self.clock.now();
+        let start = self.clock.now();
+        let mut now = start;
+        self.again = true;
         for _ in 0..ROUNDS {
             self.host.handle_time(now);
             self.serve_control();
@@ -120,9 +127,13 @@ impl<'c> Driver<'c> {
             self.serve_services(now)?;
             self.hand_out();
             if step == Step::Idle && !self.can_go_on(now) {
+                self.again = false;
                 break;
             }
             now = self.clock.now();
+            if now.since(start) >= TURN_MAX {
+                break;
+            }
         }
         let is_ready = self.host.known().state.is_initialized() || !self.config.ready_when_up;
         self.alive.tell(now, is_ready);
@@ -132,7 +143,7 @@ impl<'c> Driver<'c> {
     /// Sleeps until something is ready or due.
     fn wait(&mut self) -> io::Result<()> {
         let now = self.clock.now();
-        let timeout = match self.can_go_on(now) {
+        let timeout = match self.again || self.can_go_on(now) {
             true => Some(Duration::ZERO),
             false => self.deadline().map(|at| at.since(now)),
         };
@@ -172,6 +183,7 @@ impl<'c> Driver<'c> {
         if received.clear {
             self.carrier.clear_counters();
             self.host.clear_counters();
+            clear_lost();
             log::info!("counters cleared");
         }
         self.io.ready.child |= received.child;
@@ -188,6 +200,7 @@ impl<'c> Driver<'c> {
         let mut print = |label, value| log::info!(target: COUNTERS, "{value:>12}  {label}");
         self.carrier.counters(&mut print);
         self.host.counters(&mut print);
+        print(LOST_LABEL, lost());
         print("packets dropped: the interface is down", self.refused);
     }
 

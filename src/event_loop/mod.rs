@@ -17,6 +17,7 @@ use crate::time::Instant;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 /// Why the bridge ended against its will, or did not start. One line each, with the way out.
 #[derive(Debug)]
@@ -46,6 +47,13 @@ pub enum Error {
     },
     /// The device went away while the bridge ran.
     Lost(io::Error),
+    /// The client's descriptor failed meanwhile, other than by an end.
+    Client {
+        /// What could not be done: "read from" or "write to".
+        what: &'static str,
+        /// What the system reported.
+        source: io::Error,
+    },
     /// The network interface went away meanwhile.
     Interface(io::Error),
 }
@@ -54,7 +62,7 @@ impl Error {
     /// The exit code of the program.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Lost(_) | Error::Interface(_) => 1,
+            Error::Lost(_) | Error::Client { .. } | Error::Interface(_) => 1,
             _ => 3,
         }
     }
@@ -72,6 +80,9 @@ impl fmt::Display for Error {
             Error::Privileges(error) => error.fmt(f),
             Error::Sandbox(error) => error.fmt(f),
             Error::Interface(source) => write!(f, "cannot go on: {source}"),
+            Error::Client { what, source } => {
+                write!(f, "cannot go on: cannot {what} the client: {source}")
+            }
             Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
             Error::Lost(source) => {
                 write!(
@@ -228,14 +239,23 @@ fn start(what: &'static str) -> impl FnOnce(io::Error) -> Error {
 }
 
 /// Leaves the co-processor in the state that it has after a reset.
-fn reset_at_exit(config: &Config, bus: &mut dyn Bus, clock: &Clock) {
+fn reset_at_exit(config: &Config, link: &Link, bus: &mut dyn Bus, clock: &Clock) {
     if !config.reset_at_start_and_exit {
-        return;
+        return release_reset(link, bus, clock.now());
     }
     if let Ok(true) = bus.set_reset(clock.now(), Line::Active) {
         std::thread::sleep(config.reset_pulse);
         // An error here would be the same as the one above.
         let _ = bus.set_reset(clock.now(), Line::Inactive);
+    }
+}
+
+/// Ends a reset that has begun: most drivers leave a line as it is when its holder goes, which would hold the
+/// co-processor in reset until somebody takes the line again.
+fn release_reset(link: &Link, bus: &mut dyn Bus, now: Instant) {
+    if link.holds_reset() {
+        // Whoever sees an error here cannot do anything about it any more.
+        let _ = bus.set_reset(now, Line::Inactive);
     }
 }
 
@@ -249,12 +269,66 @@ enum Flow {
 /// Time does not start at zero, so that "long ago" can be told from "now" by subtraction.
 const EPOCH: Instant = Instant::from_millis(1_000_000);
 
+/// After this no other round begins before descriptors and signals are looked at again: what a client says
+/// while the co-processor talks without a pause is seen after this and one step at the most, and a slow
+/// clock cannot keep systemd's watchdog waiting. A look takes a thousandth of it.
+const TURN_MAX: Duration = Duration::from_millis(5);
+
 /// Frames below this length must get through, or some of OpenThread's will not (protocol §1.1).
 const OPENTHREAD_FRAME_MAX: usize = 1295;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A bus that is a RES line.
+    struct Res(Line);
+
+    impl Bus for Res {
+        fn transfer(&mut self, _now: Instant, _mosi: &[u8], miso: &mut [u8]) -> io::Result<()> {
+            miso.fill(0xFF);
+            Ok(())
+        }
+
+        fn interrupt(&mut self, _now: Instant) -> io::Result<Option<Line>> {
+            Ok(None)
+        }
+
+        fn take_edge(&mut self, _now: Instant) -> io::Result<bool> {
+            Ok(false)
+        }
+
+        fn set_reset(&mut self, _now: Instant, line: Line) -> io::Result<bool> {
+            self.0 = line;
+            Ok(true)
+        }
+
+        fn has_interrupt(&self) -> bool {
+            false
+        }
+
+        fn has_reset(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn the_end_does_not_leave_res_active() {
+        let clock = Clock::start();
+        let mut config = Config::new("sim:".parse().unwrap());
+        for reset_at_start_and_exit in [true, false] {
+            config.reset_at_start_and_exit = reset_at_start_and_exit;
+            let mut link = Link::new(Settings::default(), clock.now());
+            let mut bus = Res(Line::Inactive);
+            link.request_reset(clock.now());
+            let line = link.poll_reset_line(clock.now()).unwrap();
+            let result = bus.set_reset(clock.now(), line);
+            link.reset_line_set(clock.now(), result).unwrap();
+            assert_eq!(bus.0, Line::Active);
+            reset_at_exit(&config, &link, &mut bus, &clock);
+            assert_eq!(bus.0, Line::Inactive);
+        }
+    }
 
     #[test]
     fn a_bus_of_the_callers_is_not_for_the_host_driver() {

@@ -1,11 +1,14 @@
 //! The turn of the translator: a link below, a client above.
 
 use super::alive::Alive;
-use super::{announce, confine, reset_at_exit, settings, start, Clock, Error, Flow, OpenDevice};
+use super::{
+    announce, confine, reset_at_exit, settings, start, Clock, Error, Flow, OpenDevice, TURN_MAX,
+};
 use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::Bus;
 use crate::config::{Config, Face};
 use crate::io::client::{Client, Read, Write};
+use crate::io::log::{clear_lost, lost, LOST_LABEL};
 use crate::io::pty::Pty;
 use crate::io::signal::Signals;
 use crate::io::stdio::Stdio;
@@ -28,7 +31,8 @@ pub(super) fn run(
         io.watch(fd, Source::Interrupt)
             .map_err(start("INT events"))?;
     }
-    let (client, upper) = match open_client(config, &mut io) {
+    let has_reset = device.bus.has_reset();
+    let (client, upper) = match open_client(config, has_reset, &mut io) {
         // Whoever started us hung up meanwhile: that is no failure.
         Err(_) if signals.drain().end.is_some() => return Ok(()),
         result => result?,
@@ -53,7 +57,9 @@ pub(super) fn run(
             link,
             upper,
         },
+        again: false,
         ending: None,
+        client_lost: None,
         wants_room: false,
         alive: Alive::from_env(),
         ready_when_up: config.ready_when_up,
@@ -61,29 +67,35 @@ pub(super) fn run(
     confine::enter(rules)?;
     let result = turn.run();
     turn.alive.stopping();
-    reset_at_exit(config, &mut turn.bridge.bus, &clock);
-    result.map_err(Error::Lost)
+    reset_at_exit(config, &turn.bridge.link, &mut turn.bridge.bus, &clock);
+    result.map_err(Error::Lost)?;
+    match turn.client_lost {
+        Some((what, source)) => Err(Error::Client { what, source }),
+        None => Ok(()),
+    }
 }
 
-fn open_client(config: &Config, io: &mut Io) -> Result<(Client, Box<dyn Upper>), Error> {
-    let (client, upper) = open_face(&config.face)?;
+fn open_client(
+    config: &Config,
+    has_reset: bool,
+    io: &mut Io,
+) -> Result<(Client, Box<dyn Upper>), Error> {
+    let (client, upper) = open_face(&config.face, has_reset)?;
     client
         .register(io)
         .map_err(start("the client's descriptor"))?;
     Ok((client, upper))
 }
 
-fn open_face(face: &Face) -> Result<(Client, Box<dyn Upper>), Error> {
+fn open_face(face: &Face, has_reset: bool) -> Result<(Client, Box<dyn Upper>), Error> {
     let stdio = start("standard input and output");
+    let port = || Box::new(hdlc::Port::new().with_reset_line(has_reset));
     Ok(match face {
         Face::Pty { link } => {
             let pty = Pty::open(link.as_deref()).map_err(Error::Pty)?;
-            (Client::Pty(pty), Box::new(hdlc::Port::new()))
+            (Client::Pty(pty), port())
         }
-        Face::Stdio => (
-            Client::Stream(Stdio::stream().map_err(stdio)?),
-            Box::new(hdlc::Port::new()),
-        ),
+        Face::Stdio => (Client::Stream(Stdio::stream().map_err(stdio)?), port()),
         Face::Raw { mtu } => (
             Client::Frames(Stdio::frames().map_err(stdio)?),
             Box::new(raw::Port::new(*mtu)),
@@ -111,13 +123,26 @@ struct Turn {
     signals: Signals,
     client: Client,
     bridge: Bridge<Box<dyn Bus>, Box<dyn Upper>>,
-    /// The input ended then: what is on its way is finished, for [`LINGER`] at the most.
-    ending: Option<Instant>,
+    /// The last turn ended with work left that neither an event nor a deadline announces.
+    again: bool,
+    /// The input ended: what was on its way is finished first.
+    ending: Option<Ending>,
+    /// What could not be done with the client's descriptor, and why.
+    client_lost: Option<(&'static str, io::Error)>,
     /// A write was blocked, and epoll was told to say when there is room.
     wants_room: bool,
     alive: Alive,
     /// READY not before the co-processor has answered.
     ready_when_up: bool,
+}
+
+/// The end of the input was read.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    /// When to end whatever is left: [`LINGER`] after the last progress.
+    until: Instant,
+    /// How many frames the co-processor had taken then.
+    taken: u64,
 }
 
 impl Turn {
@@ -134,7 +159,9 @@ impl Turn {
         if self.handle_signals() == Flow::End {
             return Ok(Flow::End);
         }
-        let mut now = self.clock.now();
+        let start = self.clock.now();
+        let mut now = start;
+        self.again = true;
         for _ in 0..ROUNDS {
             self.take_edges(now)?;
             if self.read(now)? == Flow::End {
@@ -148,13 +175,17 @@ impl Turn {
             if self.write()? == Flow::End {
                 return Ok(Flow::End);
             }
-            if self.is_finished(now) {
+            if self.is_finished(now, step) {
                 return Ok(Flow::End);
             }
             if step == Step::Idle && !self.can_go_on(now) {
+                self.again = false;
                 break;
             }
             now = self.clock.now();
+            if now.since(start) >= TURN_MAX {
+                break;
+            }
         }
         let is_ready = self.bridge.link.is_up() || !self.ready_when_up;
         self.alive.tell(now, is_ready);
@@ -166,7 +197,7 @@ impl Turn {
         let now = self.clock.now();
         let lingering = self.ending.map(|_| now + LINGER_STEP);
         let deadline = earliest(self.bridge.poll_timeout(), self.alive.due());
-        let timeout = match self.can_go_on(now) {
+        let timeout = match self.again || self.can_go_on(now) {
             true => Some(Duration::ZERO),
             false => earliest(deadline, lingering).map(|at| at.since(now)),
         };
@@ -192,6 +223,7 @@ impl Turn {
         if received.clear {
             self.bridge.link.clear_stats();
             self.bridge.upper.clear_counters();
+            clear_lost();
             log::info!("counters cleared");
         }
         match received.end {
@@ -207,6 +239,7 @@ impl Turn {
         for (label, value) in self.bridge.link.stats().entries() {
             log::info!(target: COUNTERS, "{value:>12}  {label}");
         }
+        log::info!(target: COUNTERS, "{:>12}  {LOST_LABEL}", lost());
         self.bridge.upper.counters(&mut |label, value| {
             log::info!(target: COUNTERS, "{value:>12}  {label}");
         });
@@ -243,10 +276,13 @@ impl Turn {
                 Ok(Read::NoClient) => self.input_is_dry(),
                 Ok(Read::End) => {
                     log::info!("end of input");
-                    self.ending = Some(now + LINGER);
+                    self.ending = Some(Ending {
+                        until: now + LINGER,
+                        taken: self.bridge.link.stats().frames_sent,
+                    });
                 }
                 Err(error) => {
-                    log::error!("cannot read from the client: {error}");
+                    self.client_lost = Some(("read from", error));
                     return Ok(Flow::End);
                 }
             }
@@ -289,7 +325,7 @@ impl Turn {
                     return Ok(Flow::End);
                 }
                 Err(error) => {
-                    log::error!("cannot write to the client: {error}");
+                    self.client_lost = Some(("write to", error));
                     return Ok(Flow::End);
                 }
             }
@@ -303,21 +339,40 @@ impl Turn {
     }
 
     /// After the end of the input: whether what was on its way has been finished, or took too long.
-    fn is_finished(&self, now: Instant) -> bool {
-        let Some(until) = self.ending else {
+    fn is_finished(&mut self, now: Instant, step: Step) -> bool {
+        let Some(ending) = &mut self.ending else {
             return false;
         };
-        let link = &self.bridge.link;
-        let done = link.is_quiet(now) && self.bridge.upper.output().is_empty();
-        done || now >= until
+        let link = &mut self.bridge.link;
+        let taken = link.stats().frames_sent;
+        if taken != ending.taken {
+            // What was read before the end is bounded, so this comes to an end too.
+            *ending = Ending {
+                until: now + LINGER,
+                taken,
+            };
+        }
+        // More than one step's worth of frames may wait behind a link that is quiet.
+        let done =
+            step == Step::Idle && link.is_quiet(now) && self.bridge.upper.output().is_empty();
+        let late = now >= ending.until;
+        if late && link.vacant().is_none() {
+            log::warn!("ending without all that the client sent: the co-processor did not take a frame for {LINGER:?}");
+        }
+        if late && !self.bridge.upper.output().is_empty() {
+            log::warn!(
+                "ending without all that was for the client: it did not read for {LINGER:?}"
+            );
+        }
+        done || late
     }
 }
 
-/// Rounds of reading, stepping and writing before signals and edges are looked at again.
+/// Rounds of reading, stepping and writing before descriptors and signals are looked at again.
 const ROUNDS: usize = 16;
 
-/// After the end of the input, how long an answer that is due is waited for. Long for a co-processor
-/// (2 ms are usual), short for whoever waits for us to end (pyspinel does).
+/// After the end of the input, how long the co-processor may neither take a frame nor give an answer that is
+/// due. Long for a co-processor (2 ms are usual), short for whoever waits for us to end (pyspinel does).
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How often the end is looked for meanwhile.

@@ -76,6 +76,8 @@ pub struct Port {
     input: Buffer,
     output: Buffer,
     reset_requested: bool,
+    /// A hardware reset can be made: what waits before the request is dropped by it.
+    has_reset: bool,
     has_client: bool,
     stats: Stats,
 }
@@ -102,16 +104,23 @@ pub struct Stats {
 }
 
 impl Port {
-    /// A port whose client is there.
+    /// A port whose client is there, before a co-processor with a RES line.
     pub fn new() -> Self {
         Port {
             decoder: Decoder::new(),
             input: Buffer::new(INPUT_LEN),
             output: Buffer::new(OUTPUT_LEN),
             reset_requested: false,
+            has_reset: true,
             has_client: true,
             stats: Stats::default(),
         }
+    }
+
+    /// The same, where RES may not be wired. Then a request for a reset comes to nothing, and no frame is
+    /// dropped for it.
+    pub fn with_reset_line(self, has_reset: bool) -> Self {
+        Port { has_reset, ..self }
     }
 
     /// What was counted.
@@ -234,6 +243,10 @@ impl Port {
     ///
     /// Only the `new` octets, and those before them that may begin the sequence, are looked at.
     fn look_for_reset(&mut self, new: usize) {
+        if !self.has_reset {
+            // The decoder comes across it when its turn has come.
+            return;
+        }
         let len = RESET_SEQUENCE.len();
         let filled = self.input.filled();
         let start = filled.len().saturating_sub(new + len - 1);

@@ -70,6 +70,12 @@ pub fn start(target: &LogTarget, verbosity: Verbosity, face: &Face) -> Result<()
     };
     let sink = Sink::choose(target, face, &streams)?;
     STARTED.store(true, Ordering::Relaxed);
+    let elsewhere = match &sink {
+        Sink::Lines(style, _) => *style == Style::Dated,
+        Sink::Syslog => true,
+        Sink::Nowhere => false,
+    };
+    ELSEWHERE.store(elsewhere, Ordering::Relaxed);
     let (style, writer): (Style, Box<dyn Write + Send>) = match sink {
         Sink::Nowhere => return Ok(()),
         Sink::Lines(style, file) => (style, Box::new(LineWriter::new(file))),
@@ -103,17 +109,16 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Tells an error that ends us before there is a log. `face` is `None` while the command line is not
-/// known yet.
+/// Tells an error that ends us before we run. `face` is `None` while the command line is not known yet.
 ///
-/// It goes to standard error, for whoever typed the command, unless that is the data channel:
+/// It goes to the log, if there is one already. And it goes to standard error, for whoever typed the command,
+/// unless that is the data channel or `/dev/null`, where a daemon's is; then, without a log, it goes to syslog.
+/// It is the data channel:
 ///
 /// - With a known face: standard error is the same file as standard input or output, and not a
 ///   terminal in line mode. Programs make their pty raw before they start us; line mode means a human.
 /// - With an unknown face: standard error is a terminal that is not in line mode, or a socket that is
 ///   also standard input or output.
-///
-/// Then it goes to syslog.
 pub fn report_startup_error(face: Option<&Face>, message: &str) {
     let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
     let streams = Streams {
@@ -121,8 +126,14 @@ pub fn report_startup_error(face: Option<&Face>, message: &str) {
         output: output.as_fd(),
         error: error.as_fd(),
     };
-    if streams.error_carries_data_at_start(face) {
-        SyslogWriter::open().send(Level::Error, message);
+    let is_logged = ELSEWHERE.load(Ordering::Relaxed);
+    if is_logged {
+        log::error!("{message}");
+    }
+    if streams.error_carries_data_at_start(face) || is_null(streams.error) {
+        if !is_logged {
+            SyslogWriter::open().send(Level::Error, message);
+        }
         return;
     }
     let line = match is_journal(streams.error) {
@@ -136,6 +147,14 @@ pub fn report_startup_error(face: Option<&Face>, message: &str) {
 /// How many messages were lost, in whole or in part, because a sink did not take them.
 pub fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
+}
+
+/// What [`lost`] counts, for SIGUSR1.
+pub const LOST_LABEL: &str = "messages that the log did not take";
+
+/// Sets [`lost`] to zero.
+pub fn clear_lost() {
+    LOST.store(0, Ordering::Relaxed);
 }
 
 /// Why there is no log. Every message is one line and says what to do.
@@ -248,6 +267,12 @@ fn is_socket(fd: BorrowedFd<'_>) -> bool {
     fstat(fd).is_ok_and(|stat| {
         SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFSOCK
     })
+}
+
+/// Whether it is `/dev/null`, which is what a descriptor that was closed becomes, too.
+fn is_null(fd: BorrowedFd<'_>) -> bool {
+    let null = nix::sys::stat::stat("/dev/null").map(|stat| stat.st_rdev);
+    fstat(fd).is_ok_and(|stat| stat.st_rdev != 0 && null == Ok(stat.st_rdev))
 }
 
 /// Whether a terminal hands over whole lines (ICANON); `None` if it is no terminal.
@@ -527,6 +552,8 @@ impl std::error::Error for StartError {
 }
 
 static STARTED: AtomicBool = AtomicBool::new(false);
+/// There is a log, and it is not standard error.
+static ELSEWHERE: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 const IDENT: &str = "spinel-bridge";

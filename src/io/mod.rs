@@ -57,6 +57,8 @@ pub struct Ready {
     pub control: bool,
     /// The co-processor behind a stream sent something, or is gone.
     pub stream: bool,
+    /// Its end showed: a short read does not mean that there is nothing more to see.
+    pub stream_closed: bool,
     /// The stream may take something.
     pub stream_room: bool,
     /// A command that runs beside us may have ended.
@@ -196,6 +198,7 @@ fn latch(ready: &mut Ready, event: &Event) {
         Some(Source::Control) => ready.control = true,
         Some(Source::Stream) => {
             ready.stream |= event.is_readable() || closed;
+            ready.stream_closed |= closed;
             ready.stream_room |= event.is_writable();
         }
         Some(Source::Child) => ready.child = true,

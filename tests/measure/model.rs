@@ -319,6 +319,7 @@ impl Host {
 
     fn turn(&mut self, case: &Case) {
         self.bridge.bus.calls.waits += 1;
+        let start = self.now;
         for _ in 0..ROUNDS {
             let edge = self.bridge.bus.poll_timeout();
             if edge.is_some_and(|at| at <= self.now) {
@@ -337,6 +338,9 @@ impl Host {
             self.say(case);
             let due = self.bridge.poll_timeout().is_some_and(|at| at <= self.now);
             if step == Step::Idle && !due && self.unread.is_empty() {
+                break;
+            }
+            if self.now.since(start) >= TURN_MAX {
                 break;
             }
         }
@@ -390,6 +394,9 @@ pub const PERIOD: Duration = Duration::from_millis(50);
 
 /// Rounds of a turn, as in `event_loop`.
 const ROUNDS: usize = 16;
+
+/// How long a turn goes on, as in `event_loop`.
+const TURN_MAX: Duration = Duration::from_millis(5);
 
 /// The most that one read of a pty brings.
 const PTY_LEN: usize = 4_095;

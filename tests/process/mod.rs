@@ -184,6 +184,11 @@ impl Program {
         assert_eq!(self.exit_code(), 0, "{signal}");
     }
 
+    /// The other end of standard input, which must be a pipe.
+    pub fn stdin(&mut self) -> OwnedFd {
+        self.child.stdin.take().unwrap().into()
+    }
+
     /// The other end of standard output, which must be a pipe.
     pub fn stdout(&mut self) -> Client {
         Client::new(self.child.stdout.take().unwrap().into(), None)

@@ -4,7 +4,7 @@
 use crate::bridge::{self, Step};
 use crate::bus::Bus;
 use crate::config::{Config, Device};
-use crate::event_loop::{open_device, settings, start, Clock, Error};
+use crate::event_loop::{open_device, release_reset, settings, start, Clock, Error};
 use crate::hdlc::host::Carrier as Hdlc;
 use crate::host::Host;
 use crate::io::client::{Read, Write};
@@ -113,10 +113,20 @@ impl Carrier {
         }
     }
 
+    /// Ends a reset that has begun. To be called before the end.
+    pub(super) fn release_reset(&mut self, now: Instant) {
+        if let Carrier::Spi { bus, link } = self {
+            release_reset(link, bus, now);
+        }
+    }
+
     /// Lets go of the device.
     pub(super) fn close(&mut self, now: Instant) {
         match self {
-            Carrier::Spi { .. } => *self = Carrier::Closed,
+            Carrier::Spi { .. } => {
+                self.release_reset(now);
+                *self = Carrier::Closed;
+            }
             Carrier::Stream { stream, hdlc } => {
                 stream.close(now);
                 hdlc.closed();
@@ -180,6 +190,7 @@ fn step_stream(
         }
         hdlc.opened();
         io.ready.stream = true;
+        io.ready.stream_closed = false;
         io.ready.stream_room = true;
     }
     if io.ready.stream && !hdlc.input().is_empty() {
@@ -187,9 +198,12 @@ fn step_stream(
         match stream.read(hdlc.input(), now) {
             Read::Octets(n) => {
                 hdlc.input_filled(n);
-                io.ready.stream = n == room;
+                io.ready.stream = n == room || io.ready.stream_closed;
             }
-            Read::Blocked => io.ready.stream = false,
+            Read::Blocked => {
+                io.ready.stream = false;
+                io.ready.stream_closed = false;
+            }
             Read::NoClient | Read::End => lost(hdlc, io),
         }
     }
@@ -212,5 +226,39 @@ fn step_stream(
 fn lost(hdlc: &mut Hdlc, io: &mut Io) {
     hdlc.closed();
     io.ready.stream = false;
+    io.ready.stream_closed = false;
     io.ready.stream_room = false;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Settings;
+    use std::time::{Duration, Instant as Moment};
+
+    /// The octets and the end make one event: both are to be seen.
+    #[test]
+    fn a_command_that_dies_with_its_last_words_is_missed_at_once() {
+        let clock = Clock::start();
+        let mut io = Io::new().unwrap();
+        let command = Device::System("sleep 0.3; printf '~~~'".into());
+        let mut carrier = Carrier::Stream {
+            stream: Box::new(Stream::open(&command, clock.now()).unwrap()),
+            hdlc: Box::new(Hdlc::new()),
+        };
+        let mut host = Host::new(Settings::default(), clock.now());
+        let is_open = |carrier: &Carrier| matches!(carrier, Carrier::Stream { stream, .. } if stream.is_open());
+        let mut step = |carrier: &mut Carrier, io: &mut Io| {
+            carrier.step(&mut host, io, &clock, clock.now()).unwrap();
+        };
+        step(&mut carrier, &mut io);
+        assert!(is_open(&carrier));
+        std::thread::sleep(Duration::from_secs(1));
+        let deadline = Moment::now() + Duration::from_secs(10);
+        while is_open(&carrier) {
+            assert!(Moment::now() < deadline, "nobody missed it");
+            io.wait(Some(Duration::from_millis(100))).unwrap();
+            step(&mut carrier, &mut io);
+        }
+    }
 }
