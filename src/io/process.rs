@@ -51,13 +51,18 @@ impl Group {
         if self.status.is_some() {
             return self.status;
         }
-        if self.ending.is_some() && self.has_ended() {
+        if let Some((stage, due)) = self.ending {
+            if !self.has_ended() {
+                if due <= now {
+                    let last = SIGNALS.len().saturating_sub(1);
+                    self.signal(SIGNALS[stage.min(last)]);
+                    self.ending = Some((stage.saturating_add(1), due.max(now) + PATIENCE));
+                }
+                // It may end at this moment: it is reaped when it was seen to have ended.
+                return None;
+            }
             // Before it is reaped, while the number of the group is still its own.
             self.signal(Signal::SIGKILL);
-        } else if let Some((stage, due)) = self.ending.filter(|(_, due)| *due <= now) {
-            let last = SIGNALS.len().saturating_sub(1);
-            self.signal(SIGNALS[stage.min(last)]);
-            self.ending = Some((stage.saturating_add(1), due.max(now) + PATIENCE));
         }
         // An error means that there is no such process: nothing is left to wait for.
         if let Ok(status) = self.leader.try_wait() {
