@@ -79,7 +79,7 @@ As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
   --skip-link-local          keep link-local addresses that are added to the
                              interface from the co-processor
   --show-rloc                put routing locators on the interface too
-  --no-routes                make no kernel routes of the network's routes
+  --no-routes                make no kernel routes of its off-mesh routes
 
 Configuration file (key = value; a key is an option without its dashes):
   --config FILE              what the command line does not say; also a

@@ -10,7 +10,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | NCP | what the co-processor has of its own | added, and put back | | when it lists it no more; when it is reset |
 //! | interface | what somebody else put on the interface | | inserted, again after a reset | with its removal from the interface |
-//! | user | what a user gave to the co-processor through us | added | inserted again after a reset | with its removal, on either side |
+//! | user | what a user gave to the co-processor through us | added | inserted again after a reset | with its removal, on either side, or a factory reset |
 //! | SLAAC | the address that we form on a prefix of the network | added, and put back | inserted | with the prefix |
 //!
 //! While the interface is down the kernel takes its addresses away; that is not a removal by somebody,
@@ -65,7 +65,7 @@ pub struct Settings {
     pub skip_link_local: bool,
     /// Show locators (RLOC, ALOC) on the interface, too.
     pub show_rloc: bool,
-    /// Add routes to the prefixes of the network.
+    /// Add routes where the network's off-mesh routes lead; those to its own prefixes are always there.
     pub routes: bool,
 }
 
@@ -282,6 +282,17 @@ impl Netif {
             _ => Ok(()),
         };
         self.settle(property, result);
+    }
+
+    /// What users gave to the co-processor does not count any more: it is about to forget everything.
+    pub fn forget_user(&mut self) {
+        for row in self.addresses.rows.iter_mut().chain(&mut self.groups.rows) {
+            if row.origin == Origin::User {
+                row.user(false);
+            }
+        }
+        self.published.forget_user();
+        self.rearrange();
     }
 
     /// What is to be changed in the kernel next.

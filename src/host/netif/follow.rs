@@ -205,10 +205,7 @@ impl Netif {
 
     /// The next route.
     pub(super) fn route_change(&mut self) -> Option<Change> {
-        if !self.settings.routes {
-            return None;
-        }
-        self.routes.poll(self.facts.rloc16)
+        self.routes.poll(self.facts.rloc16, self.settings.routes)
     }
 }
 

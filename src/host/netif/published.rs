@@ -107,6 +107,14 @@ impl Published {
         }
     }
 
+    /// What users inserted is about to be forgotten by the co-processor, too.
+    pub(super) fn forget_user(&mut self) {
+        for row in self.rows.iter_mut().filter(|row| row.user) {
+            (row.user, row.told) = (false, false);
+        }
+        self.tidy();
+    }
+
     /// Which prefixes the addresses of the interface want, each as key and item.
     pub(super) fn set_interface(&mut self, wanted: &[(Vec<u8>, Vec<u8>)]) {
         let property = Property::THREAD_ON_MESH_NETS;

@@ -64,9 +64,9 @@ impl Routes {
         })
     }
 
-    /// What is to be changed in the kernel. `own`: our RLOC16.
-    pub(super) fn poll(&mut self, own: Option<u16>) -> Option<Change> {
-        let wanted = self.wanted(own);
+    /// What is to be changed in the kernel. `own`: our RLOC16. `off_mesh`: its routes lead on, too.
+    pub(super) fn poll(&mut self, own: Option<u16>, off_mesh: bool) -> Option<Change> {
+        let wanted = self.wanted(own, off_mesh);
         if let Some(index) = self
             .installed
             .iter()
@@ -85,7 +85,7 @@ impl Routes {
 
     /// What leads into the network: its prefixes, and where others lead on to. Where packets leave the
     /// network here, the host has the route.
-    fn wanted(&self, own: Option<u16>) -> Vec<(Address, u32)> {
+    fn wanted(&self, own: Option<u16>, off_mesh: bool) -> Vec<(Address, u32)> {
         let on_mesh = self.on_mesh.iter().filter(|entry| {
             entry.flags & ON_MESH != 0 && entry.prefix.prefix_len > 0 && is_routable(entry.prefix)
         });
@@ -93,13 +93,12 @@ impl Routes {
             let mut entries = self.off_mesh.iter();
             entries.any(|entry| entry.prefix == prefix && entry.is_own(own))
         };
-        let off_mesh = self
-            .off_mesh
-            .iter()
-            .filter(|entry| is_routable(entry.prefix) && !ours(entry.prefix));
+        let leads_on =
+            |entry: &&NetEntry| off_mesh && is_routable(entry.prefix) && !ours(entry.prefix);
+        let beyond = self.off_mesh.iter().filter(leads_on);
         on_mesh
             .map(|entry| (entry.prefix, METRIC_MEDIUM))
-            .chain(off_mesh.map(|entry| (entry.prefix, metric(entry.flags))))
+            .chain(beyond.map(|entry| (entry.prefix, metric(entry.flags))))
             .collect()
     }
 

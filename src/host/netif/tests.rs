@@ -620,6 +620,10 @@ fn routes_of_others_become_routes() {
     });
     world.told(Property::THREAD_OFF_MESH_ROUTES, &table(&routes));
     world.is_silent();
+    // The network itself is reached all the same.
+    let own = [net("2001:db8:1::/64", 0x01, "00 00 A4 00")];
+    world.told(Property::THREAD_ON_MESH_NETS, &table(&own));
+    assert_eq!(world.changes(), ["+route 2001:db8:1::/64 1025"]);
 }
 
 #[test]
