@@ -109,7 +109,11 @@ fn ask(invocation: &Invocation) -> Result<(), Failure> {
         signal_hook::flag::register_conditional_shutdown(INTERRUPT, 0, ends)
             .map_err(|error| Failure::new(Code::Failed, format!("SIGINT: {error}")))?;
     }
-    let silence = options.timeout.or((!goes_on).then_some(SILENCE));
+    let usual = match invocation.verb.name {
+        "upgrade" => UPGRADE_SILENCE,
+        _ => SILENCE,
+    };
+    let silence = options.timeout.or((!goes_on).then_some(usual));
     connection.wait(silence)?;
     connection.send(invocation.verb.name, &invocation.words)?;
     let mut output = Output {
@@ -286,6 +290,10 @@ const INTERFACE: &str = "wpan0";
 
 /// Longer than the longest wait of the host (joining: 60 s, protocol §7.4, and its retries).
 const SILENCE: Duration = Duration::from_secs(180);
+
+/// The daemon gives the upgrade command ten minutes, and hears nothing from it but its end; then comes
+/// the start-up.
+const UPGRADE_SILENCE: Duration = Duration::from_secs(15 * 60);
 
 /// SIGINT.
 const INTERRUPT: i32 = signal_hook::consts::SIGINT;

@@ -5,9 +5,9 @@
 //! secret: the file's mode is 0600.
 
 use crate::config::Retain;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -57,6 +57,8 @@ pub fn save(path: &Path, dataset: &[u8]) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&new)?;
+    // One that a crash left behind, or somebody made, keeps the mode that it has.
+    file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(dataset)?;
     file.sync_all()?;
     fs::rename(new, path)
@@ -92,7 +94,6 @@ const DATASET_MAX: u64 = 254;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
     fn folder(name: &str) -> PathBuf {
@@ -109,7 +110,12 @@ mod tests {
         let path = folder.join("wpan0");
         let retain = Retain::File(path.clone());
         assert_eq!(recall(&retain).unwrap(), None);
+        let left_behind = folder.join("wpan0.new");
+        fs::write(&left_behind, b"half").unwrap();
+        fs::set_permissions(&left_behind, Permissions::from_mode(0o644)).unwrap();
         save(&path, b"first").unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         save(&path, b"second").unwrap();
         assert_eq!(recall(&retain).unwrap().unwrap(), b"second");
         let mode = fs::metadata(&path).unwrap().permissions().mode();

@@ -189,6 +189,12 @@ impl<'a> Args<'a> {
             Some(_) => self.number("length", 0..=128_u8)?,
             None => None,
         };
+        if length.is_some() && text.contains('/') {
+            return Err(self.wrong(format!(
+                "{name} {}: give /BITS or length, not both",
+                quoted(&text)
+            )));
+        }
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, bits.parse().ok().filter(|&bits| bits <= 128)),
             None => (text.as_str(), Some(length.unwrap_or(PREFIX_BITS))),

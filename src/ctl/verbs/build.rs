@@ -14,6 +14,7 @@ use crate::wire::ids::Property;
 use crate::wire::packed::Writer;
 use crate::wire::signature::{encode_text, Formatted, Signature};
 use crate::wire::spi::FRAME_MAX;
+use crate::wire::spinel;
 use std::net::Ipv6Addr;
 
 type Built = Result<Request, Failure>;
@@ -355,7 +356,7 @@ pub(super) fn reset(args: &Args<'_>) -> Built {
 pub(super) fn peek(args: &Args<'_>) -> Built {
     Ok(Request::Peek {
         address: args.need_number("ADDRESS", 0..=u32::MAX)?,
-        count: args.need_number("COUNT", 1..=u16::MAX)?,
+        count: args.need_number("COUNT", 1..=PEEK_MAX)?,
     })
 }
 
@@ -483,6 +484,9 @@ const VALUE_MAX: usize = FRAME_MAX - 5;
 
 /// Header, command, address and length come before (protocol §1.3).
 const POKE_MAX: usize = FRAME_MAX - 8;
+
+/// The same of the longest frame of a co-processor, which answers with as much (protocol §1.1).
+const PEEK_MAX: u16 = spinel::FRAME_MAX as u16 - 8;
 
 /// How an unknown property is written.
 const UNKNOWN: Signature<'static> = match Signature::parse("D") {

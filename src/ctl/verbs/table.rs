@@ -340,7 +340,7 @@ pub static VERBS: &[Verb] = &[
         help: "read memory of the co-processor (privileged)",
         args: &[
             ADDRESS,
-            arg("COUNT", Word, Any("N"), "octets, 1..=65535"),
+            arg("COUNT", Word, Any("N"), "octets, 1..=1292"),
         ],
         examples: &[("peek 0x20000000 16", "16 octets")],
         does: Ask(build::peek),
