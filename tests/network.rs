@@ -169,7 +169,7 @@ fn ncp_on_tcp(host: &Host, folder: &Folder, spec: &str) -> (hosts::Process, Stri
     let output = fs::File::create(&name).unwrap();
     let mut command = host.command(&hosts::example("sim-ncp"));
     command
-        .args(["--tcp", "[::1]:0", spec])
+        .args(["--tcp", "[::1]:9000", spec])
         .stdin(Stdio::null());
     let process = hosts::Process(command.stdout(output).spawn().unwrap());
     let address = host.wait_for("the NCP's address", |_| {
@@ -371,6 +371,35 @@ fn what_is_kept_survives_a_factory_reset() {
     });
 }
 
+/// A folder of the user `nobody`, as its name is on this machine.
+fn folder_of_nobody(folder: &Folder, name: &str) -> std::path::PathBuf {
+    let path = folder.join(name);
+    fs::create_dir(&path).unwrap();
+    let user = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    nix::unistd::chown(&path, Some(user.uid), Some(user.gid)).unwrap();
+    path
+}
+
+#[test]
+fn what_is_kept_is_read_where_it_is_written_below_another_root() {
+    let folder = Folder::new();
+    let root = folder_of_nobody(&folder, "root");
+    let mut host = Host::new(&folder, "only");
+    let root_name = root.display().to_string();
+    let confined = ["--user", "nobody", "--chroot", &root_name];
+    let arguments = [&confined[..], &["--retain", "/kept", "sim:seed=1"]].concat();
+    host.start_bridge(&arguments);
+    host.ctl("form test");
+    let key = host.ctl("get NET_NETWORK_KEY");
+    host.wait_for("the kept credentials", |_| {
+        fs::metadata(root.join("kept")).is_ok().then_some(())
+    });
+    host.kill_bridge();
+    host.start_bridge(&arguments);
+    host.wait_for_state("associated");
+    assert_eq!(host.ctl("get NET_NETWORK_KEY"), key);
+}
+
 #[test]
 fn the_firmware_gate_upgrades_once_and_closes_the_device_meanwhile() {
     let folder = Folder::new();
@@ -488,6 +517,33 @@ fn a_co_processor_behind_a_command() {
     host.wait_for("the loss in the log", |host| {
         host.log().contains("lost").then_some(())
     });
+    host.wait_for_state("offline");
+    assert_it_works(&host);
+}
+
+#[test]
+fn a_command_has_the_user_s_rights_from_its_first_start() {
+    let folder = Folder::new();
+    let users = folder_of_nobody(&folder, "users").join("user");
+    let ncp = hosts::example("sim-ncp");
+    let device = format!(
+        "system:id -un >{}; exec {ncp} --stdio seed=1",
+        users.display()
+    );
+    let mut host = Host::new(&folder, "only");
+    host.start_bridge(&["--user", "nobody", &device]);
+    assert_eq!(fs::read_to_string(&users).unwrap(), "nobody\n");
+}
+
+#[test]
+fn a_co_processor_that_comes_later_is_waited_for() {
+    let folder = Folder::new();
+    let mut host = Host::new(&folder, "only");
+    host.start_bridge_anyhow(&["tcp:[::1]:9000"]);
+    host.wait_for_state("uninitialized");
+    let (code, why) = host.refused("form test");
+    assert_eq!(code, 5, "{why}");
+    let (_ncp, _) = ncp_on_tcp(&host, &folder, "seed=1");
     host.wait_for_state("offline");
     assert_it_works(&host);
 }

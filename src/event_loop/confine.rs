@@ -56,7 +56,6 @@ fn allow_device(rules: &mut Rules, device: &Device, root: &Path) {
             rules.allow_beside(&node, Right::Device);
         }
         Device::Tcp(address) => rules.allow_connect(address.port()),
-        Device::System(_) => rules.allow_signals(),
         Device::Sim(spec) => {
             if let Some(radio) = &spec.radio {
                 rules.allow(&below(root, radio), Right::Remove);
@@ -65,7 +64,8 @@ fn allow_device(rules: &mut Rules, device: &Device, root: &Path) {
                 rules.allow_beside(&below(root, state), Right::Keep);
             }
         }
-        Device::Spi(_) => {}
+        // A command is one of those that are allowed, and started from within.
+        Device::Spi(_) | Device::System(_) => {}
     }
 }
 

@@ -11,7 +11,7 @@ mod services;
 use super::alive::Alive;
 use super::{announce, confine, start, Clock, Error, Flow, TURN_MAX};
 use crate::bridge::{Step, Upper};
-use crate::config::{Config, Face};
+use crate::config::{Config, Device, Face};
 use crate::host::{self, netif, Host};
 use crate::io::control::{self, Control};
 use crate::io::log::{clear_lost, lost, LOST_LABEL};
@@ -29,11 +29,6 @@ use std::time::Duration;
 
 pub(super) fn run(config: &Config, clock: Clock, io: Io, signals: Signals) -> Result<(), Error> {
     let mut driver = Driver::open(config, clock, io, signals)?;
-    let control = config.host.control.path(driver.tun.name());
-    let rules = confine::rules(config, None, control.as_deref());
-    let account = config.host.user.as_ref();
-    privileges::drop(account, config.host.chroot.as_deref()).map_err(Error::Privileges)?;
-    confine::enter(rules)?;
     let result = driver.run();
     driver.alive.stopping();
     driver.carrier.release_reset(driver.clock.now());
@@ -59,16 +54,20 @@ struct Driver<'c> {
 }
 
 impl<'c> Driver<'c> {
+    /// Opens everything, and gives up the rights that this took before any command is run.
     fn open(config: &'c Config, clock: Clock, io: Io, signals: Signals) -> Result<Self, Error> {
         let now = clock.now();
         let tun = Tun::open(&interface(&config.face)).map_err(Error::Tun)?;
         let netlink = Netlink::open(tun.name()).map_err(Error::Netlink)?;
         let control = open_control(config, tun.name())?;
-        let carrier = Carrier::open(config, &clock, &io)?;
+        // A command is started like all others, with the user's rights.
+        let open_carrier = || Carrier::open(config, &clock, &io);
+        let carrier = match config.device {
+            Device::System(_) => None,
+            _ => Some(open_carrier()?),
+        };
         let services = Services::new(&config.host);
         let mut settings = host_settings(config).map_err(start("/dev/urandom"))?;
-        settings.has_hardware_reset = carrier.has_hardware_reset();
-        settings.retained = services.recall();
         io.watch(tun.fd(), Source::Input)
             .and_then(|()| io.watch(netlink.fd(), Source::Netlink))
             .map_err(start("epoll"))?;
@@ -76,10 +75,16 @@ impl<'c> Driver<'c> {
             io.watch(control.fd(), Source::Control)
                 .map_err(start("epoll"))?;
         }
-        if let Some(link) = carrier.link() {
+        if let Some(link) = carrier.as_ref().and_then(Carrier::link) {
             announce(config, link);
         }
         log::info!("{} is {}", config.device, tun.name());
+        let alive = Alive::from_env();
+        give_up_rights(config, tun.name())?;
+        let carrier = carrier.map_or_else(open_carrier, Ok)?;
+        settings.has_hardware_reset = carrier.has_hardware_reset();
+        // With the rights and below the root with which it is saved.
+        settings.retained = services.recall();
         let mut driver = Driver {
             config,
             clock,
@@ -92,9 +97,10 @@ impl<'c> Driver<'c> {
             control,
             services,
             again: false,
-            alive: Alive::from_env(),
+            alive,
             refused: 0,
         };
+        driver.miss_transport();
         driver.netlink.refresh_groups();
         // What came before we watched made no edge.
         driver.io.ready.input = true;
@@ -233,9 +239,10 @@ impl<'c> Driver<'c> {
     }
 
     fn read_packets(&mut self) -> Result<(), Error> {
-        while self.io.ready.input {
+        // Packets that are dropped leave the space empty: a flood of them must not keep the loop.
+        for _ in 0..PACKETS {
             let space = self.host.input();
-            if space.is_empty() {
+            if !self.io.ready.input || space.is_empty() {
                 break;
             }
             match self.tun.read(space) {
@@ -296,7 +303,15 @@ impl<'c> Driver<'c> {
             self.carrier.reopen(self.config, &self.clock, &self.io)?;
         }
         self.host.service_done(done);
+        self.miss_transport();
         Ok(())
+    }
+
+    /// Tells the host of a transport that has yet to be opened.
+    fn miss_transport(&mut self) {
+        if !self.carrier.is_open() {
+            self.host.transport_lost();
+        }
     }
 
     /// What the host has to say to the kernel and to the control clients.
@@ -341,6 +356,14 @@ fn open_control(config: &Config, interface: &str) -> Result<Option<Control>, Err
     Ok(Some(control))
 }
 
+fn give_up_rights(config: &Config, interface: &str) -> Result<(), Error> {
+    let control = config.host.control.path(interface);
+    let rules = confine::rules(config, None, control.as_deref());
+    let account = config.host.user.as_ref();
+    privileges::drop(account, config.host.chroot.as_deref()).map_err(Error::Privileges)?;
+    confine::enter(rules)
+}
+
 fn host_settings(config: &Config) -> io::Result<host::Settings> {
     let wanted = &config.host;
     let mut seed = [0; 32];
@@ -368,3 +391,6 @@ fn host_settings(config: &Config) -> io::Result<host::Settings> {
 
 /// Rounds of reading, stepping and writing before signals are looked at again.
 const ROUNDS: usize = 16;
+
+/// Packets that are read in a round, as long as none has to go to the co-processor.
+const PACKETS: usize = 64;

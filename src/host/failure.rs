@@ -58,6 +58,14 @@ pub fn reset(reason: &str) -> Failure {
     )
 }
 
+/// The transport is lost.
+pub fn unreachable() -> Failure {
+    Failure::new(
+        Code::State,
+        "the connection to the co-processor is lost: try again when it is back, which the log tells",
+    )
+}
+
 /// The answer is not what the property's signature says.
 pub fn odd_answer(what: What) -> Failure {
     Failure::new(

@@ -155,6 +155,13 @@ impl Host {
                 return self.reset_seen(status);
             }
         }
+        let is_item = matches!(
+            command,
+            Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE
+        );
+        if let Some(list) = property.filter(|list| is_item && UNTOLD.contains(list)) {
+            self.watch.refresh(&[list]);
+        }
         if let Some(told) = told_property.filter(|_| status.is_none()) {
             if property.is_some_and(|asked| asked != told) {
                 self.stats.other_property += 1;
@@ -319,6 +326,9 @@ fn status_of(frame: &Frame<'_>) -> Option<Status> {
         _ => None,
     }
 }
+
+/// Lists that are remembered and of whose changes no update tells (protocol §3.2).
+const UNTOLD: &[Property] = &[Property::THREAD_ASSISTING_PORTS, Property::SERVER_SERVICES];
 
 /// Where the co-processor's own log goes, beside the event.
 const LOG_TARGET: &str = "co-processor";

@@ -155,7 +155,7 @@ impl Host {
                 self.fail_tasks(&failure::reset(&format!("{crashed}{reason}")));
                 self.pause();
             }
-            Phase::Retrying { .. } | Phase::Upgrading | Phase::Fault => {}
+            Phase::Retrying { .. } | Phase::Upgrading | Phase::Fault | Phase::Gone => {}
         }
     }
 
@@ -164,6 +164,30 @@ impl Host {
     pub(super) fn hint_of_reset(&mut self) {
         if self.startup.phase == Phase::Ready && self.watch.hint_at.is_none() {
             self.watch.hint_at = Some(self.now + HINT_DELAY);
+        }
+    }
+
+    /// The transport was lost, like a serial port that was unplugged: nothing is asked, and nothing is
+    /// held against the co-processor, until [`Host::transport_opened`].
+    pub fn transport_lost(&mut self) {
+        if matches!(
+            self.startup.phase,
+            Phase::Upgrading | Phase::Fault | Phase::Gone
+        ) {
+            return;
+        }
+        let failure = failure::unreachable();
+        self.fail_tasks(&failure);
+        self.forget_coprocessor();
+        self.startup.phase = Phase::Gone;
+        self.set_state(State::Uninitialized);
+        self.fail_pending(&failure);
+    }
+
+    /// The transport is there again. What the co-processor did meanwhile is not known.
+    pub fn transport_opened(&mut self) {
+        if self.startup.phase == Phase::Gone {
+            self.pause();
         }
     }
 
@@ -186,7 +210,7 @@ impl Host {
 
     /// Too many failures: another firmware may help, once; then only an operator.
     pub(super) fn give_up(&mut self, why: &str) {
-        if self.settings.check_firmware && self.may_upgrade() && !self.startup.tried_upgrade {
+        if self.may_upgrade() && !self.startup.tried_upgrade {
             self.startup.tried_upgrade = true;
             log::warn!("the co-processor cannot be initialised: {why}: replacing its firmware");
             return self.start_upgrade();

@@ -89,6 +89,7 @@ impl Host {
                 Code::Busy,
                 "the firmware is being replaced: try again when that is done",
             )),
+            Phase::Gone if *request != Request::Upgrade => Admission::Never(failure::unreachable()),
             _ if begins_anew => Admission::Now,
             Phase::Fault => Admission::Never(self.fault_failure()),
             Phase::Asleep { .. } if sleeps => Admission::Now,
@@ -116,11 +117,16 @@ impl Host {
             return self.outbox.answer(ticket, Answer::Failed(failure));
         }
         match request {
-            Request::Counters { clear } => self.host_counters(ticket, *clear),
+            Request::Counters { clear: false } => self.host_counters(ticket),
+            Request::Counters { clear: true } => self.clear_counters(),
             Request::ScanStop => self.stop_scans(),
+            Request::JoinerStop => self.stop_joining(),
             Request::HostSleep => self.requests.sleeps = true,
             Request::HostDidWake => self.requests.sleeps = false,
-            Request::Reset(ResetKind::Factory) => self.keep.forget_settings(),
+            Request::Reset(ResetKind::Factory) => {
+                self.keep.forget_settings();
+                self.netif.forget_user();
+            }
             _ => {}
         }
         let origin = Origin {
@@ -156,7 +162,7 @@ impl Host {
         }
     }
 
-    fn host_counters(&mut self, ticket: Ticket, clear: bool) {
+    fn host_counters(&mut self, ticket: Ticket) {
         let mut rows = Vec::new();
         self.print_counters(&mut |name, value| {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
@@ -168,9 +174,6 @@ impl Host {
         });
         for row in rows {
             self.outbox.answer(ticket, Answer::Row(row));
-        }
-        if clear {
-            self.clear_counters();
         }
     }
 }

@@ -277,7 +277,6 @@ impl Host {
     fn reset_for(&mut self, task: &mut Task, how: Reset) {
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
-        self.startup.tried_in_bootloader = false;
         self.fail_tasks(&failure::reset("a client asked for it"));
         if how == Reset::Soft(Some(BOOTLOADER)) {
             // Nothing that speaks Spinel comes back; an operator's reset looks for it.
@@ -463,6 +462,13 @@ impl Host {
         }
     }
 
+    /// The start-up is over, and whose client went meanwhile need not go on listening.
+    pub(super) fn end_idle_sniffing(&mut self) {
+        for id in self.tasks.ids() {
+            self.end_sniffing(id);
+        }
+    }
+
     /// The upgrade command ended.
     pub(super) fn tasks_upgraded(&mut self, ok: bool) {
         for id in self.tasks.ids() {
@@ -491,11 +497,19 @@ impl Host {
                 continue;
             }
             task.origin.client = None;
-            if matches!(task.doing, Doing::Sniffing) {
-                if let Some(mut task) = self.tasks.take(id) {
-                    task.steps.clear();
-                    self.undo_next(task);
-                }
+            self.end_sniffing(id);
+        }
+    }
+
+    /// Ends a task that sniffs for nobody. During a start-up it stays until that is over: its set-up may
+    /// have been repeated already.
+    fn end_sniffing(&mut self, id: u32) {
+        let is_idle =
+            |task: &mut Task| matches!(task.doing, Doing::Sniffing) && task.origin.client.is_none();
+        if self.startup.is_ready() && self.tasks.get_mut(id).is_some_and(is_idle) {
+            if let Some(mut task) = self.tasks.take(id) {
+                task.steps.clear();
+                self.undo_next(task);
             }
         }
     }
@@ -511,6 +525,18 @@ impl Host {
             if let Some(client) = task.origin.client.take() {
                 let failure = Failure::new(Code::Cancelled, "the scan was stopped");
                 self.outbox.answer(client, Answer::Failed(failure));
+            }
+        }
+    }
+
+    /// Who joins by passphrase is told that it is over. Newer firmware says nothing when its joiner is
+    /// stopped.
+    pub(super) fn stop_joining(&mut self) {
+        for id in self.tasks.ids() {
+            let task = self.tasks.get_mut(id);
+            let joins = |task: &mut Task| matches!(&task.doing, Doing::Waiting(waiting) if waiting.until == Until::Joined);
+            if task.is_some_and(joins) {
+                self.undo_id(id, Failure::new(Code::Cancelled, "joining was stopped"));
             }
         }
     }

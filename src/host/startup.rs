@@ -38,6 +38,8 @@ pub(super) enum Phase {
         quiet_at: Instant,
     },
     Fault,
+    /// The transport is lost, and looked for by who has it.
+    Gone,
 }
 
 /// One step of the handshake.
@@ -65,10 +67,9 @@ pub(super) struct Startup {
     pub(super) failures: u32,
     /// The version that was checked last: once is enough.
     checked: Option<String>,
+    /// A firmware was tried as a remedy since the last attempt that succeeded. Once is enough: one that
+    /// does not start would be written over and over.
     pub(super) tried_upgrade: bool,
-    /// It was met in its bootloader since it was ready, and the firmware replaced for it. Once is enough: a
-    /// firmware that does not start would be written over and over.
-    pub(super) tried_in_bootloader: bool,
     /// What was known before, so that only changes are told.
     pub(super) before: Known,
 }
@@ -82,7 +83,6 @@ impl Startup {
             failures: 0,
             checked: None,
             tried_upgrade: false,
-            tried_in_bootloader: false,
             before: Known::new(),
         }
     }
@@ -248,12 +248,12 @@ impl Host {
             },
             Property::INTERFACE_TYPE => match value.uint_packed() {
                 Ok(THREAD) => {}
-                Ok(BOOTLOADER) if self.may_upgrade() && !self.startup.tried_in_bootloader => {
+                Ok(BOOTLOADER) if self.may_upgrade() && !self.startup.tried_upgrade => {
                     log::warn!("the co-processor is in its bootloader: replacing the firmware");
-                    self.startup.tried_in_bootloader = true;
+                    self.startup.tried_upgrade = true;
                     self.start_upgrade();
                 }
-                Ok(BOOTLOADER) if self.startup.tried_in_bootloader => self.fault(
+                Ok(BOOTLOADER) if self.startup.tried_upgrade => self.fault(
                     "it is in its bootloader again after the upgrade command: look at that command's output"
                         .into(),
                 ),
@@ -276,7 +276,6 @@ impl Host {
         if !self.settings.check_firmware || version == self.startup.checked {
             return;
         }
-        self.startup.checked = version.clone();
         let Some(version) = version else {
             return;
         };
@@ -289,6 +288,7 @@ impl Host {
         match (done, self.startup.phase) {
             (ServiceDone::FirmwareChecked { upgrade }, Phase::Checking) => {
                 self.startup.phase = Phase::Asking;
+                self.startup.checked = self.known.text(Property::NCP_VERSION);
                 if upgrade && self.may_upgrade() {
                     log::info!("the firmware is to be replaced");
                     self.start_upgrade();

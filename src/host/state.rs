@@ -39,7 +39,7 @@ impl Host {
     pub(super) fn become_ready(&mut self) {
         self.startup.phase = Phase::Ready;
         self.startup.failures = 0;
-        self.startup.tried_in_bootloader = false;
+        self.startup.tried_upgrade = false;
         self.watch.heard_at = self.now;
         self.engine.set_one_at_a_time(self.now, false);
         let is_up = self.known.flag(Property::NET_STACK_UP);
@@ -63,6 +63,7 @@ impl Host {
             // Not `spawn_own`: a client that sniffs is no obstacle.
             self.spawn(Origin::default(), keep::resume(&self.known));
         }
+        self.end_idle_sniffing();
     }
 
     /// A value came, remembered or not: what does it mean for the state?
@@ -166,7 +167,7 @@ impl Host {
     }
 }
 
-/// Protocol §7.2.
+/// Protocol §7.2; then what the network decided, or forming it stored, and no update tells (§3.2).
 const AFTER_ASSOCIATION: &[Property] = &[
     Property::MAC_15_4_LADDR,
     Property::IPV6_ML_ADDR,
@@ -174,6 +175,8 @@ const AFTER_ASSOCIATION: &[Property] = &[
     Property::MAC_15_4_PANID,
     Property::PHY_CHAN,
     Property::IPV6_ADDRESS_TABLE,
+    Property::IPV6_ML_PREFIX,
+    Property::NET_SAVED,
 ];
 
 /// Protocol §4.7.

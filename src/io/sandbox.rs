@@ -39,8 +39,6 @@ pub struct Rules {
     places: Vec<(PathFd, BitFlags<AccessFs>)>,
     /// A TCP port that can be connected to.
     port: Option<u16>,
-    /// Signals to any process.
-    signals: bool,
 }
 
 /// What may be done with a file, or with all files in a directory and below it.
@@ -91,11 +89,6 @@ impl Rules {
     /// Allows connections to a TCP port, on any host: the kernel does not tell them apart.
     pub fn allow_connect(&mut self, port: u16) {
         self.port = Some(port);
-    }
-
-    /// Allows signals to any process: for children that were started before.
-    pub fn allow_signals(&mut self) {
-        self.signals = true;
     }
 
     fn allow_access(&mut self, path: &Path, access: BitFlags<AccessFs>) {
@@ -170,14 +163,10 @@ pub fn enter(rules: &Rules) -> Result<Outcome, Error> {
 }
 
 fn ruleset(rules: &Rules) -> Result<RulesetCreated, RulesetError> {
-    let scope = match rules.signals {
-        true => Scope::AbstractUnixSocket.into(),
-        false => Scope::from_all(LEVEL),
-    };
     let mut ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(LEVEL))?
         .handle_access(AccessNet::from_all(LEVEL))?
-        .scope(scope)?
+        .scope(Scope::from_all(LEVEL))?
         .create()?;
     for (place, access) in &rules.places {
         ruleset = ruleset.add_rule(PathBeneath::new(place, *access))?;

@@ -377,3 +377,71 @@ fn an_upgrade_by_request_ends_with_the_handshake() {
         assert_eq!(trace.failed(1), code);
     }
 }
+
+#[test]
+fn a_co_processor_that_never_answers_is_given_one_firmware_also_without_a_check() {
+    let mut trace = Trace::new(Settings {
+        has_upgrade_command: true,
+        auto_upgrade: true,
+        ..Settings::default()
+    });
+    let mut upgrades = 0;
+    for second in 0..200 {
+        trace.at(second * 1_000);
+        while trace.frame().is_some() {}
+        if trace.host.poll_service() == Some(Service::Upgrade) {
+            upgrades += 1;
+            trace.host.service_done(ServiceDone::Upgraded { ok: true });
+        }
+    }
+    assert_eq!(upgrades, 1);
+    assert_eq!(trace.host.known().state, State::Fault);
+}
+
+#[test]
+fn a_transport_that_is_lost_is_waited_for() {
+    let mut trace = Trace::with(Settings {
+        has_upgrade_command: true,
+        auto_upgrade: true,
+        ..Settings::default()
+    });
+    trace.request(1, Request::Get(Property::NET_ROLE));
+    trace.host.transport_lost();
+    assert_eq!(trace.failed(1), Some(Code::State));
+    trace.at(10_000_000);
+    trace.quiet();
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+    assert_eq!(trace.host.poll_service(), None);
+    for request in [
+        Request::Get(Property::NET_ROLE),
+        Request::Reset(ResetKind::Soft),
+    ] {
+        trace.request(2, request);
+        assert_eq!(trace.failed(2), Some(Code::State));
+    }
+    trace.request(3, Request::Status);
+    assert!(trace.answers(3).contains(&Answer::Done));
+    trace.host.transport_opened();
+    trace.handshake();
+    assert_eq!(trace.host.known().state, State::Offline);
+    // What is no loss: it was not there before, either.
+    trace.host.transport_opened();
+    assert_eq!(trace.host.known().state, State::Offline);
+}
+
+#[test]
+fn a_reset_during_the_firmware_check_does_not_make_it_needless() {
+    let mut trace = Trace::new(Settings {
+        check_firmware: true,
+        ..Settings::default()
+    });
+    trace.at(100);
+    for _ in 0..2 {
+        trace.exchange("81 02 01", "81 06 01 04 03");
+        trace.exchange("82 02 02", "82 06 02 53 00");
+        let check = trace.host.poll_service();
+        assert!(matches!(check, Some(Service::CheckFirmware { .. })));
+        trace.send("80 06 00 72");
+        trace.wait_for(Duration::from_millis(100));
+    }
+}

@@ -1,6 +1,6 @@
 //! Commands as the host uses them, and the states (protocol §7.2, §7.4).
 
-use crate::host_world::Trace;
+use crate::host_world::{octets, Trace};
 use spinel_bridge::bridge::Upper;
 use spinel_bridge::ctl::Answer;
 use spinel_bridge::ctl::Code;
@@ -162,7 +162,7 @@ fn association_asks_for_what_changed() {
     let mut trace = Trace::ready();
     trace.send("80 06 42 01");
     trace.send("80 06 43 03");
-    for property in [52, 97, 69, 54, 33, 99] {
+    for property in [52, 97, 69, 54, 33, 99, 98, 64] {
         let get = trace.frame().unwrap();
         assert_eq!(get[1..], [2, property]);
         trace.refuse(&get, 13);
@@ -258,4 +258,30 @@ fn waking_what_is_awake_leaves_others_alone() {
     ));
     assert_eq!(trace.answers(2), [Answer::Done]);
     assert_eq!(trace.host.known().state, State::Offline);
+}
+
+#[test]
+fn what_no_update_tells_is_asked_for() {
+    let mut trace = Trace::ready();
+    // After an association: the mesh-local prefix, and whether the network is stored.
+    let prefix = octets("FD 01 02 03 04 05 00 00 00 00 00 00 00 00 00 00 40");
+    trace.values = vec![(64, vec![1]), (98, prefix.clone())];
+    trace.send("80 06 42 01");
+    trace.send("80 06 43 01");
+    trace.serve();
+    let known = trace.host.known();
+    assert_eq!(known.value(Property::IPV6_ML_PREFIX), Some(&prefix[..]));
+    assert!(known.flag(Property::NET_SAVED));
+    // After a change of a list, whoever made it.
+    let ports = Property::THREAD_ASSISTING_PORTS;
+    for (ticket, request, list) in [
+        (1, Request::Insert(ports, octets("34 16")), "34 16"),
+        (2, Request::Remove(ports, octets("34 16")), ""),
+    ] {
+        trace.values = vec![(ports.0, octets(list))];
+        trace.request(ticket, request);
+        trace.serve();
+        let known = trace.host.known().value(ports);
+        assert_eq!(known, Some(&octets(list)[..]));
+    }
 }

@@ -239,6 +239,58 @@ fn a_reset_ends_neither_the_network_nor_who_listens() {
     assert!(format!("{failure:?}").contains("sniffing"), "{failure:?}");
 }
 
+/// A client that goes while the start-up repeats what it had set up.
+#[test]
+fn who_stops_listening_during_a_start_up_leaves_nothing_behind() {
+    let mut trace = Trace::ready();
+    let sniff = Request::Sniff {
+        channel: None,
+        promiscuous: true,
+    };
+    trace.request(1, sniff);
+    trace.serve();
+    trace.send("80 06 00 70");
+    let pause = trace.host.poll_timeout().unwrap();
+    trace.advance(pause);
+    let raw_stream = |on| octets(if on { "03 37 01" } else { "03 37 00" });
+    let mut frame = trace.frame().unwrap();
+    while frame[1..] != raw_stream(true) {
+        trace.answer(&frame);
+        frame = trace.frame().expect("its set-up");
+    }
+    trace.host.cancel(Ticket(1));
+    trace.accept(&frame);
+    trace.serve();
+    let last = trace.sent.iter().rfind(|frame| frame[2] == 0x37).unwrap();
+    assert_eq!(last[1..], raw_stream(false));
+}
+
+#[test]
+fn who_joins_is_told_when_joining_is_stopped() {
+    let mut trace = Trace::new(Settings::default());
+    trace.values = vec![(5, octets("20 30 83 08"))];
+    trace.handshake();
+    let start = Request::JoinerStart {
+        pskd: "J01NME".into(),
+        provisioning_url: String::new(),
+    };
+    trace.request(1, start);
+    trace.serve();
+    trace.request(2, Request::JoinerStop);
+    let before = trace.sent.len();
+    trace.serve();
+    assert_eq!(trace.failed(1), Some(Code::Cancelled));
+    assert_eq!(trace.answers(2), [Answer::Done]);
+    // And what it had begun is undone.
+    let sent: Vec<_> = trace.sent[before..]
+        .iter()
+        .map(|frame| &frame[1..])
+        .collect();
+    for undone in ["03 81 01 00", "03 42 00", "03 41 00"] {
+        assert!(sent.contains(&&octets(undone)[..]), "{undone}: {sent:?}");
+    }
+}
+
 #[test]
 fn credentials_are_retained_restored_and_forgotten() {
     let mut trace = Trace::with(Settings {

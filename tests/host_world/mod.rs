@@ -123,7 +123,7 @@ impl Trace {
         panic!("it does not end");
     }
 
-    fn answer(&mut self, frame: &[u8]) {
+    pub(crate) fn answer(&mut self, frame: &[u8]) {
         if frame[1] != 2 {
             if frame[1] == 3 {
                 let property = Reader::new(&frame[2..]).uint_packed().unwrap();

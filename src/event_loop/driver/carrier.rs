@@ -57,6 +57,15 @@ impl Carrier {
         }
     }
 
+    /// Whether frames can be moved. A bus always can.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Carrier::Spi { .. } => true,
+            Carrier::Stream { stream, .. } => stream.is_open(),
+            Carrier::Closed => false,
+        }
+    }
+
     pub(super) fn has_hardware_reset(&self) -> bool {
         match self {
             Carrier::Spi { bus, .. } => bus.has_reset(),
@@ -189,6 +198,7 @@ fn step_stream(
             io.watch(fd, Source::Stream)?;
         }
         hdlc.opened();
+        host.transport_opened();
         io.ready.stream = true;
         io.ready.stream_closed = false;
         io.ready.stream_room = true;
@@ -204,7 +214,7 @@ fn step_stream(
                 io.ready.stream = false;
                 io.ready.stream_closed = false;
             }
-            Read::NoClient | Read::End => lost(hdlc, io),
+            Read::NoClient | Read::End => lost(hdlc, host, io),
         }
     }
     let step = hdlc.step(host);
@@ -217,14 +227,15 @@ fn step_stream(
                     io.watch_room(fd, Source::Stream, true)?;
                 }
             }
-            Write::NoClient | Write::End => lost(hdlc, io),
+            Write::NoClient | Write::End => lost(hdlc, host, io),
         }
     }
     Ok(step)
 }
 
-fn lost(hdlc: &mut Hdlc, io: &mut Io) {
+fn lost(hdlc: &mut Hdlc, host: &mut Host, io: &mut Io) {
     hdlc.closed();
+    host.transport_lost();
     io.ready.stream = false;
     io.ready.stream_closed = false;
     io.ready.stream_room = false;
