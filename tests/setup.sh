@@ -38,6 +38,8 @@ package iputils-ping ping -V
 package util-linux nsenter --version
 package socat socat -V
 package tshark tshark --version
+package zsh zsh --version
+package fish fish --version
 package libc6-dev test -e /usr/include/stdio.h
 
 if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$PYSPINEL"; then

@@ -4,7 +4,6 @@ use spinel_bridge::ctl::request::{Request, ScanKind};
 use spinel_bridge::ctl::verbs::VERBS;
 use spinel_bridge::ctl::{Answer, Code, Event, Failure, Field, Fields, Ticket};
 use spinel_bridge::io::control::{Control, Settings};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -296,39 +295,6 @@ fn wait(child: &mut std::process::Child) -> Option<i32> {
         }
         assert!(began.elapsed() < Duration::from_secs(20), "it hangs");
         sleep(Duration::from_millis(5));
-    }
-}
-
-#[test]
-fn completion_completes() {
-    for (line, expected) in [
-        (&["for"][..], "form"),
-        (&["gpio", "se"], "set"),
-        (&["gpio", "set", "hi"], "high"),
-        (&["-I", "wpan1", "get", "NET_NETWORK_N"], "NET_NETWORK_NAME"),
-        (&["form", "--mesh"], "--mesh-local-prefix"),
-        (&["scan", "--kind", "ene"], "energy"),
-        (&["completion", "zs"], "zsh"),
-    ] {
-        let script = text(&alone(&["completion", "bash"]).stdout);
-        let program = format!(
-            "{script}\nCOMP_WORDS=(spinelctl {})\nCOMP_CWORD={}\n_spinelctl\necho \"${{COMPREPLY[*]}}\"",
-            line.join(" "),
-            line.len()
-        );
-        let mut bash = Command::new("bash")
-            .arg("-s")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        bash.stdin
-            .take()
-            .unwrap()
-            .write_all(program.as_bytes())
-            .unwrap();
-        let output = bash.wait_with_output().unwrap();
-        assert_eq!(text(&output.stdout).trim(), expected, "{line:?}");
     }
 }
 

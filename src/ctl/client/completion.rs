@@ -65,10 +65,11 @@ _spinelctl() {
     );
     cases(&mut text, "    ");
     text.push_str(
-        r"    compadd -- ${=words}
-    [[ -n $words ]] || _files
+        r"    compadd -- ${=words} || _files
 }
 compdef _spinelctl spinelctl
+# As a file in fpath this is the body of the function, which is being called.
+[[ ${funcstack[1]} != _spinelctl ]] || _spinelctl
 ",
     );
     text
@@ -105,42 +106,46 @@ fn cases(text: &mut String, indent: &str) {
     for (option, words) in choices() {
         let _ = writeln!(text, "{indent}--{option}) words='{words}' ;;");
     }
+    let _ = writeln!(
+        text,
+        "{indent}-I | --interface | --socket | --timeout) words= ;;"
+    );
     let _ = writeln!(text, "{indent}esac");
 }
 
 fn fish() -> String {
-    let mut text = String::from(
-        "# fish completion for spinelctl; made by: spinelctl completion fish\n\
-         complete -c spinelctl -s I -l interface -x -d 'the interface'\n\
-         complete -c spinelctl -l socket -r -d 'the control socket'\n\
-         complete -c spinelctl -l json -d 'for programs'\n\
-         complete -c spinelctl -l timeout -x -d 'seconds'\n",
-    );
+    let two: Vec<String> = VERBS
+        .iter()
+        .flat_map(Verb::names)
+        .filter(|name| name.contains(' '))
+        .map(|name| format!(" '{name}'"))
+        .collect();
+    let mut text = FISH_FUNCTIONS.replace(" TWO", &two.concat());
     for verb in VERBS.iter().filter(|verb| !verb.name.contains(' ')) {
         for name in verb.names().filter(|name| !name.contains(' ')) {
-            let _ = writeln!(
-                text,
-                "complete -c spinelctl -f -n __fish_use_subcommand -a {name} -d '{}'",
-                fish_text(verb.help)
-            );
+            fish_word(&mut text, "__spinelctl_after", name, verb.help);
         }
     }
     for verb in VERBS {
-        let words: Vec<&str> = verb.name.split(' ').collect();
-        let mut condition = format!("__fish_seen_subcommand_from {}", words[0]);
-        if let Some(action) = words.get(1) {
-            let _ = writeln!(
-                text,
-                "complete -c spinelctl -f -n '{condition}' -a {action} -d '{}'",
-                fish_text(verb.help)
-            );
-            let _ = write!(condition, "; and __fish_seen_subcommand_from {action}");
+        if let Some((first, action)) = verb.name.split_once(' ') {
+            let condition = format!("__spinelctl_after {}", names_of(first).join(" "));
+            fish_word(&mut text, &condition, action, verb.help);
         }
+        let names: Vec<String> = verb.names().map(|name| format!("\"{name}\"")).collect();
+        let condition = format!("__spinelctl_verb {}", names.join(" "));
         for arg in verb.args {
             fish_arg(&mut text, &condition, arg);
         }
     }
     text
+}
+
+fn fish_word(text: &mut String, condition: &str, word: &str, help: &str) {
+    let help = fish_text(help);
+    let _ = writeln!(
+        text,
+        "complete -c spinelctl -f -n '{condition}' -a {word} -d '{help}'"
+    );
 }
 
 fn fish_arg(text: &mut String, condition: &str, arg: &Arg) {
@@ -169,6 +174,14 @@ fn fish_arg(text: &mut String, condition: &str, arg: &Arg) {
 
 fn fish_text(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
+}
+
+/// How the verb of this one word may be called: `commissioner`, `commr`.
+fn names_of(word: &str) -> Vec<&'static str> {
+    let named = |verb: &&Verb| verb.name == word;
+    let verb = VERBS.iter().find(named);
+    let names = verb.into_iter().flat_map(Verb::names);
+    names.filter(|name| !name.contains(' ')).collect()
 }
 
 fn first_words() -> Vec<&'static str> {
@@ -226,6 +239,50 @@ fn words_of(values: Values) -> String {
         Values::Any(_) | Values::File => String::new(),
     }
 }
+
+/// What decides which of fish's lines hold. fish's own `__fish_use_subcommand` takes the `wpan0` of
+/// `-I wpan0` for a verb.
+const FISH_FUNCTIONS: &str = r"# fish completion for spinelctl; made by: spinelctl completion fish
+# The words before the cursor, without options and without the program.
+function __spinelctl_said
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case -I --interface --socket --timeout
+                set -e words[2]
+            case '-*'
+            case '*'
+                echo -- $words[1]
+        end
+        set -e words[1]
+    end
+end
+# Whether they are one of these and nothing else; without arguments: whether there are none.
+function __spinelctl_after
+    set -l said (__spinelctl_said)
+    if set -q argv[1]
+        test (count $said) -eq 1; and contains -- $said[1] $argv
+    else
+        not set -q said[1]
+    end
+end
+# Whether they begin with one of these verbs.
+function __spinelctl_verb
+    set -l said (__spinelctl_said)
+    set -q said[1]; or return
+    set -l verb (string join -- ' ' $said[1..2])
+    contains -- $verb TWO; or set verb $said[1]
+    contains -- $verb $argv
+end
+complete -c spinelctl -f
+complete -c spinelctl -s I -l interface -x -d 'the interface'
+complete -c spinelctl -l socket -r -F -d 'the control socket'
+complete -c spinelctl -l json -d 'for programs'
+complete -c spinelctl -l timeout -x -d 'seconds'
+complete -c spinelctl -s V -l version -d 'the version'
+complete -c spinelctl -s h -l help -d 'the help'
+";
 
 const GLOBAL: &str = "-I --interface --socket --json --timeout --version --help";
 

@@ -88,7 +88,7 @@ fn describe(text: &mut String, verb: &Verb) {
         let _ = writeln!(text, "  Also: {}.", verb.aliases.join(", "));
     }
     for arg in verb.args {
-        let _ = writeln!(text, "    {:<27} {}", spelled(arg), meant(arg));
+        let _ = writeln!(text, "    {:<30} {}", spelled(arg), meant(arg));
     }
     for (example, what) in verb.examples {
         let _ = writeln!(text, "  # {what}\n  spinelctl {example}");

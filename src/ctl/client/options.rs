@@ -66,7 +66,7 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
             break arg;
         }
         if !options.take(arg, &mut args)? {
-            return Err(unknown_option(arg, None));
+            return Err(unknown_option(split(arg).0, None));
         }
     };
     let (row, second) =
@@ -197,48 +197,47 @@ impl Given {
         let Some(found) = find_option(verb, name) else {
             return match options.take(arg, args)? {
                 true => Ok(()),
-                false => Err(unknown_option(arg, Some(verb))),
+                false => Err(unknown_option(name, Some(verb))),
             };
         };
+        if !name.starts_with("--") {
+            return self.letters(verb, &arg[1..], args);
+        }
         match (found.takes, attached) {
-            (Takes::Value, _) => {
-                let value = attached.or_else(|| args.next());
-                let value = value.ok_or_else(|| usage(format!("{name} needs a value")))?;
-                self.keys.push(key_value(found.name, value));
-            }
-            (_, Some(_)) => {
-                // `-sof` is `-s -o -f`; a long option has no value.
-                let letters = arg.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
-                let Some(letters) = letters else {
-                    return Err(usage(format!("{name} takes no value")));
-                };
+            (Takes::Value, _) => self.value(found, name, attached.or_else(|| args.next())),
+            (_, Some(_)) => Err(usage(format!("{name} takes no value"))),
+            (_, None) => {
                 self.plain(found);
-                let first = letters.chars().next().map_or(0, char::len_utf8);
-                let rest = format!("-{}", &letters[first..]);
-                let (name, attached) = split(&rest);
-                match (find_option(verb, name), attached) {
-                    (Some(next), _) if next.takes == Takes::Value => {
-                        let value = attached.or_else(|| args.next());
-                        let value = value.ok_or_else(|| usage(format!("{name} needs a value")))?;
-                        self.keys.push(key_value(next.name, value));
-                    }
-                    (Some(next), None) => self.plain(next),
-                    (Some(_), Some(_)) | (None, _) => return self.cluster(verb, arg, &rest),
-                }
+                Ok(())
             }
-            (_, None) => self.plain(found),
+        }
+    }
+
+    /// `sof` of `-sof`, which is `-s -o -f`. The first that takes a value has the rest for it, or the
+    /// next word: `-ec11`.
+    fn letters<'a>(
+        &mut self,
+        verb: &'static Verb,
+        letters: &'a str,
+        args: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<(), Failure> {
+        let mut rest = letters.chars();
+        while let Some(letter) = rest.next() {
+            let name = format!("-{letter}");
+            let found = find_option(verb, &name);
+            let found = found.ok_or_else(|| unknown_option(&name, Some(verb)))?;
+            if found.takes == Takes::Value {
+                let attached = Some(rest.as_str()).filter(|rest| !rest.is_empty());
+                return self.value(found, &name, attached.or_else(|| args.next()));
+            }
+            self.plain(found);
         }
         Ok(())
     }
 
-    /// More than two letters: each a switch.
-    fn cluster(&mut self, verb: &'static Verb, arg: &str, rest: &str) -> Result<(), Failure> {
-        for letter in rest.chars().skip(1) {
-            match find_option(verb, &format!("-{letter}")) {
-                Some(found) if found.takes != Takes::Value => self.plain(found),
-                _ => return Err(unknown_option(arg, Some(verb))),
-            }
-        }
+    fn value(&mut self, arg: &'static Arg, name: &str, value: Option<&str>) -> Result<(), Failure> {
+        let value = value.ok_or_else(|| usage(format!("{name} needs a value")))?;
+        self.keys.push(key_value(arg.name, value));
         Ok(())
     }
 
@@ -291,8 +290,7 @@ fn interface(name: &str) -> Result<String, Failure> {
     Ok(name.to_owned())
 }
 
-fn unknown_option(arg: &str, verb: Option<&'static Verb>) -> Failure {
-    let (name, _) = split(arg);
+fn unknown_option(name: &str, verb: Option<&'static Verb>) -> Failure {
     let of_verb = verb.map_or(&[][..], |verb| verb.args).iter();
     let long: Vec<String> = of_verb
         .filter(|arg| !arg.is_word())
@@ -408,6 +406,7 @@ mod tests {
         let scans = [
             &["scan", "-e", "-c", "11"][..],
             &["scan", "-ec11"],
+            &["scan", "-ec", "11"],
             &["scan", "--energy", "--channels=11"],
             &["scan", "--channels", "11", "--kind", "energy"],
             &["scan", "kind=energy", "channels=11"],
@@ -425,6 +424,10 @@ mod tests {
                 "--slaac",
                 "--preferred"
             ])
+        );
+        assert_eq!(
+            host(&["add-prefix", "-sofl64", "fd00::"]),
+            host(&["add-prefix", "-s", "-o", "-f", "-l", "64", "fd00::"])
         );
         assert_eq!(
             host(&["allowlist", "add", "0011223344556677", "--rssi", "-60"]),
@@ -494,7 +497,9 @@ mod tests {
             (&["-q", "status"], "see spinelctl --help"),
             (&["scan", "--enrgy"], "did you mean --energy?"),
             (&["scan", "-q"], "see spinelctl help scan"),
-            (&["scan", "-eq"], "no option \"-e\""),
+            (&["scan", "-eq"], "no option \"-q\""),
+            (&["scan", "-eé"], "no option \"-é\""),
+            (&["scan", "-ec"], "-c needs a value"),
             (&["scan", "--energy=1"], "takes no value"),
             (&["scan", "-c"], "needs a value"),
             (&["-I"], "needs a value"),
