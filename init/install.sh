@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs the bridge and the files around it. Run it in a checkout after "cargo build --release".
+# Installs the bridge and the files around it. Run it in a checkout after "cargo build --release". Safe to run again.
 #
 #   [DESTDIR=FOLDER] [BINARY=FILE] [SPINELCTL=FILE] init/install.sh [PART]...
+#   [DESTDIR=FOLDER] init/install.sh -u [PART]...     removes the files again; settings stay
 #
 # Parts, and what each installs below DESTDIR [/]:
 #   binary   /usr/sbin/spinel-bridge                           (BINARY [target/release/spinel-bridge])
@@ -22,7 +23,8 @@
 #   licenses /usr/share/doc/spinel-bridge/LICENSE-APACHE
 #            /usr/share/doc/spinel-bridge/LICENSE-MIT
 #
-# Without a PART: binary udev systemd completions examples licenses. Prints the name of each file that it installs.
+# Without a PART: binary udev systemd completions examples licenses; with -u also sysv. Prints the name of each file that
+# it installs or removes.
 set -eu
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -34,14 +36,25 @@ case $binary in
 esac
 spinelctl=${SPINELCTL:-$beside/spinelctl}
 doc=/usr/share/doc/spinel-bridge
+parts='binary udev systemd completions examples licenses'
+removes=no
 
 fail() {
 	echo "install.sh: $1" >&2
 	exit 1
 }
 
+need_programs() {
+	[ -f "$binary" ] || fail "$binary is missing: run cargo build --release first, or set BINARY"
+	[ -f "$spinelctl" ] || fail "$spinelctl is missing: run cargo build --release first, or set SPINELCTL"
+}
+
 # put MODE SOURCE NAME
 put() {
+	if [ "$removes" = yes ]; then
+		remove "$3"
+		return
+	fi
 	[ -f "$2" ] || fail "$2 is missing"
 	mkdir -p "$destdir${3%/*}"
 	# By way of a second name: a running binary cannot be written over.
@@ -51,11 +64,21 @@ put() {
 	echo "$destdir$3"
 }
 
-install_part() {
+# remove NAME
+remove() {
+	[ -e "$destdir$1" ] || return 0
+	rm "$destdir$1"
+	echo "$destdir$1"
+	# The folders of other packages stay, being full.
+	case $1 in
+	"$doc"/*) rmdir "$destdir${1%/*}" "$destdir$doc" 2>/dev/null || true ;;
+	esac
+}
+
+do_part() {
 	case $1 in
 	binary)
-		[ -f "$binary" ] || fail "$binary is missing: run cargo build --release first, or set BINARY"
-		[ -f "$spinelctl" ] || fail "$spinelctl is missing: run cargo build --release first, or set SPINELCTL"
+		[ "$removes" = yes ] || need_programs
 		put 755 "$binary" /usr/sbin/spinel-bridge
 		put 755 "$spinelctl" /usr/bin/spinelctl
 		;;
@@ -101,9 +124,15 @@ case ${1:-} in
 	sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
 	exit 0
 	;;
+-u | --uninstall)
+	removes=yes
+	parts="$parts sysv"
+	shift
+	;;
 esac
 
-[ $# -gt 0 ] || set -- binary udev systemd completions examples licenses
+# shellcheck disable=SC2086 # several words
+[ $# -gt 0 ] || set -- $parts
 for part in "$@"; do
-	install_part "$part"
+	do_part "$part"
 done

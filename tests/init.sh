@@ -78,6 +78,13 @@ check_install() {
 	else
 		bad "install.sh: keeps settings that are there" "$work/out"
 	fi
+	check "install.sh: installs again over itself" env DESTDIR="$work/gone" BINARY="$binary" sh -euc \
+		"'$init/install.sh' && '$init/install.sh' && '$init/install.sh' sysv"
+	echo theirs >"$work/gone/usr/sbin/theirs"
+	check "install.sh -u" env DESTDIR="$work/gone" "$init/install.sh" -u
+	(cd "$work/gone" && find . -type f -o -path ./usr/share/doc/\* | sort) >"$work/got"
+	printf './%s\n' etc/default/spinel-bridge usr/sbin/theirs >"$work/want"
+	same "install.sh -u: removes what it installed, less settings and what is another's" "$work/want" "$work/got"
 	refused "install.sh: refuses an unknown part" 'no such part' env DESTDIR="$work/x" "$init/install.sh" everything
 	refused "install.sh: says how to build a missing binary" 'cargo build' \
 		env DESTDIR="$work/x" BINARY=/nonexistent "$init/install.sh" binary
