@@ -62,8 +62,8 @@
 //!
 //! There is no queue and so no drop policy to explain. The client does not read: the face has no room,
 //! no transaction offers to receive, the slave keeps its frame and its INT. The slave takes nothing:
-//! the link has no [`link::Vacant`], the client's octets, or the TUN's packets, stay unread. Neither direction waits for the
-//! other.
+//! the link has no [`link::Vacant`], the client's octets, or the TUN's packets, stay unread. Neither
+//! direction waits for the other.
 //!
 //! # Words
 //!

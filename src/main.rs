@@ -3,7 +3,7 @@
 use spinel_bridge::check;
 use spinel_bridge::cli::{self, Command};
 use spinel_bridge::config::Config;
-use spinel_bridge::event_loop::{self, Error};
+use spinel_bridge::event_loop;
 use spinel_bridge::io;
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,11 +34,9 @@ fn run(config: &Config) -> ExitCode {
     match event_loop::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            match error {
-                Error::Lost(_) | Error::Client { .. } | Error::Interface(_) => {
-                    log::error!("{error}");
-                }
-                _ => io::log::report_startup_error(Some(&config.face), &error.to_string()),
+            match error.is_loss() {
+                true => log::error!("{error}"),
+                false => io::log::report_startup_error(Some(&config.face), &error.to_string()),
             }
             ExitCode::from(error.exit_code())
         }

@@ -86,13 +86,6 @@ pub struct Count {
     pub error: Option<io::Error>,
 }
 
-impl Count {
-    /// Whether every probe brought the header that it should.
-    pub fn is_clean(&self) -> bool {
-        self.probes > 0 && self.void + self.wrong + self.errors == 0
-    }
-}
-
 /// A bus with a co-processor, under examination.
 pub struct Board<'t> {
     /// The bus.

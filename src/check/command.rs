@@ -25,45 +25,7 @@ pub fn command_line(config: &Config) -> String {
     if let Some(reset) = &config.reset {
         add("-r ", reset.to_string());
     }
-    let numbers = [
-        (
-            "--poll-ms ",
-            config.poll_period.as_millis(),
-            plain.poll_period.as_millis(),
-        ),
-        (
-            "--spi-speed ",
-            config.spi.speed_hz.into(),
-            plain.spi.speed_hz.into(),
-        ),
-        ("--spi-mode ", config.spi.mode.into(), plain.spi.mode.into()),
-        (
-            "--spi-cs-delay ",
-            config.spi.cs_delay.as_micros(),
-            plain.spi.cs_delay.as_micros(),
-        ),
-        (
-            "--spi-gap ",
-            config.spi.gap.as_micros(),
-            plain.spi.gap.as_micros(),
-        ),
-        (
-            "--spi-align-allowance ",
-            config.spi.align_allowance as u128,
-            plain.spi.align_allowance as u128,
-        ),
-        (
-            "--spi-reset-pulse ",
-            config.reset_pulse.as_millis(),
-            plain.reset_pulse.as_millis(),
-        ),
-        (
-            "--spi-reset-delay ",
-            config.reset_settle.as_millis(),
-            plain.reset_settle.as_millis(),
-        ),
-    ];
-    for (option, value, default) in numbers {
+    for ((option, value), (_, default)) in numbers(config).into_iter().zip(numbers(&plain)) {
         if value != default {
             add(option, value.to_string());
         }
@@ -85,6 +47,21 @@ pub fn command_line(config: &Config) -> String {
     }
     add("", config.device.to_string());
     line
+}
+
+/// The options that are a number and have a default.
+fn numbers(config: &Config) -> [(&'static str, u128); 8] {
+    let spi = &config.spi;
+    [
+        ("--poll-ms ", config.poll_period.as_millis()),
+        ("--spi-speed ", spi.speed_hz.into()),
+        ("--spi-mode ", spi.mode.into()),
+        ("--spi-cs-delay ", spi.cs_delay.as_micros()),
+        ("--spi-gap ", spi.gap.as_micros()),
+        ("--spi-align-allowance ", spi.align_allowance as u128),
+        ("--spi-reset-pulse ", config.reset_pulse.as_millis()),
+        ("--spi-reset-delay ", config.reset_settle.as_millis()),
+    ]
 }
 
 /// A name of a line may hold spaces.

@@ -3,7 +3,7 @@
 use super::board::{Restart, Sight};
 use super::report::Finding;
 use crate::bus::Line;
-use crate::config::Config;
+use crate::config::{Config, RESET_SETTLE};
 use crate::time::Duration;
 use crate::trace::Hex;
 
@@ -143,4 +143,4 @@ pub fn millis(time: Duration) -> String {
 const BOOT_USUAL: Duration = Duration::from_millis(1_500);
 
 /// The most that `--spi-reset-delay` takes.
-const SETTLE_MAX: Duration = Duration::from_secs(10);
+const SETTLE_MAX: Duration = Duration::from_millis(RESET_SETTLE.max as u64);

@@ -34,7 +34,7 @@ pub(super) fn add(
         warnings: Vec::new(),
     };
     file.read(&text)?;
-    file.merge_into(split)?;
+    file.merge_into(split);
     Ok(file.warnings)
 }
 
@@ -203,7 +203,7 @@ impl File {
     }
 
     /// Puts what the command line does not say before what it says.
-    fn merge_into(&mut self, split: &mut Split) -> Result<(), Usage> {
+    fn merge_into(&mut self, split: &mut Split) {
         let options = core::mem::take(&mut self.split.options);
         let lines = core::mem::take(&mut self.lines);
         let has_face = split.first(Kind::Face).is_some();
@@ -232,7 +232,6 @@ impl File {
         if split.rest.is_empty() {
             split.rest.append(&mut self.split.rest);
         }
-        Ok(())
     }
 
     fn push(&mut self, long: &str, value: String) {

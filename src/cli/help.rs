@@ -140,8 +140,8 @@ Signals:
 
 Exit codes:
   0  ended as asked: a signal, end of file, hangup
-  1  the device was lost while running, or the client could not be read or
-     written
+  1  the device or the network interface was lost while running, or the client
+     could not be read or written
   2  the command line is wrong
   3  could not start: device, line, lock or pty
   With --check: 0 nothing failed (warnings may be left), 1 something did,

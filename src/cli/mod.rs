@@ -25,7 +25,7 @@ use argh::FromArgs;
 use given::{last, Given};
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use words::{Kind, Split};
 
 /// What the command line asks for.
@@ -52,6 +52,9 @@ pub enum Command {
 /// assert_eq!(config.face, Face::Stdio);
 /// assert_eq!(config.spi.speed_hz, 8_000_000);
 /// ```
+///
+/// # Errors
+/// [`Usage`]; its message names the option, the value and what to write.
 pub fn parse<I>(args: I) -> Result<Command, Usage>
 where
     I: IntoIterator,
@@ -66,6 +69,9 @@ where
 /// It is the one that `--config` names. Without that it is [`SETTINGS`], if that exists, and only with
 /// `--tun` or without a device: a command line that is complete in itself does not change its meaning
 /// because of a file.
+///
+/// # Errors
+/// As [`parse`], and for a line of the file with its name and number.
 pub fn parse_with<I>(args: I, read: &dyn Fn(&Path) -> io::Result<String>) -> Result<Command, Usage>
 where
     I: IntoIterator,
@@ -261,8 +267,31 @@ impl Args {
     fn into_config(self) -> Result<Config, Usage> {
         let mut warnings = Vec::new();
         let mut config = Config::new(self.device(&mut warnings)?);
-        let mut last = |option, values| last(option, values, &mut warnings);
+        self.bus(&mut config, &mut warnings)?;
+        self.process(&mut config, &mut warnings)?;
+        config.face = self.face(&mut warnings)?;
+        config.host = self.host(&mut warnings)?;
+        if config.device.is_stream() && !matches!(config.face, Face::Tun { .. }) {
+            let what = config.device.to_string();
+            return Err(Usage::NeedsTun { what });
+        }
+        if let Device::Sim(_) = config.device {
+            for (option, line) in [
+                ("--gpio-int", &mut config.interrupt),
+                ("--gpio-res", &mut config.reset),
+            ] {
+                if line.take().is_some() {
+                    warnings.push(format!("{option} is ignored: sim: has its own lines"));
+                }
+            }
+        }
+        config.warnings = warnings;
+        Ok(config)
+    }
 
+    /// The lines and the SPI bus.
+    fn bus(&self, config: &mut Config, warnings: &mut Vec<String>) -> Result<(), Usage> {
+        let mut last = |option, values| last(option, values, warnings);
         if let Some(given) = last("--gpio-int", &self.gpio_int) {
             config.interrupt = Some(given.line()?);
         }
@@ -297,14 +326,20 @@ impl Args {
         if let Some(given) = last("--spi-reset-delay", &self.spi_reset_delay) {
             config.reset_settle = given.millis(config::RESET_SETTLE)?;
         }
+        if let Some(given) = last("--no-reset", &self.no_reset) {
+            config.reset_at_start_and_exit = !given.toggle()?;
+        }
         if let Some(given) = last("--poll-ms", &self.poll_ms) {
             config.poll_period = given.millis(config::POLL_PERIOD)?;
         }
+        Ok(())
+    }
+
+    /// The log, the service manager and the confinement.
+    fn process(&self, config: &mut Config, warnings: &mut Vec<String>) -> Result<(), Usage> {
+        let mut last = |option, values| last(option, values, warnings);
         if let Some(given) = last("--log", &self.log) {
             config.log = given.choice()?;
-        }
-        if let Some(given) = last("--no-reset", &self.no_reset) {
-            config.reset_at_start_and_exit = !given.toggle()?;
         }
         if let Some(given) = last("--ready-when-up", &self.ready_when_up) {
             config.ready_when_up = given.toggle()?;
@@ -314,43 +349,12 @@ impl Args {
         }
         // Read by [`file::add`].
         last("--config", &self.config);
-        let link = last("--pty-link", &self.pty_link)
-            .map(|given| given.path())
-            .transpose()?;
-        let mtu = last("--mtu", &self.mtu)
-            .map(|given| given.number(config::MTU))
-            .transpose()?;
-        let interface = last("--tun", &self.tun)
-            .map(|given| given.interface())
-            .transpose()?;
-
-        config.face = self.face(link, mtu, interface, &mut warnings)?;
-        config.host = self.host(&mut warnings)?;
-        if config.device.is_stream() && !matches!(config.face, Face::Tun { .. }) {
-            let what = config.device.to_string();
-            return Err(Usage::NeedsTun { what });
-        }
         for value in &self.verbose {
-            config.verbosity = config.verbosity.louder(
-                Given {
-                    option: "--verbose",
-                    value,
-                }
-                .steps()?,
-            );
+            let option = "--verbose";
+            let steps = Given { option, value }.steps()?;
+            config.verbosity = config.verbosity.louder(steps);
         }
-        if let Device::Sim(_) = config.device {
-            for (option, line) in [
-                ("--gpio-int", &mut config.interrupt),
-                ("--gpio-res", &mut config.reset),
-            ] {
-                if line.take().is_some() {
-                    warnings.push(format!("{option} is ignored: sim: has its own lines"));
-                }
-            }
-        }
-        config.warnings = warnings;
-        Ok(config)
+        Ok(())
     }
 
     /// That a word is no device says more than that there are two. A number behind the device is the
@@ -381,13 +385,17 @@ impl Args {
         devices.pop().ok_or(Usage::NoDevice)
     }
 
-    fn face(
-        &self,
-        link: Option<PathBuf>,
-        mtu: Option<u32>,
-        interface: Option<Option<String>>,
-        warnings: &mut Vec<String>,
-    ) -> Result<Face, Usage> {
+    fn face(&self, warnings: &mut Vec<String>) -> Result<Face, Usage> {
+        let mut last = |option, values| last(option, values, warnings);
+        let link = last("--pty-link", &self.pty_link)
+            .map(|given| given.path())
+            .transpose()?;
+        let mtu = last("--mtu", &self.mtu)
+            .map(|given| given.number(config::MTU))
+            .transpose()?;
+        let interface = last("--tun", &self.tun)
+            .map(|given| given.interface())
+            .transpose()?;
         let streams = [("--stdio", self.stdio), ("--raw", self.raw)];
         let ptys = [("--pty", self.pty), ("--pty-link", link.is_some())];
         let clients = [streams[0], streams[1], ptys[0], ptys[1]];

@@ -9,7 +9,7 @@ mod carrier;
 mod services;
 
 use super::alive::Alive;
-use super::{announce, confine, start, Clock, Error, Flow, TURN_MAX};
+use super::{after, announce, confine, print_counter, start, Clock, Error, Flow, ROUNDS, TURN_MAX};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Device, Face};
 use crate::host::{self, netif, Host};
@@ -20,7 +20,6 @@ use crate::io::signal::Signals;
 use crate::io::tun::{self, Tun};
 use crate::io::{privileges, Io, Source};
 use crate::time::{earliest, Instant};
-use crate::trace::COUNTERS;
 use carrier::Carrier;
 use services::Services;
 use std::fs::File;
@@ -193,21 +192,14 @@ impl<'c> Driver<'c> {
             log::info!("counters cleared");
         }
         self.io.ready.child |= received.child;
-        match received.end {
-            Some(signal) => {
-                log::info!("{signal}: ending");
-                Flow::End
-            }
-            None => Flow::Continue,
-        }
+        after(&received)
     }
 
     fn print_counters(&self) {
-        let mut print = |label, value| log::info!(target: COUNTERS, "{value:>12}  {label}");
-        self.carrier.counters(&mut print);
-        self.host.counters(&mut print);
-        print(LOST_LABEL, lost());
-        print("packets dropped: the interface is down", self.refused);
+        self.carrier.counters(&mut print_counter);
+        self.host.counters(&mut print_counter);
+        print_counter(LOST_LABEL, lost());
+        print_counter("packets dropped: the interface is down", self.refused);
     }
 
     /// Takes requests from the control clients, and writes what waits for them.
@@ -388,9 +380,6 @@ fn host_settings(config: &Config) -> io::Result<host::Settings> {
         ..host::Settings::default()
     })
 }
-
-/// Rounds of reading, stepping and writing before signals are looked at again.
-const ROUNDS: usize = 16;
 
 /// Packets that are read in a round, as long as none has to go to the co-processor.
 const PACKETS: usize = 64;

@@ -8,12 +8,13 @@ mod translator;
 
 use crate::bus::{Bus, Line};
 use crate::config::{Config, Device, Face};
-use crate::io::signal::Signals;
+use crate::io::signal::{Received, Signals};
 use crate::io::spi::SpiBus;
 use crate::io::{control, netlink, privileges, pty, radio, sandbox, spi, stream, tun, Io, Source};
 use crate::link::{Link, Settings};
 use crate::sim;
 use crate::time::Instant;
+use crate::trace::COUNTERS;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
@@ -61,10 +62,18 @@ pub enum Error {
 impl Error {
     /// The exit code of the program.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            Error::Lost(_) | Error::Client { .. } | Error::Interface(_) => 1,
-            _ => 3,
+        match self.is_loss() {
+            true => 1,
+            false => 3,
         }
+    }
+
+    /// Whether the bridge ran, and lost what it ran on.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Error::Lost(_) | Error::Client { .. } | Error::Interface(_)
+        )
     }
 }
 
@@ -259,6 +268,21 @@ fn release_reset(link: &Link, bus: &mut dyn Bus, now: Instant) {
     }
 }
 
+/// What is to be done after these signals.
+fn after(received: &Received) -> Flow {
+    match received.end {
+        Some(signal) => {
+            log::info!("{signal}: ending");
+            Flow::End
+        }
+        None => Flow::Continue,
+    }
+}
+
+fn print_counter(label: &'static str, value: u64) {
+    log::info!(target: COUNTERS, "{value:>12}  {label}");
+}
+
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
@@ -268,6 +292,9 @@ enum Flow {
 
 /// Time does not start at zero, so that "long ago" can be told from "now" by subtraction.
 const EPOCH: Instant = Instant::from_millis(1_000_000);
+
+/// Rounds of reading, stepping and writing in a turn before descriptors and signals are looked at again.
+const ROUNDS: usize = 16;
 
 /// After this no other round begins before descriptors and signals are looked at again: what a client says
 /// while the co-processor talks without a pause is seen after this and one step at the most, and a slow

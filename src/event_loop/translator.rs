@@ -2,7 +2,8 @@
 
 use super::alive::Alive;
 use super::{
-    announce, confine, reset_at_exit, settings, start, Clock, Error, Flow, OpenDevice, TURN_MAX,
+    after, announce, confine, print_counter, reset_at_exit, settings, start, Clock, Error, Flow,
+    OpenDevice, ROUNDS, TURN_MAX,
 };
 use crate::bridge::{Bridge, Step, Upper};
 use crate::bus::Bus;
@@ -15,7 +16,6 @@ use crate::io::stdio::Stdio;
 use crate::io::{Io, Source};
 use crate::link::Link;
 use crate::time::{earliest, Instant};
-use crate::trace::COUNTERS;
 use crate::{hdlc, raw};
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -164,7 +164,7 @@ impl Turn {
         self.again = true;
         for _ in 0..ROUNDS {
             self.take_edges(now)?;
-            if self.read(now)? == Flow::End {
+            if self.read(now) == Flow::End {
                 return Ok(Flow::End);
             }
             let step = self.bridge.step(now)?;
@@ -226,23 +226,15 @@ impl Turn {
             clear_lost();
             log::info!("counters cleared");
         }
-        match received.end {
-            Some(signal) => {
-                log::info!("{signal}: ending");
-                Flow::End
-            }
-            None => Flow::Continue,
-        }
+        after(&received)
     }
 
     fn print_counters(&self) {
         for (label, value) in self.bridge.link.stats().entries() {
-            log::info!(target: COUNTERS, "{value:>12}  {label}");
+            print_counter(label, value);
         }
-        log::info!(target: COUNTERS, "{:>12}  {LOST_LABEL}", lost());
-        self.bridge.upper.counters(&mut |label, value| {
-            log::info!(target: COUNTERS, "{value:>12}  {label}");
-        });
+        print_counter(LOST_LABEL, lost());
+        self.bridge.upper.counters(&mut print_counter);
     }
 
     fn take_edges(&mut self, now: Instant) -> io::Result<()> {
@@ -254,7 +246,7 @@ impl Turn {
     }
 
     /// Reads what the client sent, as far as there is room for it.
-    fn read(&mut self, now: Instant) -> io::Result<Flow> {
+    fn read(&mut self, now: Instant) -> Flow {
         if core::mem::take(&mut self.io.ready.hint) {
             self.client.drain_hints();
             self.io.ready.input = true;
@@ -272,8 +264,7 @@ impl Turn {
                     let all = n < room && self.client.short_read_is_all();
                     self.io.ready.input = !all || self.io.ready.input_closed;
                 }
-                Ok(Read::Blocked) => self.input_is_dry(),
-                Ok(Read::NoClient) => self.input_is_dry(),
+                Ok(Read::Blocked | Read::NoClient) => self.input_is_dry(),
                 Ok(Read::End) => {
                     log::info!("end of input");
                     self.ending = Some(Ending {
@@ -283,12 +274,12 @@ impl Turn {
                 }
                 Err(error) => {
                     self.client_lost = Some(("read from", error));
-                    return Ok(Flow::End);
+                    return Flow::End;
                 }
             }
             self.bridge.upper.set_client(self.client.is_there());
         }
-        Ok(Flow::Continue)
+        Flow::Continue
     }
 
     /// A client that went while both directions were full: nothing can be read before what it left
@@ -367,9 +358,6 @@ impl Turn {
         done || late
     }
 }
-
-/// Rounds of reading, stepping and writing before descriptors and signals are looked at again.
-const ROUNDS: usize = 16;
 
 /// After the end of the input, how long the co-processor may neither take a frame nor give an answer that is
 /// due. Long for a co-processor (2 ms are usual), short for whoever waits for us to end (pyspinel does).

@@ -118,14 +118,9 @@ impl Io {
     /// # Errors
     /// What epoll reported.
     pub fn watch(&self, fd: RawFd, source: Source) -> io::Result<()> {
-        let interest = match source {
-            // Only its end is of interest, which epoll always tells; mio wants to be told something.
-            Source::Output => Interest::PRIORITY,
-            _ => Interest::READABLE,
-        };
         self.poll
             .registry()
-            .register(&mut SourceFd(&fd), token(source), interest)
+            .register(&mut SourceFd(&fd), token(source), interest(source))
     }
 
     /// Watches `fd`, which is registered, also for room to write; or not any more.
@@ -133,14 +128,9 @@ impl Io {
     /// # Errors
     /// What epoll reported.
     pub fn watch_room(&self, fd: RawFd, source: Source, room: bool) -> io::Result<()> {
-        let usual = match source {
-            Source::Output => Interest::PRIORITY,
-            _ => Interest::READABLE,
-        };
-        let interest = if room {
-            usual | Interest::WRITABLE
-        } else {
-            usual
+        let interest = match room {
+            true => interest(source) | Interest::WRITABLE,
+            false => interest(source),
         };
         self.poll
             .registry()
@@ -203,6 +193,15 @@ fn latch(ready: &mut Ready, event: &Event) {
         }
         Some(Source::Child) => ready.child = true,
         None => {}
+    }
+}
+
+/// What is always watched.
+fn interest(source: Source) -> Interest {
+    match source {
+        // Only its end is of interest, which epoll always tells; mio wants to be told something.
+        Source::Output => Interest::PRIORITY,
+        _ => Interest::READABLE,
     }
 }
 

@@ -35,9 +35,9 @@
 //! | `reset=P` | rate | transactions after which it crashes and restarts |
 //! | `eio=P` | rate | transactions that fail with EIO |
 //!
-//! A **clock** is `8000000`, `500k` or `8M`, in Hz. A **time** is `3` or `3ms`, `500us`, `1s`: at most a minute, to the microsecond. A **rate** is `1%`,
-//! `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to the millionth. A **path** has no colon. In a systemd unit `%` is special:
-//! write `ppm` there, or `%%`.
+//! A **clock** is `8000000`, `500k` or `8M`, in Hz. A **time** is `3` or `3ms`, `500us`, `1s`: at most a
+//! minute, to the microsecond. A **rate** is `1%`, `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to
+//! the millionth. A **path** has no colon. In a systemd unit `%` is special: write `ppm` there, or `%%`.
 
 use crate::config::{integer, scaled};
 use core::fmt;

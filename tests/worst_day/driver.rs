@@ -135,8 +135,15 @@ fn an_interface_that_is_deleted_ends_it_with_one_line() {
     assert!(last.contains("wpan0 was deleted"), "{log}");
     assert_eq!(log.matches("was deleted").count(), 1, "{log}");
     assert!(!host.socket().exists(), "its socket is left");
-    // And that is all it takes.
-    host.start_bridge(&["sim:seed=1"]);
+    // And that is all it takes. Where the log is a file, it is told there.
+    let file = folder.join("log");
+    let target = format!("file:{}", file.display());
+    host.start_bridge(&["--log", &target, "sim:seed=1"]);
+    host.run(&["ip", "link", "del", "wpan0"]);
+    assert_eq!(host.bridge().ended(), Some(1));
+    let log = std::fs::read_to_string(&file).unwrap();
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("wpan0 was deleted"), "{log}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The co-processor itself: reset, memory, random numbers, firmware, manufacturing commands.
 
-use super::network::take_down;
+use super::network;
 use super::property::hex;
 use super::{check_text, not_supported, require, require_initialized, Context};
 use crate::ctl::request::{RandomKind, ResetKind};
 use crate::ctl::{Code, Failure, Field, Fields};
 use crate::host::known::{Known, State};
-use crate::host::script::{Act, Report, Reset, Retain, Script, Send, Step};
+use crate::host::script::{Act, Report, Reset, Script, Send, Step};
 use crate::wire::ids::{Capability, Command, Property};
 use crate::wire::packed::Reader;
 use crate::wire::spinel::FRAME_MAX;
@@ -26,15 +26,7 @@ pub(super) fn reset(kind: ResetKind, known: &Known) -> Result<Script, Failure> {
         }
         ResetKind::Factory => {
             require_initialized(known)?;
-            let mut script = Script::exclusive("factory reset");
-            // Firmware refuses NET_CLEAR while its stack is up (protocol §1.3).
-            for send in take_down()? {
-                script.push(send);
-            }
-            Ok(script
-                .then(Send::bare(Command::NET_CLEAR))
-                .then(Step::Retain(Retain::Forget))
-                .then(Step::Reset(Reset::Soft(None))))
+            network::forget(Script::exclusive("factory reset"))
         }
     }
 }

@@ -92,6 +92,12 @@ pub(super) fn leave(known: &Known) -> Result<Script, Failure> {
             within: FAREWELL_MAX,
         });
     }
+    forget(script)
+}
+
+/// At the end of a script: the network goes down, out of the co-processor's memory and out of ours.
+/// Firmware refuses NET_CLEAR while its stack is up (protocol §1.3).
+pub(super) fn forget(mut script: Script) -> Result<Script, Failure> {
     for send in take_down()? {
         script.push(send);
     }

@@ -212,16 +212,12 @@ impl Ncp {
                 self.forget(source);
                 let timeout = message.array(mle::TIMEOUT).map_or(0, u32::from_be_bytes);
                 let child = Member {
-                    address: source,
                     rloc16,
                     role: Role::Child as u8,
                     mode: message.array(mle::MODE).map_or(0, |[mode]| mode),
                     rssi,
-                    heard_at: now,
                     child_timeout: Some(Duration::from_secs(timeout.into())),
-                    addresses: Vec::new(),
-                    data: Vec::new(),
-                    entries: Vec::new(),
+                    ..Member::new(source, now)
                 };
                 self.tell_child(CMD_VALUE_INSERTED, &child);
                 self.mesh.members.push(child);
@@ -268,16 +264,12 @@ impl Ncp {
         // The parent is known to live before it is heard again.
         self.mesh.members.clear();
         self.mesh.members.push(Member {
-            address: source,
             rloc16: rloc16 & !CHILD_ID_MAX,
             role: Role::Router as u8,
             mode: 0x0F,
             rssi: -40,
-            heard_at: now,
-            child_timeout: None,
             addresses: vec![net::link_local(&source)],
-            data: Vec::new(),
-            entries: Vec::new(),
+            ..Member::new(source, now)
         });
         self.plan_upgrade(now);
         self.publish();

@@ -48,6 +48,22 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// One of which nothing is known but that it was heard.
+    pub(super) fn new(address: [u8; 8], heard_at: Instant) -> Self {
+        Member {
+            address,
+            rloc16: 0,
+            role: Role::Detached as u8,
+            mode: 0,
+            rssi: 0,
+            heard_at,
+            child_timeout: None,
+            addresses: Vec::new(),
+            data: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
     fn until(&self) -> Instant {
         self.heard_at + self.child_timeout.unwrap_or(SILENCE).max(SILENCE)
     }
@@ -87,6 +103,22 @@ impl Mesh {
         if self.announce_at.is_some() {
             self.announce_at = Some(Instant::ZERO);
         }
+    }
+
+    /// The member of this address, perhaps one that says nothing of itself yet; `None`: no room for it.
+    fn member_or_new(&mut self, address: [u8; 8], now: Instant) -> Option<&mut Member> {
+        let known = self.members.iter().position(|m| m.address == address);
+        let index = match known {
+            Some(index) => index,
+            None if self.members.len() >= MEMBERS_MAX => return None,
+            None => {
+                // It does not know us either.
+                self.hurry();
+                self.members.push(Member::new(address, now));
+                self.members.len() - 1
+            }
+        };
+        self.members.get_mut(index)
     }
 
     pub(super) fn find(&self, address: &[u8; 8]) -> Option<&Member> {
@@ -402,29 +434,7 @@ impl Ncp {
         self.release_child(source, role, rloc16);
         let [mode] = message.array(mle::MODE)?;
         let timeout = message.array(mle::TIMEOUT).map_or(0, u32::from_be_bytes);
-        let known = self.mesh.members.iter().position(|m| m.address == source);
-        let index = match known {
-            Some(index) => index,
-            None if self.mesh.members.len() >= MEMBERS_MAX => return None,
-            None => {
-                // It does not know us either.
-                self.mesh.hurry();
-                self.mesh.members.push(Member {
-                    address: source,
-                    rloc16,
-                    role,
-                    mode,
-                    rssi,
-                    heard_at: now,
-                    child_timeout: None,
-                    addresses: Vec::new(),
-                    data: Vec::new(),
-                    entries: Vec::new(),
-                });
-                self.mesh.members.len() - 1
-            }
-        };
-        let member = &mut self.mesh.members[index];
+        let member = self.mesh.member_or_new(source, now)?;
         let timeout = Duration::from_secs(timeout.into());
         member.child_timeout = member.child_timeout.map(|_| timeout);
         (member.rloc16, member.role, member.mode) = (rloc16, role, mode);

@@ -82,10 +82,7 @@ impl Ncp {
         property: &Property,
         items: Vec<Vec<u8>>,
     ) -> Result<(), Status> {
-        let value = match items.first() {
-            Some(first) => first.clone(),
-            None => Vec::new(),
-        };
+        let value = items.first().cloned().unwrap_or_default();
         let first = value.first().copied().unwrap_or(0);
         match property.effect {
             Effect::None => self.replace(property.id, items),
