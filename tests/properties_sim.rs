@@ -176,7 +176,7 @@ fn test_net() -> Network {
 /// Asks for every property of the tables, and returns how many gave a value.
 fn get_everything(prepare: impl Fn(&mut Bench)) -> usize {
     let mut values = 0;
-    for info in PROPERTIES {
+    for info in PROPERTIES.iter() {
         // One for each: there are properties that crash it.
         let mut bench = Bench::new();
         prepare(&mut bench);

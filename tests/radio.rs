@@ -847,7 +847,7 @@ fn every_property_of_the_tables_answers() {
         let mut reader = Reader::new(&caps);
         let caps: Vec<_> = core::iter::from_fn(|| reader.uint_packed().ok()).collect();
         let has = |capability: &Capability| caps.contains(&capability.0);
-        for row in PROPERTIES {
+        for row in PROPERTIES.iter() {
             let needed = match row.needs {
                 Needs::AnyOf(capabilities) => capabilities.iter().any(has),
                 Needs::Nothing | Needs::ToWrite(_) => true,

@@ -9,7 +9,10 @@ pub(crate) fn property(input: &mut Input<'_>) -> Property {
     match input.octet() {
         0xFF => Property(u32::from(u16::from_le_bytes(input.array()))),
         octet @ 0..=0x7F => HEEDED[usize::from(octet) % HEEDED.len()],
-        _ => input.pick(PROPERTIES).id,
+        _ => {
+            let index = input.below(PROPERTIES.len());
+            PROPERTIES.iter().nth(index).expect("a row").id
+        }
     }
 }
 
@@ -30,7 +33,7 @@ pub(crate) fn item_of(property: Property, input: &mut Input<'_>) -> Vec<u8> {
     tampered(value(signature(property.info()).item(), input), input)
 }
 
-pub(crate) fn signature(info: Option<&PropertyInfo>) -> Signature<'static> {
+pub(crate) fn signature(info: Option<PropertyInfo>) -> Signature<'static> {
     match info {
         Some(info) => info.signature,
         None => Signature::parse("D").expect("a signature"),

@@ -32,7 +32,10 @@ fuzz_target!(|input: &[u8]| {
             Err(error) => error.failure,
         };
         let written = refusal(&failure);
-        assert!(!written.trim_end_matches('\n').contains(char::is_control), "{written:?}");
+        assert!(
+            !written.trim_end_matches('\n').contains(char::is_control),
+            "{written:?}"
+        );
         assert!(written.len() < LINE_MAX, "{written}");
         let told = Told::parse(written.trim_end_matches('\n'));
         let expected = Answer::Failed(failure);

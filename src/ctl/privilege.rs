@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_stream_that_is_written_in_firmware_is_closed() {
-        for row in PROPERTIES {
+        for row in PROPERTIES.iter() {
             let stream = row.name.contains("STREAM") && row.access.contains(Access::EVENTS);
             assert!(!stream || is_never_written(row.id), "{}", row.name);
         }

@@ -600,7 +600,7 @@ mod tests {
             row in 0..PROPERTIES.len(),
             value in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            assert_one_short_line(&property_frame(Command(command), PROPERTIES[row].id, &value));
+            assert_one_short_line(&property_frame(Command(command), PROPERTIES.iter().nth(row).unwrap().id, &value));
         }
 
         #[test]
@@ -608,7 +608,7 @@ mod tests {
             row in 0..PROPERTIES.len(),
             value in prop::collection::vec(0..4_u8, 0..100),
         ) {
-            assert_one_short_line(&property_frame(Command(6), PROPERTIES[row].id, &value));
+            assert_one_short_line(&property_frame(Command(6), PROPERTIES.iter().nth(row).unwrap().id, &value));
         }
     }
 }

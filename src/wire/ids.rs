@@ -6,7 +6,7 @@
 
 mod properties;
 
-pub use properties::{Access, Needs, Property, PropertyInfo, PROPERTIES};
+pub use properties::{Access, Needs, Properties, Property, PropertyInfo, PROPERTIES};
 
 use core::fmt;
 

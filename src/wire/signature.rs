@@ -88,6 +88,11 @@ impl<'s> Signature<'s> {
         }
     }
 
+    /// A text that [`Signature::parse`] has accepted.
+    pub(super) const fn checked_before(text: &'s str) -> Self {
+        Signature(text)
+    }
+
     /// The signature as text.
     pub const fn as_str(self) -> &'s str {
         self.0
@@ -640,7 +645,7 @@ mod tests {
 
     #[test]
     fn items_of_all_properties_are_signatures() {
-        for row in PROPERTIES {
+        for row in PROPERTIES.iter() {
             let item = row.signature.item().as_str();
             assert_eq!(
                 Signature::parse(item).map(Signature::as_str),
@@ -735,7 +740,7 @@ mod tests {
             row in 0..PROPERTIES.len(),
             octets in prop::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..100),
         ) {
-            if let Ok(formatted) = Formatted::new(PROPERTIES[row].signature, &octets) {
+            if let Ok(formatted) = Formatted::new(PROPERTIES.iter().nth(row).unwrap().signature, &octets) {
                 prop_assert!(formatted.surplus() <= octets.len());
                 prop_assert!(!formatted.to_string().chars().any(char::is_control));
             }

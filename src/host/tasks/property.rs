@@ -120,7 +120,7 @@ fn check_no_stream(property: Property) -> Result<(), Failure> {
     ))
 }
 
-fn check_access(info: &PropertyInfo, access: Access, done: &str) -> Result<(), Failure> {
+fn check_access(info: PropertyInfo, access: Access, done: &str) -> Result<(), Failure> {
     if info.access.contains(access) {
         return Ok(());
     }
@@ -137,7 +137,7 @@ fn check_access(info: &PropertyInfo, access: Access, done: &str) -> Result<(), F
     }))
 }
 
-fn check_needs(info: &PropertyInfo, access: Access, known: &Known) -> Result<(), Failure> {
+fn check_needs(info: PropertyInfo, access: Access, known: &Known) -> Result<(), Failure> {
     match info.needs {
         Needs::AnyOf(capabilities) => require(known, info.name, capabilities),
         Needs::ToWrite(capabilities) if access != Access::GET => {
@@ -165,11 +165,7 @@ fn check_item(
     check_value(info, info.signature.item(), item)
 }
 
-fn check_value(
-    info: &PropertyInfo,
-    signature: Signature<'_>,
-    octets: &[u8],
-) -> Result<(), Failure> {
+fn check_value(info: PropertyInfo, signature: Signature<'_>, octets: &[u8]) -> Result<(), Failure> {
     let wrong = |why: &str| {
         usage(format!(
             "{}: {why}; its value is packed as {}",

@@ -1,5 +1,9 @@
 //! Every property of protocol §3, in one table.
 
+mod stored;
+
+pub use stored::{Properties, PROPERTIES};
+
 use super::{name_of, Capability};
 use crate::wire::signature::Signature;
 use core::{fmt, str::FromStr};
@@ -97,11 +101,8 @@ pub enum Needs {
 
 impl Property {
     /// The property's row in [`PROPERTIES`]; `None` for a number that is not known here.
-    pub fn info(self) -> Option<&'static PropertyInfo> {
-        PROPERTIES
-            .binary_search_by_key(&self, |row| row.id)
-            .ok()
-            .map(|index| &PROPERTIES[index])
+    pub fn info(self) -> Option<PropertyInfo> {
+        PROPERTIES.get(self)
     }
 
     /// The name in the protocol; `None` for a number that is not known here.
@@ -208,8 +209,8 @@ macro_rules! properties {
             )*
         }
 
-        /// Every property of protocol §3, sorted by number.
-        pub static PROPERTIES: &[PropertyInfo] = &[$(
+        /// What [`stored`] is made of. Only the compiler uses it.
+        const ALL: &[PropertyInfo] = &[$(
             PropertyInfo {
                 id: Property($number),
                 name: name_of!($name $($text)?),
@@ -922,7 +923,7 @@ mod tests {
 
     #[test]
     fn table_is_sorted_unique_and_complete() {
-        assert!(PROPERTIES.windows(2).all(|pair| pair[0].id < pair[1].id));
+        assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
         let mut names: Vec<_> = PROPERTIES.iter().map(|row| row.name).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
@@ -1044,7 +1045,7 @@ mod tests {
 
     #[test]
     fn every_name_parses_back() {
-        for row in PROPERTIES {
+        for row in PROPERTIES.iter() {
             assert_eq!(row.name.parse(), Ok(row.id));
         }
     }

@@ -488,7 +488,7 @@ mod tests {
             row in 0..PROPERTIES.len(),
             text in r#"([-0-9a-fx:.,"\\() \[\]é]|true|0x|\\x)*"#,
         ) {
-            let signature = PROPERTIES[row].signature;
+            let signature = PROPERTIES.iter().nth(row).unwrap().signature;
             let mut buf = [0; 64];
             let mut writer = Writer::new(&mut buf);
             if let Err(error) = encode_text(signature, &text, &mut writer) {

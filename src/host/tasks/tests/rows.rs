@@ -331,7 +331,7 @@ proptest! {
         for row in [beacon_row(&octets), energy_row(&octets), sniff_row(&octets)] {
             prop_assert!(row.iter().all(is_sound));
         }
-        let property = crate::wire::ids::PROPERTIES[index].id;
+        let property = crate::wire::ids::PROPERTIES.iter().nth(index).unwrap().id;
         for command in [Command::PROP_VALUE_IS, Command::PROP_VALUE_INSERTED] {
             prop_assert!(is_sound(&property_row(command, property, &octets)));
         }

@@ -82,7 +82,7 @@ fn there_is_a_sample_for_every_code() {
 
 #[test]
 fn every_property_is_encoded_and_decoded() {
-    for info in PROPERTIES {
+    for info in PROPERTIES.iter() {
         for signature in [info.signature, info.signature.item()] {
             let text = sample(signature.as_str());
             let octets = pack(signature, &text);
@@ -110,7 +110,7 @@ fn all_but(missing: &[Capability]) -> Known {
 fn get_of_every_property_is_a_frame_or_a_refusal_that_says_why() {
     let complete = all_but(&[]);
     let mut frames = 0;
-    for info in PROPERTIES {
+    for info in PROPERTIES.iter() {
         let request = Request::Get(info.id);
         if !info.access.contains(Access::GET) {
             let failure = refusal(&request, &complete);
@@ -145,7 +145,7 @@ fn samples_can_be_written_where_the_table_says_so() {
         Access::INSERT => Request::Insert(property, octets),
         _ => Request::Remove(property, octets),
     };
-    for info in PROPERTIES {
+    for info in PROPERTIES.iter() {
         for access in [Access::SET, Access::INSERT, Access::REMOVE] {
             let signature = match access {
                 Access::SET => info.signature,
