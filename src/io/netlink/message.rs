@@ -1,22 +1,23 @@
 //! rtnetlink messages (rtnetlink(7)): what is asked for, and what is understood of what comes.
+//!
+//! The crate's `RouteNetlinkMessage` and `LinkMessage` are not used. Code for every kind of message,
+//! interface and queue that Linux has would come with them, 100 kB of it; of a link we need the header
+//! and two attributes.
 
 use crate::host::kernel::{Address, Change};
 use netlink_packet_core::{
-    NetlinkBuffer, NetlinkHeader, NetlinkMessage, Parseable, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP,
-    NLM_F_DUMP_INTR, NLM_F_REPLACE, NLM_F_REQUEST,
+    DefaultNla, Emitable, NetlinkBuffer, NetlinkHeader, Parseable, NLM_F_ACK, NLM_F_CREATE,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REPLACE, NLM_F_REQUEST,
 };
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressMessageBuffer,
     CacheInfo,
 };
-use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkFlags, LinkMessage,
-    LinkMessageBuffer,
-};
+use netlink_packet_route::link::{In6AddrGenMode, LinkFlags, LinkHeader, LinkMessageBuffer};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_packet_route::AddressFamily;
 use nix::libc;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -101,35 +102,34 @@ fn address(added: bool, payload: &[u8]) -> Option<Message> {
 
 /// MTU 1280 (protocol §7.7), and no link-local address of the kernel's own.
 pub(super) fn set_up_link(index: u32, sequence: u32) -> Vec<u8> {
-    let mut link = LinkMessage::default();
-    link.header.index = index;
-    link.attributes = vec![
-        LinkAttribute::Mtu(MTU),
-        LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(
-            In6AddrGenMode::None,
-        )])]),
+    let mode = u8::from(&In6AddrGenMode::None);
+    let inet6 = DefaultNla::new(IFLA_INET6_ADDR_GEN_MODE, vec![mode]);
+    let families = DefaultNla::new(u8::from(AddressFamily::Inet6).into(), octets(&inet6));
+    let attributes = [
+        DefaultNla::new(libc::IFLA_MTU, MTU.to_ne_bytes().to_vec()),
+        DefaultNla::new(libc::IFLA_AF_SPEC, octets(&families)),
     ];
-    request(RouteNetlinkMessage::SetLink(link), NLM_F_ACK, sequence)
+    let mut body = octets(&link_header(index));
+    body.extend(octets(&attributes.as_slice()));
+    request(libc::RTM_SETLINK, NLM_F_ACK, sequence, &body)
 }
 
 /// Whether an interface is up.
 pub(super) fn get_link(index: u32, sequence: u32) -> Vec<u8> {
-    let mut link = LinkMessage::default();
-    link.header.index = index;
-    request(RouteNetlinkMessage::GetLink(link), 0, sequence)
+    request(libc::RTM_GETLINK, 0, sequence, &octets(&link_header(index)))
 }
 
 /// All IPv6 addresses of all interfaces.
 pub(super) fn list_addresses(sequence: u32) -> Vec<u8> {
     let mut all = AddressMessage::default();
     all.header.family = AddressFamily::Inet6;
-    request(RouteNetlinkMessage::GetAddress(all), NLM_F_DUMP, sequence)
+    request(libc::RTM_GETADDR, NLM_F_DUMP, sequence, &octets(&all))
 }
 
 /// A change; `None` for those that netlink does not do.
 pub(super) fn change(index: u32, sequence: u32, change: &Change) -> Option<Vec<u8>> {
-    let (message, flags) = match *change {
-        Change::Up(up) => (RouteNetlinkMessage::SetLink(link_up(index, up)), 0),
+    let (kind, body, flags) = match *change {
+        Change::Up(up) => (libc::RTM_SETLINK, octets(&link_up(index, up)), 0),
         Change::AddAddress {
             address,
             deprecated,
@@ -137,33 +137,39 @@ pub(super) fn change(index: u32, sequence: u32, change: &Change) -> Option<Vec<u
             let message = address_message(index, address, Some(deprecated));
             // An address that is there gets the new lifetimes.
             let flags = NLM_F_CREATE | NLM_F_REPLACE;
-            (RouteNetlinkMessage::NewAddress(message), flags)
+            (libc::RTM_NEWADDR, octets(&message), flags)
         }
         Change::RemoveAddress(address) => {
             let message = address_message(index, address, None);
-            (RouteNetlinkMessage::DelAddress(message), 0)
+            (libc::RTM_DELADDR, octets(&message), 0)
         }
         Change::AddRoute { prefix, metric } => {
             let message = route_message(index, prefix, metric);
-            (RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE)
+            (libc::RTM_NEWROUTE, octets(&message), NLM_F_CREATE)
         }
         Change::RemoveRoute { prefix, metric } => {
             let message = route_message(index, prefix, metric);
-            (RouteNetlinkMessage::DelRoute(message), 0)
+            (libc::RTM_DELROUTE, octets(&message), 0)
         }
         Change::JoinGroup(_) | Change::LeaveGroup(_) => return None,
     };
-    Some(request(message, flags | NLM_F_ACK, sequence))
+    Some(request(kind, flags | NLM_F_ACK, sequence, &body))
 }
 
-fn link_up(index: u32, up: bool) -> LinkMessage {
-    let mut link = LinkMessage::default();
-    link.header.index = index;
-    link.header.change_mask = LinkFlags::Up;
-    if up {
-        link.header.flags = LinkFlags::Up;
+fn link_header(index: u32) -> LinkHeader {
+    LinkHeader {
+        index,
+        ..LinkHeader::default()
     }
-    link
+}
+
+fn link_up(index: u32, up: bool) -> LinkHeader {
+    let mut header = link_header(index);
+    header.change_mask = LinkFlags::Up;
+    if up {
+        header.flags = LinkFlags::Up;
+    }
+    header
 }
 
 /// With lifetimes if it is to be added: valid for ever.
@@ -205,19 +211,28 @@ fn route_message(index: u32, prefix: Address, metric: u32) -> RouteMessage {
     message
 }
 
-fn request(message: RouteNetlinkMessage, flags: u16, sequence: u32) -> Vec<u8> {
+fn request(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
+    header.length = (HEADER_LEN + body.len()) as u32;
+    header.message_type = kind;
     header.flags = NLM_F_REQUEST | flags;
     header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, message.into());
-    message.finalize();
-    let mut octets = vec![0; message.buffer_len()];
-    message.serialize(&mut octets);
+    let mut message = octets(&header);
+    message.extend_from_slice(body);
+    message
+}
+
+fn octets(part: &impl Emitable) -> Vec<u8> {
+    let mut octets = vec![0; part.buffer_len()];
+    part.emit(&mut octets);
     octets
 }
 
 /// Of the interface (protocol §7.7), as rtnetlink wants it.
 const MTU: u32 = 1280;
+
+/// How addresses are made (linux/if_link.h).
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 
 /// `struct nlmsghdr`.
 const HEADER_LEN: usize = 16;
@@ -294,6 +309,83 @@ mod tests {
             read(&answer),
             [(5, Message::Interrupted), (5, Message::Done)]
         );
+    }
+
+    /// As the crate's own `RouteNetlinkMessage` writes them.
+    #[test]
+    fn requests_have_the_octets_that_linux_expects() {
+        let prefix = address("fd00::1");
+        let change = |change| super::change(7, 1, &change).unwrap();
+        let ours = "00000000000000000000000000000001";
+        let head = |length, kind, flags| {
+            format!("{length:02x}000000{kind:02x}00{flags:04x}0100000000000000")
+        };
+        let link = "0000000007000000";
+        let lifetimes = |preferred| format!("14000600{preferred}ffffffff0000000000000000");
+        let address = format!("14000100fd00{}", &ours[4..]);
+        let added = format!("0a40020007000000{address}0800080002000000");
+        let route = format!("0a400000fe0400010000000008000400070000000800060000010000{address}");
+        for (octets, expected) in [
+            (
+                set_up_link(7, 1),
+                head(0x38, 0x13, 0x0500)
+                    + link
+                    + "0000000000000000"
+                    + "0800040000050000"
+                    + "10001a000c000a000500080001000000",
+            ),
+            (
+                get_link(7, 1),
+                head(0x20, 0x12, 0x0100) + link + "0000000000000000",
+            ),
+            (
+                list_addresses(1),
+                head(0x18, 0x16, 0x0103) + "0a00000000000000",
+            ),
+            (
+                change(Change::Up(true)),
+                head(0x20, 0x13, 0x0500) + link + "0100000001000000",
+            ),
+            (
+                change(Change::Up(false)),
+                head(0x20, 0x13, 0x0500) + link + "0000000001000000",
+            ),
+            (
+                change(Change::AddAddress {
+                    address: prefix,
+                    deprecated: true,
+                }),
+                head(0x48, 0x14, 0x0505) + &added + &lifetimes("00000000"),
+            ),
+            (
+                change(Change::AddAddress {
+                    address: prefix,
+                    deprecated: false,
+                }),
+                head(0x48, 0x14, 0x0505) + &added + &lifetimes("ffffffff"),
+            ),
+            (
+                change(Change::RemoveAddress(prefix)),
+                head(0x2c, 0x15, 0x0500) + "0a40000007000000" + &address,
+            ),
+            (
+                change(Change::AddRoute {
+                    prefix,
+                    metric: 256,
+                }),
+                head(0x40, 0x18, 0x0504) + &route,
+            ),
+            (
+                change(Change::RemoveRoute {
+                    prefix,
+                    metric: 256,
+                }),
+                head(0x40, 0x19, 0x0500) + &route,
+            ),
+        ] {
+            let octets: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            assert_eq!(octets, expected);
+        }
     }
 
     #[test]
