@@ -474,17 +474,19 @@ fn is_chip_name(path: &Path) -> bool {
 }
 
 fn look_into(path: &Path) -> io::Result<Chip> {
-    let chip = gpio_cdev::Chip::new(path).map_err(|error| os_error(&error))?;
-    let name = |line: gpio_cdev::Line| match line.info() {
+    let mut chip = gpio_cdev::Chip::new(path).map_err(|error| os_error(&error))?;
+    let count = chip.num_lines();
+    let name = |offset| match chip.get_line(offset).and_then(|line| line.info()) {
         Ok(info) => Ok(info.name().map(str::to_owned)),
         Err(error) => Err(os_error(&error)),
     };
+    let lines = (0..count).map(name).collect::<io::Result<_>>()?;
     Ok(Chip {
         path: path.to_owned(),
         aliases: Vec::new(),
         name: chip.name().to_owned(),
         label: chip.label().to_owned(),
-        lines: chip.lines().map(name).collect::<io::Result<_>>()?,
+        lines,
     })
 }
 
@@ -509,17 +511,13 @@ fn explain_request(line: &gpio_cdev::Line, location: Location, cause: io::Error)
 ///
 /// gpio-cdev 0.6 keeps the kind private and the cause is an `Errno` of its own version of nix, which
 /// cannot be named here. The thread's errno still holds the code: gpio-cdev makes no further call after
-/// a failed ioctl but for the close of the descriptor, which leaves errno alone when it succeeds.
+/// a failed open or ioctl but for the close of the descriptor, which leaves errno alone when it succeeds.
+/// Its text is not used either: the name of every errno and a sentence for it would come along (20 kB).
 fn os_error(error: &gpio_cdev::Error) -> io::Error {
     let last = io::Error::last_os_error();
-    match error.source() {
-        Some(cause) => match cause.downcast_ref::<io::Error>() {
-            Some(cause) => cause
-                .raw_os_error()
-                .map_or_else(|| cause.kind().into(), io::Error::from_raw_os_error),
-            None => last,
-        },
-        None => io::Error::new(io::ErrorKind::InvalidInput, error.to_string()),
+    match error.source().is_some() {
+        true => last,
+        false => io::Error::new(io::ErrorKind::InvalidInput, "the chip has no such line"),
     }
 }
 

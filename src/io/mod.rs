@@ -9,6 +9,7 @@ pub mod child;
 pub mod client;
 pub mod control;
 pub mod gpio;
+mod lock;
 pub mod log;
 pub mod netlink;
 pub mod notify;

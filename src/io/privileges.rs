@@ -22,6 +22,7 @@ use nix::unistd::{
 };
 use std::ffi::CString;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Confines the process to `root` and to the rights of `account` with CAP_NET_ADMIN, for good.
@@ -57,9 +58,9 @@ struct Identity {
 impl Identity {
     fn find(account: &Account) -> Result<Identity, Error> {
         let found = |name: &str, what, result: Result<_, Errno>| {
-            result.map_err(|cause| Error::Failed {
+            result.map_err(|errno| Error::Failed {
                 what,
-                cause,
+                cause: errno.into(),
                 hint: name.to_owned(),
             })
         };
@@ -91,20 +92,20 @@ impl Identity {
         };
         result
             .and_then(|()| setresgid(self.gid, self.gid, self.gid))
-            .map_err(|cause| Error::failed("changing the group", cause))
+            .map_err(|errno| Error::failed("changing the group", errno))
     }
 
     fn take_user(&self) -> Result<(), Error> {
         let kept = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
         // Without it the change of the user would clear all of them.
-        prctl::set_keepcaps(true).map_err(|cause| Error::failed("keeping capabilities", cause))?;
+        prctl::set_keepcaps(true).map_err(|errno| Error::failed("keeping capabilities", errno))?;
         // What is out of the bounding set cannot come back by a program with file capabilities; a kernel
         // that does not let us is no reason not to start, since no_new_privs says the same.
         if let Err(error) = caps::clear(None, CapSet::Bounding) {
             log::debug!("the bounding set of capabilities stays: {error}");
         }
         setresuid(self.uid, self.uid, self.uid)
-            .map_err(|cause| Error::failed("changing the user", cause))?;
+            .map_err(|errno| Error::failed("changing the user", errno))?;
         let capabilities = |error: caps::errors::CapsError| Error::Capabilities(error.to_string());
         for (set, wanted) in [
             (CapSet::Effective, &kept),
@@ -113,7 +114,7 @@ impl Identity {
         ] {
             caps::set(None, set, wanted).map_err(capabilities)?;
         }
-        prctl::set_no_new_privs().map_err(|cause| Error::failed("setting no_new_privs", cause))
+        prctl::set_no_new_privs().map_err(|errno| Error::failed("setting no_new_privs", errno))
     }
 }
 
@@ -124,9 +125,9 @@ fn find_group(name: &str) -> Result<Gid, Error> {
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(group.gid),
         Ok(None) => Err(Error::NoGroup(name.to_owned())),
-        Err(cause) => Err(Error::Failed {
+        Err(errno) => Err(Error::Failed {
             what: "looking up the group",
-            cause,
+            cause: errno.into(),
             hint: name.to_owned(),
         }),
     }
@@ -136,11 +137,11 @@ fn change_root(root: &Path) -> Result<(), Error> {
     // The working directory must not stay outside.
     chroot(root)
         .and_then(|()| chdir("/"))
-        .map_err(|cause| match cause {
+        .map_err(|errno| match errno {
             Errno::EPERM => Error::NotRoot { option: "--chroot" },
-            cause => Error::Root {
+            errno => Error::Root {
                 root: root.to_owned(),
-                cause,
+                cause: errno.into(),
             },
         })
 }
@@ -162,7 +163,7 @@ pub enum Error {
         /// The directory.
         root: PathBuf,
         /// What the system reported.
-        cause: Errno,
+        cause: io::Error,
     },
     /// Capabilities cannot be changed.
     Capabilities(String),
@@ -171,17 +172,17 @@ pub enum Error {
         /// What was being done.
         what: &'static str,
         /// What the system reported.
-        cause: Errno,
+        cause: io::Error,
         /// With what; may be empty.
         hint: String,
     },
 }
 
 impl Error {
-    fn failed(what: &'static str, cause: Errno) -> Error {
+    fn failed(what: &'static str, errno: Errno) -> Error {
         Error::Failed {
             what,
-            cause,
+            cause: errno.into(),
             hint: String::new(),
         }
     }
@@ -198,16 +199,16 @@ impl fmt::Display for Error {
             }
             Error::NoGroup(name) => write!(f, "--user: no group {name}; see getent group"),
             Error::Root { root, cause } => {
-                write!(f, "--chroot {}: {}", root.display(), cause.desc())
+                write!(f, "--chroot {}: {}", root.display(), cause)
             }
             Error::Capabilities(error) => {
                 write!(f, "--user: cannot keep CAP_NET_ADMIN alone: {error}")
             }
             Error::Failed { what, cause, hint } if hint.is_empty() => {
-                write!(f, "--user: {what}: {}", cause.desc())
+                write!(f, "--user: {what}: {}", cause)
             }
             Error::Failed { what, cause, hint } => {
-                write!(f, "--user: {what} {hint}: {}", cause.desc())
+                write!(f, "--user: {what} {hint}: {}", cause)
             }
         }
     }

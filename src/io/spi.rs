@@ -13,9 +13,10 @@
 use crate::bus::{Bus, Line};
 use crate::config::{GpioLine, Spi};
 use crate::io::gpio::{InterruptLine, LineError, ResetLine};
+use crate::io::lock;
 use crate::time::Instant;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 use spidev::{SpiModeFlags, Spidev, SpidevOptions, SpidevTransfer};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -33,8 +34,6 @@ pub struct SpiBus {
     /// 0..=65,535 µs, as spidev takes it.
     cs_delay_us: u16,
     max_transfer: usize,
-    /// The same open file as `spi`; unlocks when dropped.
-    _lock: Flock<File>,
 }
 
 impl SpiBus {
@@ -48,9 +47,7 @@ impl SpiBus {
         interrupt: Option<&GpioLine>,
         reset: Option<&GpioLine>,
     ) -> Result<SpiBus, OpenError> {
-        let lock = open_locked(path)?;
-        let spi = lock.try_clone().map(Spidev::new);
-        let mut spi = spi.map_err(|cause| OpenError::failed(path, cause))?;
+        let mut spi = Spidev::new(open_locked(path)?);
         configure(&mut spi, path, config)?;
 
         let line = |option, source| OpenError::Line { option, source };
@@ -66,7 +63,6 @@ impl SpiBus {
                 .map_err(|error| line("--gpio-res", error))?,
             cs_delay_us: u16::try_from(config.cs_delay.as_micros()).unwrap_or(u16::MAX),
             max_transfer: max_transfer(read_bufsiz(Path::new(BUFSIZ_PATH))),
-            _lock: lock,
         })
     }
 
@@ -195,7 +191,7 @@ impl OpenError {
     }
 }
 
-fn open_locked(path: &Path) -> Result<Flock<File>, OpenError> {
+fn open_locked(path: &Path) -> Result<File, OpenError> {
     // The flags are for a wrong path: opening a serial port must neither wait for a carrier nor make it
     // our controlling terminal.
     let file = OpenOptions::new()
@@ -204,12 +200,13 @@ fn open_locked(path: &Path) -> Result<Flock<File>, OpenError> {
         .custom_flags((OFlag::O_NOCTTY | OFlag::O_NONBLOCK).bits())
         .open(path)
         .map_err(|cause| explain_open(path, cause))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        Errno::EWOULDBLOCK => OpenError::Locked {
+    match lock::exclusively(&file) {
+        Ok(()) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OpenError::Locked {
             path: path.to_owned(),
-        },
-        errno => OpenError::failed(path, errno.into()),
-    })
+        }),
+        Err(cause) => Err(OpenError::failed(path, cause)),
+    }
 }
 
 fn explain_open(path: &Path, cause: io::Error) -> OpenError {

@@ -1,8 +1,9 @@
 //! The socket's place in the file system: made, taken over from the dead, and removed.
 
+use crate::io::lock;
 use core::fmt;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, Flock, FlockArg};
+use nix::fcntl::AtFlags;
 use nix::sys::socket::{
     bind, connect, listen, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr,
 };
@@ -117,7 +118,7 @@ impl Path {
             _ => {}
         }
         let directory = File::open(parent).map_err(failed("its directory cannot be opened"))?;
-        let lock = lock(&directory).map_err(failed("its directory cannot be locked"))?;
+        let lock = lock(parent).map_err(failed("its directory cannot be locked"))?;
         remove_dead(path, &address)?;
         let fd = new_socket().map_err(failed("a socket cannot be made"))?;
         bind(fd.as_raw_fd(), &address).map_err(errno(failed("it cannot be made")))?;
@@ -156,16 +157,16 @@ impl Drop for Path {
 
 /// Keeps two instances that start at the same time from taking each other for dead. Whoever else holds
 /// the lock cannot keep us from starting: after a while we go on without.
-fn lock(directory: &File) -> io::Result<Option<Flock<File>>> {
-    let mut file = directory.try_clone()?;
+fn lock(directory: &path::Path) -> io::Result<File> {
+    // Not a duplicate of the descriptor that we keep, which would keep the lock too.
+    let file = File::open(directory)?;
     for _ in 0..LOCK_TRIES {
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(Some(lock)),
-            Err((back, _)) => file = back,
+        if lock::exclusively(&file).is_ok() {
+            break;
         }
         sleep(LOCK_PAUSE);
     }
-    Ok(None)
+    Ok(file)
 }
 
 fn remove_dead(path: &path::Path, address: &UnixAddr) -> Result<(), OpenError> {

@@ -1,7 +1,8 @@
 //! A serial port: raw octets, 8N1, no flow control.
 
+use crate::io::lock;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 use nix::sys::termios::{
     cfmakeraw, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags, FlushArg, SetArg,
 };
@@ -13,7 +14,7 @@ use std::path::Path;
 
 /// An open port, locked with flock(2) as the bus device is.
 #[derive(Debug)]
-pub(super) struct Port(Flock<File>);
+pub(super) struct Port(File);
 
 impl Port {
     /// Opens, locks and configures the port.
@@ -28,8 +29,7 @@ impl Port {
             .custom_flags(flags.bits())
             .open(path)
             .map_err(explain)?;
-        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, errno)| explain(errno.into()))?;
+        lock::exclusively(&file).map_err(explain)?;
         configure(&file, speed)?;
         Ok(Port(file))
     }
@@ -47,7 +47,7 @@ impl Drop for Port {
     fn drop(&mut self) {
         // close(2) of a port waits up to 30 s for what was written (`closing_wait`); it is of no use
         // to a co-processor that we leave.
-        let _ = tcflush(&*self.0, FlushArg::TCIOFLUSH);
+        let _ = tcflush(&self.0, FlushArg::TCIOFLUSH);
     }
 }
 
