@@ -3,23 +3,44 @@
 #
 #   benches/features.sh         lints every combination
 #   benches/features.sh sizes   builds each with the embedded profile and prints its size
-#   benches/features.sh small   does so for the one without any, with two more flags that make it smaller
-#   benches/features.sh static  does so with the C library inside, which no other process then shares; prints
+#   benches/features.sh small   does so with flags for the linker that make it smaller, for: nothing, host, all
+#   benches/features.sh flags   prints these flags, for a build of one's own
+#   benches/features.sh std     prints the size of a program that says hello, built the same two ways: what the
+#                               standard library costs
+#   benches/features.sh static  builds with the C library inside, which no other process then shares; prints
 #                               size and resident memory in kB, on a simulated co-processor
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly combinations=('' 'check' 'host' 'sim' 'check,host' 'check,sim' 'host,sim' 'check,host,sim')
 
-# No tables for unwinding, which panic = "abort" never does; relocations in a short form, which needs
-# glibc 2.36 and binutils 2.38 or later (Debian 12 has both).
-readonly small='-C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs'
+# No tables for unwinding (small.ld), and relocations in a short form, which needs glibc 2.36 and binutils
+# 2.38 or later (Debian 12 has both).
+readonly small=(-C 'link-arg=-Wl,-z,pack-relative-relocs' -C 'link-arg=-Wl,--no-eh-frame-hdr'
+    -C "link-arg=-Wl,-T,$PWD/benches/small.ld")
 
-# size FEATURES TARGET_DIR: builds, and prints octets.
+# size FEATURES TARGET_DIR FLAG...: builds, and prints octets. The flags are for the program alone, not for
+# what the build runs.
 size() {
-    cargo build --quiet --locked --profile embedded --bin spinel-bridge --no-default-features \
-        --features "$1" --target-dir "$2"
-    stat -c %s "$2/embedded/spinel-bridge"
+    local features=$1 folder=$2
+    shift 2
+    cargo rustc --quiet --locked --profile embedded --bin spinel-bridge --no-default-features \
+        --features "$features" --target-dir "$folder" -- "$@"
+    stat -c %s "$folder/embedded/spinel-bridge"
+}
+
+# hello FLAG...: the size of a program that only says hello, with the profile of Cargo.toml.
+hello() {
+    local folder
+    folder=$(mktemp -d)
+    mkdir "$folder/src"
+    printf '[package]\nname = "hello"\nedition = "2021"\n' >"$folder/Cargo.toml"
+    sed -n '/^\[profile\.\(release\|embedded\)\]/,/^$/p' Cargo.toml >>"$folder/Cargo.toml"
+    printf 'fn main() {\n    println!("hello");\n}\n' >"$folder/src/main.rs"
+    cargo rustc --quiet --offline --profile embedded --manifest-path "$folder/Cargo.toml" \
+        --target-dir "$folder/target" -- "$@"
+    stat -c %s "$folder/target/embedded/hello"
+    rm -r "$folder"
 }
 
 target=${CARGO_TARGET_DIR:-target}
@@ -31,15 +52,24 @@ case ${1:-lint} in
         ;;
     sizes)
         for features in "${combinations[@]}"; do
-            printf '%-16s %9d\n' "${features:-nothing}" "$(size "$features" "$target/features")"
+            printf '%-21s %9d\n' "${features:-nothing}" "$(size "$features" "$target/features")"
         done
-        printf '%-16s %9d\n' 'nothing, small' "$("$0" small)"
+        "$0" small
         ;;
     small)
-        RUSTFLAGS="${RUSTFLAGS:-} $small" size '' "$target/small"
+        for features in '' 'host' 'check,host,sim'; do
+            printf '%-21s %9d\n' "${features:-nothing}, small" \
+                "$(size "$features" "$target/features" "${small[@]}")"
+        done
+        ;;
+    flags)
+        printf '%s\n' "${small[*]}"
+        ;;
+    std)
+        printf '%-21s %9d\n' 'hello' "$(hello)" 'hello, small' "$(hello "${small[@]}")"
         ;;
     static)
-        flags='-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no'
+        flags='-C target-feature=+crt-static -C relocation-model=static'
         triple=$(rustc -vV | sed -n 's/^host: //p')
         # With a target of its own, or the macros of the build would be static too, which they cannot be.
         RUSTFLAGS="${RUSTFLAGS:-} $flags" cargo build --quiet --locked --profile embedded --bin spinel-bridge \
@@ -54,7 +84,7 @@ case ${1:-lint} in
         wait "$pid" || true
         ;;
     *)
-        sed -n '4,8s/^# *//p' "$0" >&2
+        sed -n '4,12s/^# *//p' "$0" >&2
         exit 2
         ;;
 esac
