@@ -35,21 +35,21 @@
 mod limit;
 
 use crate::config::{Face, LogTarget, Verbosity};
+use crate::io::status;
 use crate::trace::{COUNTERS, FRAME, HEX};
 use env_logger::{Builder, Target};
 use limit::{Limit, Verdict};
 use log::{Level, LevelFilter};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::stat::{fstat, FileStat, SFlag};
 use nix::sys::termios::{tcgetattr, LocalFlags};
 use nix::syslog::{openlog, syslog, Facility, LogFlags, Priority, Severity};
 use std::ffi::CStr;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -256,23 +256,22 @@ impl Streams<'_> {
 }
 
 fn same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
-    let identity = |stat: FileStat| (stat.st_dev, stat.st_ino, stat.st_rdev);
-    match (fstat(a), fstat(b)) {
+    let identity = |status: Metadata| (status.dev(), status.ino(), status.rdev());
+    match (status(a), status(b)) {
         (Ok(a), Ok(b)) => identity(a) == identity(b),
         _ => false,
     }
 }
 
 fn is_socket(fd: BorrowedFd<'_>) -> bool {
-    fstat(fd).is_ok_and(|stat| {
-        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFSOCK
-    })
+    status(fd).is_ok_and(|status| status.file_type().is_socket())
 }
 
 /// Whether it is `/dev/null`, which is what a descriptor that was closed becomes, too.
 fn is_null(fd: BorrowedFd<'_>) -> bool {
-    let null = nix::sys::stat::stat("/dev/null").map(|stat| stat.st_rdev);
-    fstat(fd).is_ok_and(|stat| stat.st_rdev != 0 && null == Ok(stat.st_rdev))
+    let device = |status: Metadata| status.file_type().is_char_device().then(|| status.rdev());
+    let null = std::fs::metadata("/dev/null").map(device);
+    null.is_ok_and(|null| null.is_some() && status(fd).map(device).is_ok_and(|own| own == null))
 }
 
 /// Whether a terminal hands over whole lines (ICANON); `None` if it is no terminal.
@@ -287,7 +286,7 @@ fn is_journal(fd: BorrowedFd<'_>) -> bool {
 }
 
 fn is_stream(fd: BorrowedFd<'_>, stream: &str) -> bool {
-    fstat(fd).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+    status(fd).is_ok_and(|status| stream == format!("{}:{}", status.dev(), status.ino()))
 }
 
 /// O_NONBLOCK is for a FIFO: to open it must not wait for a reader, to write must not either.
@@ -322,11 +321,12 @@ fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) ->
         .format(
             move |line, record| match limit.ask(record, Instant::now()) {
                 Verdict::Write => style.write(line, record.level(), record.args()),
-                Verdict::WriteAfter(n) => {
-                    let text =
-                        format_args!("{} ({n} messages before it were left out)", record.args());
-                    style.write(line, record.level(), &text)
-                }
+                // One expression: format_args! in a variable of its own needs Rust 1.89.
+                Verdict::WriteAfter(n) => style.write(
+                    line,
+                    record.level(),
+                    &format_args!("{} ({n} messages before it were left out)", record.args()),
+                ),
                 Verdict::LeaveOut => Ok(()),
             },
         )
@@ -801,8 +801,8 @@ mod tests {
     #[test]
     fn journal_is_known_by_device_and_inode() {
         let (journal, other) = (socket(), socket());
-        let stat = fstat(&journal).unwrap();
-        let stream = format!("{}:{}", stat.st_dev, stat.st_ino);
+        let status = status(journal.as_fd()).unwrap();
+        let stream = format!("{}:{}", status.dev(), status.ino());
         assert!(is_stream(journal.as_fd(), &stream));
         assert!(!is_stream(other.as_fd(), &stream));
         assert!(!is_stream(journal.as_fd(), ""));

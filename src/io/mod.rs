@@ -31,8 +31,9 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::errno::Errno;
 use nix::poll::{ppoll, PollFd, PollFlags};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// What may be ready.
@@ -204,6 +205,12 @@ fn interest(source: Source) -> Interest {
         Source::Output => Interest::PRIORITY,
         _ => Interest::READABLE,
     }
+}
+
+/// What kind of file this is, and which. The standard library asks for 64 bits of everything; on a 32-bit
+/// machine fstat(2), as nix has it, refuses a file of 2 GiB, a large inode and the year 2038.
+fn status(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
+    File::from(fd.try_clone_to_owned()?).metadata()
 }
 
 fn token(source: Source) -> Token {

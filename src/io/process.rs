@@ -187,7 +187,7 @@ mod tests {
 
     #[track_caller]
     fn assert_dies(pid: i32) {
-        for _ in 0..1_000 {
+        for _ in 0..10_000 {
             if is_dead(pid) {
                 return;
             }

@@ -28,15 +28,16 @@
 //! if its writer sets O_DIRECT (pipe(2), "packet mode"), as we do for standard output. On a stream socket
 //! nothing does: it works as long as the other side reads each frame before the next is written.
 
+use super::status;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::socket::{getsockopt, sockopt, SockType};
-use nix::sys::stat::{fstat, SFlag};
 use nix::sys::termios::{
     cfmakeraw, tcgetattr, tcsetattr, InputFlags, LocalFlags, OutputFlags, SetArg, Termios,
 };
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
 
 /// Standard input and output.
 #[derive(Debug)]
@@ -286,11 +287,11 @@ fn kind(fd: &OwnedFd) -> io::Result<Kind> {
     if fd.as_fd().is_terminal() {
         return Ok(Kind::Terminal);
     }
-    let mode = SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT;
-    if mode == SFlag::S_IFIFO {
+    let file = status(fd.as_fd())?.file_type();
+    if file.is_fifo() {
         return Ok(Kind::Pipe);
     }
-    if mode != SFlag::S_IFSOCK {
+    if !file.is_socket() {
         return Ok(Kind::Other);
     }
     Ok(match getsockopt(fd, sockopt::SockType)? {

@@ -574,12 +574,8 @@ mod tests {
         assert_eq!(line.chars().count(), LINE_MAX);
         assert!(line.ends_with("A..."), "{line}");
         let text = "é".repeat(600);
-        let line = Described(&property_frame(
-            Command(6),
-            Property::STREAM_DEBUG,
-            text.as_bytes(),
-        ));
-        assert_eq!(line.to_string().chars().count(), LINE_MAX);
+        let frame = property_frame(Command(6), Property::STREAM_DEBUG, text.as_bytes());
+        assert_eq!(Described(&frame).to_string().chars().count(), LINE_MAX);
     }
 
     fn assert_one_short_line(octets: &[u8]) {

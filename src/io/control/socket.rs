@@ -3,17 +3,17 @@
 use crate::io::lock;
 use core::fmt;
 use nix::errno::Errno;
-use nix::fcntl::AtFlags;
+use nix::fcntl::{openat, OFlag};
 use nix::sys::socket::{
     bind, connect, listen, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr,
 };
-use nix::sys::stat::fstatat;
+use nix::sys::stat::Mode;
 use nix::unistd::{chown, unlinkat, Gid, Group, UnlinkatFlags};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{self, PathBuf};
 use std::thread::sleep;
@@ -122,13 +122,12 @@ impl Path {
         remove_dead(path, &address)?;
         let fd = new_socket().map_err(failed("a socket cannot be made"))?;
         bind(fd.as_raw_fd(), &address).map_err(errno(failed("it cannot be made")))?;
-        let status = fstatat(&directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)
-            .map_err(errno(failed("it cannot be looked at")))?;
+        let inode = inode(&directory, name).map_err(failed("it cannot be looked at"))?;
         // From here on it is removed if something fails. Nobody can connect before it listens.
         let place = Path {
             directory,
             name: name.to_owned(),
-            inode: (status.st_dev, status.st_ino),
+            inode,
         };
         if let Some(gid) = gid {
             chown(path, None, Some(gid))
@@ -145,14 +144,20 @@ impl Path {
 impl Drop for Path {
     fn drop(&mut self) {
         let name = self.name.as_os_str();
-        let found = fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW);
-        if matches!(found, Ok(status) if (status.st_dev, status.st_ino) == self.inode) {
+        if matches!(inode(&self.directory, name), Ok(found) if found == self.inode) {
             if let Err(error) = unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir) {
                 // Without the right to do it, the next instance will.
                 log::debug!("control socket: it cannot be removed: {error}");
             }
         }
     }
+}
+
+/// Device and inode of what has this name: 64 bits of each, which fstatat(2) on a 32-bit machine has not.
+fn inode(directory: &File, name: &OsStr) -> io::Result<(u64, u64)> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let status = File::from(openat(directory, name, flags, Mode::empty())?).metadata()?;
+    Ok((status.dev(), status.ino()))
 }
 
 /// Keeps two instances that start at the same time from taking each other for dead. Whoever else holds
