@@ -3,7 +3,10 @@
 #
 #   benches/features.sh         lints every combination
 #   benches/features.sh sizes   builds each with the embedded profile and prints its size
-#   benches/features.sh small   does so with flags for the linker that make it smaller, for: nothing, host, all
+#   benches/features.sh small   does so with flags that make it smaller, for: nothing, host, all; with
+#                               CARGO_BUILD_TARGET for ARM (tests/arm.sh does that), where it takes lld
+#   benches/features.sh bounds  holds the translator alone to 600 kB with these flags, and to 2 MB of resident
+#                               memory with the C library inside
 #   benches/features.sh flags   prints these flags, for a build of one's own
 #   benches/features.sh std     prints the size of a program that says hello, built the same two ways: what the
 #                               standard library costs
@@ -14,10 +17,24 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly combinations=('' 'check' 'host' 'sim' 'check,host' 'check,sim' 'host,sim' 'check,host,sim')
 
+# What an embedded image has for the translator alone, in octets and in kB.
+readonly OCTETS_MAX=600000 RESIDENT_MAX=2000
+
 # No tables for unwinding (small.ld), and relocations in a short form, which needs glibc 2.36 and binutils
 # 2.38 or later (Debian 12 has both).
-readonly small=(-C 'link-arg=-Wl,-z,pack-relative-relocs' -C 'link-arg=-Wl,--no-eh-frame-hdr'
+small=(-C 'link-arg=-Wl,-z,pack-relative-relocs' -C 'link-arg=-Wl,--no-eh-frame-hdr'
     -C "link-arg=-Wl,-T,$PWD/benches/small.ld")
+# For ARM binutils have no short form, so lld 15 or later links, which gcc looks for by the name
+# TRIPLE-ld.lld. 32-bit ARM has the denser Thumb code, though not for what the standard library brings
+# compiled, and code that repeats becomes a function. rustc warns of thumb-mode, since it may get another
+# name.
+case ${CARGO_BUILD_TARGET:-} in
+    armv7-*)
+        small+=(-C 'link-arg=-fuse-ld=lld')
+        export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+thumb-mode -C llvm-args=-enable-machine-outliner=always"
+        ;;
+    aarch64-*) small+=(-C 'link-arg=-fuse-ld=lld') ;;
+esac
 
 # size FEATURES TARGET_DIR FLAG...: builds, and prints octets. The flags are for the program alone, not for
 # what the build runs.
@@ -26,7 +43,7 @@ size() {
     shift 2
     cargo rustc --quiet --locked --profile embedded --bin spinel-bridge --no-default-features \
         --features "$features" --target-dir "$folder" -- "$@"
-    stat -c %s "$folder/embedded/spinel-bridge"
+    stat -c %s "$folder/${CARGO_BUILD_TARGET:-}/embedded/spinel-bridge"
 }
 
 # hello FLAG...: the size of a program that only says hello, with the profile of Cargo.toml.
@@ -62,6 +79,13 @@ case ${1:-lint} in
                 "$(size "$features" "$target/features" "${small[@]}")"
         done
         ;;
+    bounds)
+        octets=$(size '' "$target/features" "${small[@]}")
+        resident=$("$0" static | sed 's/.*resident //; s/ kB//')
+        printf 'the translator alone: %d octets (%d at the most), resident %d kB (%d at the most)\n' \
+            "$octets" "$OCTETS_MAX" "$resident" "$RESIDENT_MAX"
+        [[ $octets -le $OCTETS_MAX && $resident -le $RESIDENT_MAX ]]
+        ;;
     flags)
         printf '%s\n' "${small[*]}"
         ;;
@@ -84,7 +108,7 @@ case ${1:-lint} in
         wait "$pid" || true
         ;;
     *)
-        sed -n '4,12s/^# *//p' "$0" >&2
+        sed -n '4,15s/^# *//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -32,6 +32,7 @@ step 'format' cargo fmt --check
 step 'lints' cargo clippy --locked --all-targets -- -D warnings
 step 'lints without some features' benches/features.sh
 step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
+step 'size and memory of the smallest' benches/features.sh bounds
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked --no-fail-fast
 step 'dependencies' tests/deps.sh
@@ -41,6 +42,7 @@ step 'systemd service' tests/systemd.sh
 step 'udev rules' tests/udev.sh
 step 'device trees' tests/dts.sh
 step 'virtual machine: real spidev and gpiochip' tests/vm/run.sh
+step '32 and 64 bit ARM' tests/arm.sh
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 for failure in ${failures[@]+"${failures[@]}"}; do
