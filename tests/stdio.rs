@@ -331,7 +331,7 @@ fn reset_sequence_overtakes_what_a_silent_co_processor_does_not_take() {
 
 #[test]
 fn reset_sequence_without_a_reset_line_does_no_harm() {
-    let command = quiet("--stdio sim:echo:no-res");
+    let command = quiet("--stdio sim:echo:no-res:busy=5ms");
     let (_program, mut client) = Program::on_pipes(command);
     assert_eq!(client.next(), Said::Reset);
     // RESET_POWER_ON: nobody could reset it.
