@@ -591,8 +591,10 @@ fn raw_client_that_went_away_ends_us() {
     let (mut program, client) = on_raw_socket(SockType::SeqPacket, "");
     drop(client);
     assert_eq!(program.exit_code(), 0);
-    // A datagram socket tells only whoever writes to it.
-    let (mut program, client) = on_raw_socket(SockType::Datagram, "");
+    // A datagram socket tells only whoever writes to it: the echo comes when the client is gone.
+    let thinking = quiet("--raw sim:echo:busy=200ms");
+    let (mut program, mut client) = Program::on_socket(thinking, SockType::Datagram);
+    assert_eq!(client.packet(), RESET_NOTIFICATION);
     client.send_octets(b"\x81\x02\x01");
     drop(client);
     assert_eq!(program.exit_code(), 0);
