@@ -3,7 +3,8 @@
 #
 #   benches/features.sh         lints every combination
 #   benches/features.sh sizes   builds each with the embedded profile and prints its size
-#   benches/features.sh small   does so with flags that make it smaller, for: nothing, host, all; with
+#   benches/features.sh small [FEATURES...]
+#                               builds them with flags that make it smaller, for: nothing, host, all; with
 #                               CARGO_BUILD_TARGET for ARM (tests/arm.sh does that), where it takes lld
 #   benches/features.sh bounds  holds the translator alone to 600 kB with these flags, and to 2 MB of resident
 #                               memory with the C library inside
@@ -74,7 +75,9 @@ case ${1:-lint} in
         "$0" small
         ;;
     small)
-        for features in '' 'host' 'check,host,sim'; do
+        shift
+        [[ $# -gt 0 ]] || set -- '' 'host' 'check,host,sim'
+        for features in "$@"; do
             printf '%-21s %9d\n' "${features:-nothing}, small" \
                 "$(size "$features" "$target/features" "${small[@]}")"
         done
@@ -108,7 +111,7 @@ case ${1:-lint} in
         wait "$pid" || true
         ;;
     *)
-        sed -n '4,15s/^# *//p' "$0" >&2
+        sed -n '4,16s/^# //p' "$0" >&2
         exit 2
         ;;
 esac

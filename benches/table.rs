@@ -335,7 +335,7 @@ fn rest(text: &mut String) {
     for len in SIZES {
         running.load(&real::frame(len), 100);
     }
-    thread::sleep(Duration::from_secs(1));
+    thread::sleep(REST);
     let pid = running.program.pid();
     let sleeps = || process::usage(pid).map_or(0, |usage| usage.sleeps);
     let before = sleeps();
@@ -446,3 +446,7 @@ const SHOTS: usize = 2_000;
 /// Frames at once ([`BURST_LATENCY`] says so), and how often.
 const BURST: u16 = 16;
 const BURSTS: usize = 200;
+
+/// INT's level is looked at 0.1 s after the last frame, then after twice the time each: for the last time
+/// after 12.8 s. Then it is every ten seconds.
+const REST: Duration = Duration::from_secs(14);

@@ -133,7 +133,7 @@ network() {
 # embedded NAME TRIPLE: prints what the smallest takes, and holds 32 bit to its bound.
 embedded() {
 	local sizes octets
-	sizes=$(CARGO_BUILD_TARGET=$2 benches/features.sh small)
+	sizes=$(CARGO_BUILD_TARGET=$2 benches/features.sh small '')
 	printf '%s: octets of the embedded profile, with:\n%s\n' "$1" "$sizes"
 	if [ "$1" = armhf ]; then
 		octets=$(sed -n 's/^nothing, small *//p' <<<"$sizes")
