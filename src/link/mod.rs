@@ -36,7 +36,9 @@
 //! What is left: the headers have no CRC. Once a slave has shown that it has CRC, a header without the
 //! flag is taken for garbage, which closes the hole that a flip of that bit would open. A garbage
 //! header leaves open whether the slave took our frame; we offer it again, because a doubled frame
-//! does less harm than a lost one (errata E9).
+//! does less harm than a lost one (errata E9). Under CRC it also leaves open whether the slave gave one,
+//! and our CCF, with which we ask for it, cannot tell a repetition from a new one: a garbage header can
+//! double one frame each way (`tests/minimised.rs`).
 
 mod answers;
 pub mod backoff;
