@@ -385,8 +385,8 @@ impl Link {
         vacant.then_some(Vacant { link: self })
     }
 
-    /// Starts a hardware reset, because the client asked for one. A frame that waits is dropped: it was
-    /// meant for the co-processor as it was (§5.10).
+    /// Starts a hardware reset, because the client or the host driver asked for one. A frame that waits is
+    /// dropped: it was meant for the co-processor as it was (§5.10).
     ///
     /// A request while RES is active is part of the same reset. A client cannot flood the log with them.
     pub fn request_reset(&mut self, now: Instant) {
@@ -397,12 +397,12 @@ impl Link {
         }
         if !self.settings.has_reset {
             if report {
-                log::warn!("the client asked for a hardware reset, but no RES line is known: name it with --gpio-res");
+                log::warn!("a hardware reset is asked for, but no RES line is known: name it with --gpio-res");
             }
             return;
         }
         if report {
-            log::info!("the client asked for a hardware reset");
+            log::info!("a hardware reset is asked for");
         }
         if !matches!(self.phase, Phase::Pulled(_) | Phase::Pulse(_)) {
             self.phase = Phase::ResetDue;
