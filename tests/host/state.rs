@@ -250,14 +250,22 @@ fn waking_what_is_awake_leaves_others_alone() {
     let mut trace = Trace::ready();
     trace.request(1, Request::Get(Property::PHY_CHAN));
     trace.request(2, Request::Wake);
+    let get = trace.frame().unwrap();
+    assert_eq!(get[1..], [2, 0x21]);
+    // The later one is answered first: NOOP, then MCU_POWER_STATE.
+    for _ in 0..2 {
+        let wake = trace.frame().unwrap();
+        trace.accept(&wake);
+    }
+    assert_eq!(trace.answers(2), [Answer::Done]);
     trace.values.push((0x21, vec![11]));
-    trace.serve();
+    trace.answer(&get);
     assert!(matches!(
         trace.answers(1)[..],
         [Answer::Row(_), Answer::Done]
     ));
-    assert_eq!(trace.answers(2), [Answer::Done]);
     assert_eq!(trace.host.known().state, State::Offline);
+    trace.serve();
 }
 
 #[test]
