@@ -21,8 +21,12 @@
 //! 2. What is ready sets a latch ([`io::Ready`]); a latch is cleared only by the descriptor itself.
 //! 3. The clock is read.
 //! 4. The client's octets are read into the face ([`bridge::Upper::input`]).
-//! 5. [`bridge::Bridge::step`] runs transactions while any is due, up to a budget.
+//! 5. [`bridge::Bridge::step`] runs transactions while any is due, up to a budget, or until all that the
+//!    client said has been sent: what it has said meanwhile is read first.
 //! 6. What the face has to say is written ([`bridge::Upper::output`]), whole frames at a time.
+//!
+//! 4 to 6 are repeated while there is more to do, for some milliseconds; then descriptors and signals are
+//! looked at again.
 //!
 //! The host driver's turn is the same, with packets in place of the client's octets. Between the steps it
 //! hands over what else [`host::Host`] wants done: changes for the kernel, answers for control clients,
