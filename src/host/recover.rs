@@ -92,6 +92,8 @@ impl Host {
     /// The co-processor begins anew, or is given up: nothing that it had counts any more.
     pub(super) fn forget_coprocessor(&mut self) {
         self.engine.clear();
+        // Who still waits for an answer gets none any more.
+        self.fail_tasks(&failure::reset("it begins anew"));
         self.startup.forget_plan();
         self.netif.ncp_reset();
         self.netif_waits = false;
@@ -221,6 +223,10 @@ impl Host {
     /// FAULT: an operator's reset leads out of it.
     pub(super) fn fault(&mut self, why: String) {
         log::error!("the co-processor cannot be used: {why}; `spinelctl reset` tries again");
+        self.known.fault = Some(why.clone());
+        let failure = self.fault_failure();
+        self.fail_all_tasks(&failure);
+        self.fail_pending(&failure);
         self.forget_coprocessor();
         self.startup.phase = Phase::Fault;
         let fields = Fields::new().with("reason", crate::ctl::Field::text(&*why));
@@ -230,9 +236,6 @@ impl Host {
         });
         self.known.fault = Some(why);
         self.set_state(State::Fault);
-        let failure = self.fault_failure();
-        self.fail_all_tasks(&failure);
-        self.fail_pending(&failure);
     }
 
     /// What a request is told in FAULT.
@@ -246,15 +249,15 @@ impl Host {
 
     /// UPGRADING: the transport is closed until the command ends (§7.12).
     pub(super) fn start_upgrade(&mut self) {
-        self.forget_coprocessor();
-        self.startup.phase = Phase::Upgrading;
-        self.set_state(State::Upgrading);
         let failure = Failure::new(
             Code::Busy,
             "the firmware is being replaced: try again when that is done",
         );
         self.fail_tasks(&failure);
         self.fail_pending(&failure);
+        self.forget_coprocessor();
+        self.startup.phase = Phase::Upgrading;
+        self.set_state(State::Upgrading);
         self.outbox.service(Service::Upgrade);
     }
 

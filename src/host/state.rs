@@ -103,7 +103,10 @@ impl Host {
         let state = self.known.state;
         let joins = matches!(state, State::Associating | State::CredentialsNeeded);
         if status == Status::JOIN_SUCCESS && (joins || !state.is_up()) {
-            self.set_state(State::Commissioned);
+            // During the handshake the state is not known yet; what it found out may be out of date.
+            if self.startup.phase == Phase::Ready {
+                self.set_state(State::Commissioned);
+            }
             self.watch.refresh(&[
                 Property::NET_SAVED,
                 Property::NET_STACK_UP,

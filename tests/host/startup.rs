@@ -445,3 +445,34 @@ fn a_reset_during_the_firmware_check_does_not_make_it_needless() {
         trace.wait_for(Duration::from_millis(100));
     }
 }
+
+/// Found by fuzzing: the state was that of a co-processor that is initialised, so `status` sent a command
+/// into the handshake. Its client was never answered when that failed, and the next attempt forgot it.
+#[test]
+fn a_join_that_ends_during_the_handshake_does_not_end_that() {
+    let mut trace = Trace::new(Settings {
+        check_firmware: true,
+        ..Settings::default()
+    });
+    trace.at(100);
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 53 00");
+    trace.send("80 06 00 6D");
+    assert_eq!(trace.host.known().state, State::Uninitialized);
+    trace.request(1, Request::Status);
+    assert!(matches!(
+        trace.answers(1)[..],
+        [Answer::Row(_), Answer::Done]
+    ));
+    trace.quiet();
+    // What was asked before the join ended is asked for again.
+    let done = ServiceDone::FirmwareChecked { upgrade: false };
+    trace.host.service_done(done);
+    trace.handshake_now();
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Offline);
+    for property in [64, 66, 67] {
+        let asked = |frame: &&Vec<u8>| frame[1..] == [2, property];
+        assert_eq!(trace.sent.iter().filter(asked).count(), 2, "{property}");
+    }
+}
