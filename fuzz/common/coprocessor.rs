@@ -176,12 +176,13 @@ impl Coprocessor {
     /// What a co-processor tells by and by when this was set.
     fn follow(&mut self, property: Property, value: &[u8]) {
         let first = value.first().copied().unwrap_or(0);
+        let is_on = u8::from(first != 0);
         if self.mood & 0x40 != 0 {
             return;
         }
         match property {
             Property::NET_STACK_UP => {
-                self.now_is(Property::NET_ROLE, &[first * (1 + self.mood % 3)])
+                self.now_is(Property::NET_ROLE, &[is_on * (1 + self.mood % 3)])
             }
             Property::MAC_SCAN_STATE if first != 0 => self.scan(first),
             Property::MESHCOP_JOINER_COMMISSIONING if first != 0 => {
@@ -189,7 +190,7 @@ impl Coprocessor {
                 self.tell(Property::LAST_STATUS, &[outcome]);
             }
             Property::NET_LEAVE_GRACEFULLY => self.tell(property, &[]),
-            Property::MESHCOP_COMMISSIONER_STATE => self.now_is(property, &[first * 2]),
+            Property::MESHCOP_COMMISSIONER_STATE => self.now_is(property, &[is_on * 2]),
             Property::MAC_RAW_STREAM_ENABLED if first != 0 => {
                 let raw = [
                     &[9, 0][..],
