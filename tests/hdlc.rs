@@ -202,6 +202,15 @@ fn nothing_is_kept_for_a_client_that_went() {
 }
 
 #[test]
+fn a_frame_that_was_cut_behind_an_escape_octet_is_given_up() {
+    let mut port = Port::new();
+    write(&mut port, &octets("7E 82 03 21 7D"));
+    port.set_client(false);
+    assert_eq!(port.next_frame(), None);
+    assert_eq!((port.stats().aborted, port.stats().bad_fcs), (1, 0));
+}
+
+#[test]
 fn room_means_room_for_the_worst_frame() {
     let mut port = Port::new();
     let worst = vec![0x91; FRAME_MAX].into_iter().map(|_| 0x7E);

@@ -270,7 +270,8 @@ impl Port {
             Some(&octet) => octet != FLAG,
             None => self.decoder.has_begun(),
         };
-        let abort = [ESCAPE, FLAG];
+        // An octet first: behind an escape octet it is the one that was escaped, and the abort stays one.
+        let abort = [0, ESCAPE, FLAG];
         if let Some(space) = self
             .input
             .space()

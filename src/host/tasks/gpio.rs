@@ -83,6 +83,7 @@ fn line_row(mut line: Reader<'_>) -> Result<Fields, Malformed> {
 fn level_rows(value: &[u8]) -> Vec<Fields> {
     let bits = value
         .iter()
+        .take(LEVELS_LEN)
         .flat_map(|octet| (0..8_u8).map(move |bit| octet & (0x80 >> bit) != 0));
     let high: Vec<_> = bits
         .enumerate()
@@ -99,3 +100,6 @@ const PULL_UP: u8 = 0x40;
 const PULL_DOWN_OR_OPEN_DRAIN: u8 = 0x20;
 const TRIGGER: u8 = 0x18;
 const RESERVED: u8 = 0x07;
+/// A line's number is one octet. What is beyond 256 lines has no entry, and would make a longer answer than
+/// there may be.
+const LEVELS_LEN: usize = 32;

@@ -172,6 +172,9 @@ fn answers_of_verbs() {
         ]
     );
     assert_eq!(rows(Request::GpioList, "81 40"), ["high=\"0 7 9\""]);
+    // As long as a frame can be: an answer has 64 KiB at the most, and lines have 256 numbers.
+    let all_high = rows(Request::GpioList, &"FF ".repeat(2_038)).concat();
+    assert!(all_high.starts_with("high=\"0 1 2") && all_high.ends_with(" 254 255\""));
     assert_eq!(
         rows(
             Request::FilterShow(Filter::Allow),
