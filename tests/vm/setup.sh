@@ -7,59 +7,30 @@
 # rm -r target/vm.
 set -euo pipefail
 
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-cache="${CARGO_TARGET_DIR:-$here/../../target}/vm"
-mkdir -p "$cache"
-cache="$(cd "$cache" && pwd)"
-
-fail() {
-    echo "setup.sh: $*" >&2
-    exit 1
-}
-
-stamp="$(sha256sum <"${BASH_SOURCE[0]}") $cache"
-if [[ "$(cat "$cache/ready" 2>/dev/null)" == "$stamp" ]]; then
-    exit 0
-fi
-[[ "$(dpkg --print-architecture 2>/dev/null)" == amd64 ]] || fail "needs Debian 12 on amd64"
-rm -rf "$cache/ready" "$cache/root" "$cache/debs"
-mkdir -p "$cache"/{root,debs} "$cache"/apt/{lists,archives}/partial
-
-# apt with lists of its own: works without root, and leaves those of the machine alone.
-own=(-o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt" -o APT::Sandbox::User=root -qq)
+# shellcheck source=tests/debs.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../debs.sh" vm
+! is_ready || exit 0
 
 missing=()
 command -v gcc-12 >/dev/null || missing+=(gcc libc6-dev)
 command -v make >/dev/null || missing+=(make)
 command -v xz >/dev/null || missing+=(xz-utils)
-if ((${#missing[@]})); then
-    [[ $EUID -eq 0 ]] || fail "missing: install ${missing[*]} and run this again"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-remove --no-install-recommends "${missing[@]}"
-fi
-
-# A third party's list that cannot be had is no reason to stop; a package that is missing is, below.
-apt-get "${own[@]}" update || echo "setup.sh: not all package lists could be fetched; going on" >&2
+install_missing ${missing[@]+"${missing[@]}"}
+begin
 
 # The version moves with security updates, so ask for it.
 image="$(apt-cache "${own[@]}" depends linux-image-amd64 | sed -n 's/^ *Depends: *\(linux-image-[0-9].*\)$/\1/p')"
 [[ -n "$image" ]] || fail "apt knows no linux-image-amd64: are Debian's package lists there?"
 version="${image#linux-image-}"
 
-# What this machine lacks for them, said by a dry run. A newer libc would not go with the loader that
-# is installed, and is never needed.
-mapfile -t packages < <(
-    apt-get "${own[@]}" install -s --no-install-recommends qemu-system-x86 "linux-headers-$version" |
-        sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -vx 'libc6' | sort -u
-)
+mapfile -t packages < <(lacking qemu-system-x86 "linux-headers-$version")
 command -v qemu-system-x86_64 >/dev/null || ((${#packages[@]})) || fail "apt found no QEMU to unpack"
 
 echo "setup.sh: fetching $image, QEMU and ${#packages[@]} packages in all" >&2
-(cd "$cache/debs" && apt-get "${own[@]}" download "$image" busybox-static "${packages[@]}")
+fetch "$image" busybox-static "${packages[@]}"
 for deb in "$cache"/debs/*.deb; do
     dpkg -x "$deb" "$cache/root"
 done
-rm -rf "$cache/debs"
 
 headers="$cache/root/usr/src/linux-headers-$version"
 [[ -d "$headers" ]] || cp -a "/usr/src/linux-headers-$version" "$headers"
@@ -78,4 +49,4 @@ head -c "$((start + length))" "$kernel" | tail -c "$length" | xz -dc >"$cache/vm
     fail "$kernel: cannot be unpacked"
 
 echo "$version" >"$cache/version"
-echo "$stamp" >"$cache/ready"
+finish
