@@ -339,21 +339,29 @@ fn ended(name: &'static str, device: &str, prepare: fn(&mut Client)) -> Case {
     }
 }
 
-/// Times of 50 echoes of 256 octets, sorted; and how many a second there are in a row.
+/// Times of echoes of 256 octets, sorted: of five rounds of 20 the best, as other work that comes between
+/// only makes them longer. And how many echoes a second there are in a row.
 fn echo(device: &str) -> (Vec<Duration>, f64) {
     let (_program, mut client) = Program::on_pipes(quiet(&format!("--stdio {device}")));
     client.expect_reset();
     let frame = random_frame(256, 1);
-    let mut times: Vec<Duration> = (0..50)
-        .map(|_| {
+    let mut round = || {
+        let times = (0..20).map(|_| {
             // As hosts do: now and then, not one on the heels of the other.
             thread::sleep(Duration::from_millis(10));
             let began = Instant::now();
             client.expect_echo(&frame);
             began.elapsed()
-        })
-        .collect();
-    times.sort();
+        });
+        let mut times: Vec<Duration> = times.collect();
+        times.sort();
+        times
+    };
+    let rounds = [round(), round(), round(), round(), round()];
+    let best = rounds
+        .into_iter()
+        .min_by_key(|times| times[times.len() / 2]);
+    let times = best.expect("five rounds");
 
     let (writer, octets) = (client.writer(), hdlc(&frame));
     let began = Instant::now();

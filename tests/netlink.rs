@@ -34,6 +34,9 @@ fn in_namespace(test: &str, case: fn()) {
     assert!(status.success(), "{test} failed in its namespace");
 }
 
+/// How long anything may take that the kernel does at once, on a machine with other work to do.
+const LIMIT: Duration = Duration::from_secs(10);
+
 const INSIDE: &str = "SPINEL_BRIDGE_TEST_INSIDE";
 
 fn ip(arguments: &str) -> String {
@@ -92,7 +95,7 @@ fn readable(fd: RawFd, within: Duration) -> bool {
 
 /// The next event, which must come.
 fn next(netlink: &mut Netlink) -> Event {
-    let end = Instant::now() + Duration::from_secs(5);
+    let end = Instant::now() + LIMIT;
     loop {
         if let Some(event) = netlink.poll_event() {
             return event;
@@ -358,11 +361,19 @@ fn lost_events_are_made_good_by_a_list() {
         assert!(batch.wait().unwrap().success());
         netlink.apply(&add("fd00:5::1/64"));
 
+        let shown = |known: &BTreeSet<Address>| -> Vec<String> {
+            let mut known: Vec<_> = known.iter().map(ToString::to_string).collect();
+            known.sort();
+            known
+        };
         let mut known = BTreeSet::new();
         let mut seen: Option<BTreeSet<Address>> = None;
         let mut lists = 0;
-        // The kernel finishes what is new a little later: until nothing more comes.
-        while lists == 0 || readable(netlink.fd(), Duration::from_millis(500)) {
+        // The kernel finishes what is new a little later.
+        let end = Instant::now() + LIMIT;
+        while lists == 0 || shown(&known) != addresses() {
+            assert!(Instant::now() < end, "{lists} lists, {:?}", shown(&known));
+            readable(netlink.fd(), Duration::from_millis(100));
             while let Some(event) = netlink.poll_event() {
                 match event {
                     Event::AddressAdded(address) => {
@@ -384,8 +395,6 @@ fn lost_events_are_made_good_by_a_list() {
                 }
             }
         }
-        let known: Vec<_> = known.iter().map(ToString::to_string).collect();
-        assert_eq!(known, addresses());
         assert_eq!(known.len(), 6);
     });
 }
@@ -399,7 +408,7 @@ fn a_deleted_interface_is_told() {
         ip("link set wpan0 down");
         assert!(!tun.write(&packet).unwrap());
         ip("link del wpan0");
-        assert!(readable(tun.fd(), Duration::from_secs(5)));
+        assert!(readable(tun.fd(), LIMIT));
         for error in [
             tun.read(&mut [0; 64]).unwrap_err(),
             tun.write(&packet).unwrap_err(),

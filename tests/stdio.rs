@@ -317,16 +317,15 @@ fn reset_sequence_may_share_its_flags_with_the_frames_around_it() {
 
 #[test]
 fn reset_sequence_overtakes_what_a_silent_co_processor_does_not_take() {
-    let (_program, mut client) = start("sim:echo:busy=1s");
+    // Six times as long as is waited for anything here.
+    let (_program, mut client) = start("sim:echo:busy=60s");
     client.send(b"\x81\x02\x01");
     for frame in frames(3, 100) {
         client.send(&frame);
     }
     thread::sleep(Duration::from_millis(50));
-    let began = Instant::now();
     client.send_octets(b"\x7E\x13\x11\x7E");
     client.expect_reset();
-    assert!(began.elapsed() < Duration::from_millis(500));
 }
 
 #[test]
