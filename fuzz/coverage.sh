@@ -7,30 +7,17 @@
 # and of each file. Needs rustc's own llvm-profdata and llvm-cov: rustup component add llvm-tools
 set -euo pipefail
 
-usage() {
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
-    exit "$1"
-}
+# shellcheck source=fuzz/lib.sh
+. "$(dirname "$0")/lib.sh"
+choose "$@"
 
-case ${1:-} in -h | --help) usage 0 ;; esac
-cd "$(dirname "$0")"
-mapfile -t all < <(find fuzz_targets -name '*.rs' -printf '%f\n' | sed 's/\.rs$//' | sort)
-targets=("$@")
-[ $# -gt 0 ] || targets=("${all[@]}")
-for target in "${targets[@]}"; do
-    [ -f "fuzz_targets/$target.rs" ] || { echo "$0: no target $target; there are ${all[*]}" >&2; exit 2; }
-done
-
-host=$(rustc -vV | sed -n 's/^host: //p')
 tools=$(rustc --print sysroot)/lib/rustlib/$host/bin
 for tool in llvm-profdata llvm-cov; do
     [ -x "$tools/$tool" ] || { echo "$0: no $tool of this rustc: rustup component add llvm-tools" >&2; exit 1; }
 done
 
 # The targets without the passes of libFuzzer, so that nothing but source coverage is counted; apart from those of run.sh.
-built=target/coverage/$host/release
-RUSTFLAGS="-Cinstrument-coverage --cfg=fuzzing" cargo build --quiet --locked --release --target "$host" \
-    --target-dir target/coverage "${targets[@]/#/--bin=}"
+build target/coverage -Cinstrument-coverage
 
 work=target/coverage/work
 rm -rf "$work"

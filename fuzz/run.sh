@@ -7,45 +7,31 @@
 # in fuzz/corpus stay as they are. With nightly, `cargo fuzz run TARGET` works too, and brings ASan.
 set -euo pipefail
 
-usage() {
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
-    exit "$1"
-}
-
-case ${1:-} in -h | --help) usage 0 ;; esac
+# shellcheck source=fuzz/lib.sh
+. "$(dirname "$0")/lib.sh"
 seconds=${1:-30}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "$0: $seconds: not a number of seconds" >&2; usage 2 >&2; }
-[ $# -gt 0 ] && shift
-
-cd "$(dirname "$0")"
-mapfile -t all < <(find fuzz_targets -name '*.rs' -printf '%f\n' | sed 's/\.rs$//' | sort)
-targets=("$@")
-[ $# -gt 0 ] || targets=("${all[@]}")
-for target in "${targets[@]}"; do
-    [ -f "fuzz_targets/$target.rs" ] || { echo "$0: no target $target; there are ${all[*]}" >&2; exit 2; }
-done
+choose "${@:2}"
+mkdir -p target/runs
+rm -f target/runs/failures
 
 # What cargo-fuzz passes, less the sanitizer, which needs nightly. The pass instruments stable code too.
-coverage=(
-    -Cpasses=sancov-module
-    -Cllvm-args=-sanitizer-coverage-level=4
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
-    -Cllvm-args=-sanitizer-coverage-pc-table
-    -Cllvm-args=-sanitizer-coverage-trace-compares
-    --cfg=fuzzing
+build target \
+    -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Ccodegen-units=1
-)
-host=$(rustc -vV | sed -n 's/^host: //p')
-# --target keeps the flags away from build scripts and macros, which have no libFuzzer to link with.
-RUSTFLAGS="${coverage[*]}" cargo build --quiet --locked --release --target "$host" --target-dir target \
-    "${targets[@]/#/--bin=}"
 
 # fuzz TARGET: runs it, prints its line, and leaves its result in a file.
 fuzz() {
     local target=$1 work=target/runs/$1 result=ok status
     mkdir -p "$work/corpus" "$work/artifacts"
-    rm -f "$work/artifacts"/*
-    "target/$host/release/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
+    rm -f "$work/artifacts"/* "$work/result"
+    # An input takes some tenths of a second at the most, and some megabytes (each target says why). The limits
+    # are for what hangs or grows for ever, on a machine that may have other work to do.
+    "$built/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
         -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$work/artifacts/" \
         "$work/corpus" "corpus/$target" >"$work/log" 2>&1 || result=FAILED
     # The last status line is `#N DONE cov: C ft: F corp: K/..`.
@@ -73,23 +59,41 @@ wait
 passed=0
 failed=()
 for target in "${targets[@]}"; do
-    if [ "$(cat "target/runs/$target/result")" = ok ]; then
+    if [ "$(cat "target/runs/$target/result" || true)" = ok ]; then
         passed=$((passed + 1))
     else
         failed+=("$target")
     fi
 done
 
+# why LOG: the message of the panic, or libFuzzer's, in one line.
+why() {
+    local why
+    why=$(sed -n '/panicked at/,/^\(note:\|==\|stack backtrace\)/{/^\(note:\|==\|stack backtrace\)/!p;}' "$1" | head -n 5 |
+        sed 's/.*panicked at/panicked at/' | tr '\n' ' ')
+    [ -n "$why" ] || why=$(sed -n 's/^.*ERROR: libFuzzer: //p' "$1" | head -n 1)
+    [ -n "$why" ] || why=$(tail -n 1 "$1")
+    printf '%.500s' "$why"
+}
+
 for target in ${failed[@]+"${failed[@]}"}; do
     work=target/runs/$target
-    printf '\n%s failed; the end of fuzz/%s/log:\n' "$target" "$work"
+    printf '\n%s failed; the whole log is in fuzz/%s/log:\n' "$target" "$work"
     grep -m 1 -A 3 -E 'panicked at|ERROR: libFuzzer' "$work/log" || tail -n 20 "$work/log"
     for input in "$work/artifacts"/*; do
         [ -f "$input" ] || continue
-        printf 'the input, in hex (%s octets):\n' "$(wc -c <"$input")"
-        od -An -v -tx1 "$input"
-        printf 'repeat it with: fuzz/target/%s/release/%s fuzz/%s\n' "$host" "$target" "$input"
+        printf 'repeat it with: fuzz/%s/%s fuzz/%s\n' "$built" "$target" "$input"
+        # Among the seeds it is played by the next run, here as anywhere.
+        printf 'or, on another machine, with these %s octets (bash):\n' "$(wc -c <"$input")"
+        printf "printf '%s' >fuzz/corpus/%s/%s; fuzz/run.sh 1 %s\n" \
+            "$(od -An -v -tx1 "$input" | tr -d '\n' | sed 's/ /\\x/g')" "$target" "${input##*/}" "$target"
     done
 done
-printf '\n%d passed, %d failed\n' "$passed" "${#failed[@]}"
+
+# In a file, too: tests/run.sh ends with it.
+printf '\n'
+for target in ${failed[@]+"${failed[@]}"}; do
+    printf '%s: %s\n' "$target" "$(why "target/runs/$target/log")"
+done | tee target/runs/failures
+printf '%d passed, %d failed\n' "$passed" "${#failed[@]}"
 [ "${#failed[@]}" -eq 0 ]

@@ -47,6 +47,8 @@ step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 
 for failure in ${failures[@]+"${failures[@]}"}; do
     printf 'failed: %s\n' "$failure"
+    # What is random may not come again: so that the end of the log says what it was.
+    case $failure in fuzz*) [[ ! -f fuzz/target/runs/failures ]] || cat fuzz/target/runs/failures ;; esac
 done
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [[ $failed -eq 0 ]]

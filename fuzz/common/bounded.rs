@@ -41,5 +41,6 @@ pub(crate) fn within(max: usize, work: impl FnOnce()) {
     assert!(left <= LEFT_MAX, "{left} octets were left behind");
 }
 
-/// What the standard library and the targets make once and keep.
+/// What the standard library and the targets make once, with the first input, and keep: names and tables of
+/// some kilobytes. More would be something that each input leaves behind.
 const LEFT_MAX: usize = 64 * 1024;

@@ -26,7 +26,6 @@ impl Clients {
     }
 
     pub(crate) fn request(&mut self, host: &mut Host, request: Request) {
-        // As many as 16 clients may have running at a time, nearly.
         if self.open.len() < OPEN_MAX {
             self.ticket += 1;
             self.open.insert(self.ticket, request.clone());
@@ -76,7 +75,7 @@ impl Clients {
             let Some(event) = host.poll_event() else {
                 break;
             };
-            assert!(count <= 256, "events without end");
+            assert!(count < EVENTS_MAX, "events without end");
             take_event(&event);
         }
     }
@@ -155,14 +154,19 @@ pub(crate) fn take_event(event: &Event) {
     }
 }
 
-/// One line, no longer than the protocol says.
+/// One line, no longer than the protocol says (`ctl::line`: 64 KiB).
 fn check_line(line: &str) {
     let text = line.strip_suffix('\n').expect("the end of a line");
     assert!(!text.contains(char::is_control), "{line:?}");
     assert!(line.len() <= 65_536, "{} octets", line.len());
 }
 
+/// Tasks that run and requests that wait for the start-up, 32 each: so that there is no room for some.
 const OPEN_MAX: usize = 64;
-/// What one turn may bring: the outbox's limit and the rows of some frames.
-const ANSWERS_MAX: usize = 4_000;
+/// What may come between two reads, which is one frame at the most: 32 requests that waited for the start-up
+/// with the host's 40 counters each, 510 rows of four octets in a frame of 2043, and an end of each request.
+const ANSWERS_MAX: usize = 2_000;
+/// Events that wait: more are lost, the oldest first.
+const EVENTS_MAX: usize = 256;
+/// Rows that are shown together; only so that showing them costs little.
 const SHOWN_MAX: usize = 50;

@@ -115,7 +115,8 @@ impl Coprocessor {
         deliver(host, &frame(command, property, &value));
     }
 
-    fn usual(&mut self, asked: &[u8]) -> Vec<u8> {
+    /// The answer to a command (two octets at least) as it is meant.
+    pub(crate) fn usual(&mut self, asked: &[u8]) -> Vec<u8> {
         let property = property_of(asked);
         let told = number(property);
         let value = asked.get(2 + told.len()..).unwrap_or_default();
@@ -220,7 +221,7 @@ impl Coprocessor {
                 2 => Command::PROP_VALUE_IS,
                 _ => Command::PROP_VALUE_INSERTED,
             };
-            self.told.push_back(frame(command, property, &value));
+            self.tell_as(command, property, &value);
         }
         self.now_is(Property::MAC_SCAN_STATE, &[0]);
     }
@@ -231,9 +232,13 @@ impl Coprocessor {
     }
 
     fn tell(&mut self, property: Property, value: &[u8]) {
+        self.tell_as(Command::PROP_VALUE_IS, property, value);
+    }
+
+    /// What finds no room is lost, as with firmware whose queue is full.
+    fn tell_as(&mut self, command: Command, property: Property, value: &[u8]) {
         if self.told.len() < ASKED_MAX {
-            self.told
-                .push_back(frame(Command::PROP_VALUE_IS, property, value));
+            self.told.push_back(frame(command, property, value));
         }
     }
 }
@@ -264,12 +269,14 @@ pub(crate) fn deliver(host: &mut Host, frame: &[u8]) {
     }
 }
 
-fn property_of(asked: &[u8]) -> Property {
+/// The property of a command; LAST_STATUS if it has none.
+pub(crate) fn property_of(asked: &[u8]) -> Property {
     let number = Reader::new(asked.get(2..).unwrap_or_default()).uint_packed();
     number.map_or(Property::LAST_STATUS, Property)
 }
 
-/// More than may wait for an answer at the host (15 TIDs).
+/// More than the host lets wait for an answer (`transact::OUTSTANDING_MAX`, 8); those that it gave up are among
+/// them.
 const ASKED_MAX: usize = 32;
 /// Protocol §5.2: what a link delivers at the most.
 const FRAME_MAX: usize = 2_043;

@@ -55,4 +55,6 @@ pub(crate) fn apply(host: &mut Host, works: bool) {
     panic!("changes without end");
 }
 
-const CHANGES_MAX: usize = 4_000;
+/// 64 rows of addresses, of groups, and of each of two kinds of routes (`netif::shared::ROWS`), each tried eight
+/// times, and the interface's state.
+const CHANGES_MAX: usize = 4 * 64 * 8 + 1;

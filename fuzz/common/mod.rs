@@ -8,6 +8,7 @@ pub(crate) mod bounded;
 pub(crate) mod client;
 pub(crate) mod coprocessor;
 pub(crate) mod kernel;
+pub(crate) mod odd;
 pub(crate) mod requests;
 pub(crate) mod values;
 
@@ -18,6 +19,11 @@ pub(crate) struct Input<'a>(&'a [u8]);
 impl<'a> Input<'a> {
     pub(crate) fn new(octets: &'a [u8]) -> Self {
         Input(octets)
+    }
+
+    /// How many octets are left.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

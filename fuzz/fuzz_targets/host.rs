@@ -16,10 +16,12 @@ use spinel_bridge::ctl::line::RequestLine;
 use spinel_bridge::ctl::verbs::{parse, Asked};
 use spinel_bridge::ctl::{Answer, Request, Ticket};
 use spinel_bridge::host::kernel::{Address, Change, Event};
+use spinel_bridge::host::transact::OUTSTANDING_MAX;
 use spinel_bridge::host::{ServiceDone, Settings};
 use spinel_bridge::time::Duration;
 use spinel_bridge::wire::packed::Reader;
-use std::collections::BTreeSet;
+use spinel_bridge::wire::spinel::FRAME_MAX;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::Ipv6Addr;
 
 fuzz_target!(|input: &[u8]| {
@@ -41,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
             0 => Trace::with(settings),
             _ => Trace::new(settings),
         },
-        asked: None,
+        asked: VecDeque::new(),
         open: BTreeSet::new(),
         ticket: 0,
     };
@@ -58,8 +60,8 @@ fuzz_target!(|input: &[u8]| {
 
 struct Bench {
     trace: Trace,
-    /// The last frame that the host sent.
-    asked: Option<Vec<u8>>,
+    /// Commands of the host that have no answer yet; the oldest are forgotten.
+    asked: VecDeque<Vec<u8>>,
     /// Requests without an end.
     open: BTreeSet<u64>,
     ticket: u64,
@@ -73,11 +75,11 @@ impl Bench {
             0 | 1 if host.has_room() => host.deliver(octets),
             // To what was asked: this value, this status, or success.
             2..=4 if host.has_room() => {
-                if let Some(asked) = self.asked.take() {
+                if let Some(asked) = self.asked.pop_front() {
                     answer(&mut self.trace, what % 16, &asked, octets);
                 }
             }
-            5 => self.trace.serve(),
+            5 => self.serve(),
             6 => {
                 let mut millis = [0; 3];
                 let len = octets.len().min(3);
@@ -115,6 +117,20 @@ impl Bench {
         }
     }
 
+    /// A co-processor that answers all that it is asked, and what comes of it.
+    fn serve(&mut self) {
+        for _ in 0..SERVED_MAX {
+            let Some(asked) = self.asked.pop_front() else {
+                return;
+            };
+            // A reset has no answer.
+            if asked[1] != 1 && self.trace.host.has_room() {
+                self.trace.answer(&asked);
+                self.drain();
+            }
+        }
+    }
+
     /// A line of a client.
     fn request(&mut self, octets: &[u8]) {
         let Ok(text) = core::str::from_utf8(octets) else {
@@ -124,8 +140,7 @@ impl Bench {
             return;
         };
         if let Ok(Asked::Host(request)) = parse(line.verb, &line.words) {
-            // A thousand clients wait for nobody here, 32 do in the program.
-            if self.open.len() < 64 {
+            if self.open.len() < OPEN_MAX {
                 self.ask(request);
             }
         }
@@ -142,12 +157,19 @@ impl Bench {
         let host = &mut self.trace.host;
         let mut frames = 0;
         while let Some(frame) = host.next_frame() {
-            assert!((1..=2043).contains(&frame.len()), "{} octets", frame.len());
+            assert!(
+                (2..=FRAME_MAX).contains(&frame.len()),
+                "{} octets",
+                frame.len()
+            );
             assert_eq!(frame[0] & 0xC0, 0x80, "no Spinel frame");
-            self.asked = Some(frame.to_vec());
+            if self.asked.len() >= ASKED_MAX {
+                self.asked.pop_front();
+            }
+            self.asked.push_back(frame.to_vec());
             frames += 1;
         }
-        assert!(frames <= 16, "{frames} frames at once");
+        assert!(frames <= FRAMES_MAX, "{frames} frames at once");
         let mut packets = 0;
         while !host.output().is_empty() {
             let len = host.output().len();
@@ -155,8 +177,8 @@ impl Bench {
             host.output_written(len);
             packets += 1;
         }
-        assert!(packets <= 64, "{packets} packets at once");
-        for _ in 0..2_000 {
+        assert!(packets <= 1, "{packets} packets out of one frame");
+        for _ in 0..ANSWERS_MAX {
             let Some((Ticket(ticket), answer)) = host.poll_answer() else {
                 break;
             };
@@ -167,9 +189,9 @@ impl Bench {
             }
         }
         assert!(host.poll_answer().is_none(), "answers without end");
-        assert!(std::iter::from_fn(|| host.poll_event()).count() <= 256);
-        assert!(std::iter::from_fn(|| host.poll_service()).count() <= 64);
-        for _ in 0..2_000 {
+        assert!(std::iter::from_fn(|| host.poll_event()).count() <= EVENTS_MAX);
+        assert!(std::iter::from_fn(|| host.poll_service()).count() <= SERVICES_MAX);
+        for _ in 0..CHANGES_MAX {
             match host.poll_change() {
                 None => break,
                 Some(Change::AddAddress { address, .. }) => answered(host, address, true),
@@ -224,3 +246,23 @@ fn event(which: u8, octets: &[u8]) -> Event {
         _ => Event::ListEnds,
     }
 }
+
+/// What may go out before anything is answered: a reset, as many commands as may be outstanding, a packet.
+const FRAMES_MAX: usize = 1 + OUTSTANDING_MAX + 1;
+/// Those without an answer, and some that the host gave up.
+const ASKED_MAX: usize = 32;
+/// 32 tasks of some 50 commands (`counters` has the most); what is left waits for the next step.
+const SERVED_MAX: usize = 2_000;
+/// Tasks that run and requests that wait for the start-up, 32 each: so that there is no room for some.
+const OPEN_MAX: usize = 64;
+/// What may come between two reads, which is one frame at the most: 32 requests that waited for the start-up
+/// with the host's 40 counters each, 510 rows of four octets in a frame of 2043, and an end of each request. While
+/// time passes nobody takes a frame, so that all has failed after a minute or so of one row a second.
+const ANSWERS_MAX: usize = 2_000;
+/// Events that wait: more are lost, the oldest first.
+const EVENTS_MAX: usize = 256;
+/// One of each kind waits at the host.
+const SERVICES_MAX: usize = 4;
+/// 64 rows of addresses, of groups, and of each of two kinds of routes (`netif::shared::ROWS`), each tried eight
+/// times, and the interface's state.
+const CHANGES_MAX: usize = 4 * 64 * 8 + 1;

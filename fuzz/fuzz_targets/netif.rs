@@ -118,7 +118,8 @@ impl Bench {
         let sent = self.netif.poll_command();
         if let Some(send) = &sent {
             assert!(!self.waits, "two commands at a time");
-            assert!(send.payload.len() < 300, "{} octets", send.payload.len());
+            // An item comes back as it was given, of which there are 255 octets here, behind its property.
+            assert!(send.payload.len() < 260, "{} octets", send.payload.len());
         }
         self.waits |= sent.is_some();
         sent.is_some()
@@ -131,8 +132,9 @@ impl Bench {
         }
     }
 
-    /// A kernel and a co-processor that do as they are told. The tables have some hundred rows, of which
-    /// each is tried eight times.
+    /// A kernel and a co-processor that do as they are told. The tables have 64 rows of addresses, of groups, of
+    /// what is published and of each of two kinds of routes, of which each is tried eight times, with a gate that
+    /// is opened and closed around it: less than 8,000 in all.
     fn settle(&mut self) {
         self.answer(0);
         for _ in 0..10_000 {

@@ -131,6 +131,7 @@ impl Bench {
         }
         let which = usize::from(input.octet()) % self.heard.len();
         let mut frame = self.heard[which].clone();
+        // It has its channel and power at least (`sim::radio`).
         for _ in 0..input.octet() % 4 {
             let at = usize::from(input.octet()) % frame.len();
             frame[at] = input.octet();
@@ -304,13 +305,18 @@ const SCRIPT: &[&str] = &[
     "status",
 ];
 
-/// Two hosts and two co-processors with 1024 frames of 129 octets each.
+/// Two hosts, and two co-processors and a stranger who have yet to hear 1024 frames of 129 octets each.
 const MEMORY_MAX: usize = 8 << 20;
-/// So that an input takes no longer than a tenth of a second.
+/// So that an input takes no longer than some tenths of a second: what is left of it is not played.
 const STEPS_MAX: usize = 100;
-/// A mesh of two exchanges some frames a second; a full queue at once has a thousand.
+/// The longest pass has 20 s, in which two nodes exchange some frames a second. A packet of 1280 octets has
+/// fourteen fragments, and of packets there is one for each step, with its answer: 3,000 frames.
 const TURNS_MAX: usize = 20_000;
+/// A frame for each node moves in each round. Three radios have 1024 frames yet to hear, each of which may bring
+/// an answer.
 const FRAMES_MAX: usize = 20_000;
+/// Only so that there are some to choose from.
 const HEARD_MAX: usize = 32;
-/// Of 20 s each: the longest wait is for a scan of 16 channels with 65 s each.
-const END_ROUNDS: usize = 120;
+/// Of 20 s each: the longest wait is for a scan of 32 channels, 65.5 s each and 15 s more: 36 minutes. Before it
+/// start-ups may fail, which takes a few.
+const END_ROUNDS: usize = 180;

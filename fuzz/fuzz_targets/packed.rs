@@ -77,7 +77,7 @@ fn one_by_one(codes: &[u8], octets: &[u8]) {
             assert_eq!(&writer.written()[written..], &before.rest()[..read]);
         }
     }
-    assert_eq!(writer.data(&[0; 1 << 16]), Err(Overflow));
+    assert_eq!(writer.data(&vec![0; octets.len() + 2]), Err(Overflow));
 }
 
 /// `None`: the octets do not hold the value.
