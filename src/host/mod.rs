@@ -243,7 +243,7 @@ impl Host {
             self.watch_timeout(),
             self.tasks.poll_timeout(),
             self.slots.poll_timeout(self.now),
-            self.requests.permit_until.map(|(at, _)| at),
+            self.permit_timeout(),
         ]
         .into_iter()
         .flatten()

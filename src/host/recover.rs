@@ -98,7 +98,7 @@ impl Host {
         self.netif.ncp_reset();
         self.netif_waits = false;
         self.sessions.end();
-        self.requests.permit_until = None;
+        self.requests.permission_lapses(self.now);
         self.slots.drop_waiting();
         self.watch.forget();
         self.watch.heard_at = self.now;
@@ -111,6 +111,8 @@ impl Host {
     /// LAST_STATUS 112..=127.
     pub(super) fn reset_seen(&mut self, status: Status) {
         self.stats.resets += 1;
+        // With what lets devices join.
+        self.requests.permit_until = None;
         let is_expected = match self.startup.phase {
             Phase::Resetting { .. } | Phase::Pausing { .. } => true,
             // It was powered on together with us, and says so when it is asked for the first time.

@@ -28,6 +28,14 @@ impl Requests {
         self.sleeps
     }
 
+    /// Devices that join are not let through any more. What the co-processor was told is taken back when
+    /// it is ready again: only a reset makes it forget that.
+    pub(super) fn permission_lapses(&mut self, now: Instant) {
+        if let Some((until, _)) = &mut self.permit_until {
+            *until = now;
+        }
+    }
+
     pub(super) fn host_stays_awake(&mut self) {
         self.sleeps = false;
     }
@@ -45,6 +53,10 @@ impl Host {
     pub fn request(&mut self, ticket: Ticket, mut request: Request) {
         if let Request::PermitJoin { port: port @ 0, .. } = &mut request {
             *port = self.settings.commissioning_port;
+        }
+        if request == Request::HostDidWake {
+            // Also where the co-processor cannot be told: it may be back when nobody says that again.
+            self.requests.host_stays_awake();
         }
         match self.admit(&request) {
             Admission::Now => self.start_request(ticket, &request),
@@ -136,10 +148,18 @@ impl Host {
         self.spawn(origin, script);
     }
 
+    /// When devices may not join any more; not before the co-processor can be told.
+    pub(super) fn permit_timeout(&self) -> Option<Instant> {
+        let until = self.requests.permit_until.map(|(at, _)| at);
+        until.filter(|_| self.startup.phase == Phase::Ready)
+    }
+
     /// Devices may not join any more: what let them is taken back.
     pub(super) fn permit_time(&mut self) {
-        let until = self.requests.permit_until;
-        let Some((_, port)) = until.filter(|(at, _)| *at <= self.now) else {
+        if self.permit_timeout().map_or(true, |at| self.now < at) {
+            return;
+        }
+        let Some((_, port)) = self.requests.permit_until else {
             return;
         };
         self.requests.permit_until = None;

@@ -186,7 +186,10 @@ impl Host {
                 return self.undo(task, failure);
             }
         }
+        let id = task.id;
         self.tasks.list.push(task);
+        // Its client may have gone before it began to listen.
+        self.end_sniffing(id);
     }
 
     pub(super) fn run_id(&mut self, id: u32) {
@@ -426,10 +429,17 @@ impl Host {
         self.tell(task.origin, answer);
     }
 
-    /// Fails one task, without undoing: there is nothing left to talk to.
+    /// Ends a task that cannot go on, not even with its undoing: there is nothing left to talk to. What
+    /// it had failed for is the better reason.
+    fn cut_short(&mut self, mut task: Task, failure: Failure) {
+        let outcome = task.outcome.take();
+        self.finish(&task, outcome.unwrap_or(Answer::Failed(failure)));
+    }
+
+    /// Fails one task, without undoing.
     pub(super) fn end_task(&mut self, id: u32, failure: Failure) {
         if let Some(task) = self.tasks.take(id) {
-            self.finish(&task, Answer::Failed(failure));
+            self.cut_short(task, failure);
         }
     }
 
@@ -441,14 +451,14 @@ impl Host {
         let (stay, go) = list.into_iter().partition(|task| survives(&task.doing));
         self.tasks.list = stay;
         for task in go {
-            self.finish(&task, Answer::Failed(failure.clone()));
+            self.cut_short(task, failure.clone());
         }
     }
 
     /// Fails all tasks.
     pub(super) fn fail_all_tasks(&mut self, failure: &Failure) {
         for task in core::mem::take(&mut self.tasks.list) {
-            self.finish(&task, Answer::Failed(failure.clone()));
+            self.cut_short(task, failure.clone());
         }
     }
 

@@ -65,6 +65,8 @@ pub(super) struct Startup {
     asked: Option<Ask>,
     /// Attempts that failed since the last that did not.
     pub(super) failures: u32,
+    /// The version that is being checked.
+    checking: Option<String>,
     /// The version that was checked last: once is enough.
     checked: Option<String>,
     /// A firmware was tried as a remedy since the last attempt that succeeded. Once is enough: one that
@@ -81,6 +83,7 @@ impl Startup {
             plan: VecDeque::new(),
             asked: None,
             failures: 0,
+            checking: None,
             checked: None,
             tried_upgrade: false,
             before: Known::new(),
@@ -280,6 +283,7 @@ impl Host {
             return;
         };
         self.startup.phase = Phase::Checking;
+        self.startup.checking = Some(version.clone());
         self.outbox.service(Service::CheckFirmware { version });
     }
 
@@ -288,7 +292,7 @@ impl Host {
         match (done, self.startup.phase) {
             (ServiceDone::FirmwareChecked { upgrade }, Phase::Checking) => {
                 self.startup.phase = Phase::Asking;
-                self.startup.checked = self.known.text(Property::NCP_VERSION);
+                self.startup.checked = self.startup.checking.take();
                 if upgrade && self.may_upgrade() {
                     log::info!("the firmware is to be replaced");
                     self.start_upgrade();
@@ -341,10 +345,16 @@ impl Host {
     /// Step 12: what a reset made it forget.
     fn plan_apply(&mut self) {
         let set = Command::PROP_VALUE_SET;
+        let mut plan = VecDeque::new();
+        if self.known.uint8(Property::MCU_POWER_STATE) == Some(MCU_LOW_POWER) {
+            // It was put to sleep, and we lost sight of it: it would have to be poked each time.
+            let payload = property_payload(Property::MCU_POWER_STATE, &[MCU_ON]);
+            plan.push_back(Ask::Tell(set, payload));
+        }
         let configured = self.settings.reapply.iter();
-        let mut plan: VecDeque<Ask> = configured
-            .map(|(property, value)| Ask::Tell(set, property_payload(*property, value)))
-            .collect();
+        plan.extend(
+            configured.map(|(property, value)| Ask::Tell(set, property_payload(*property, value))),
+        );
         let kept = self.keep.settings();
         plan.extend(kept.map(|(command, property, value)| {
             Ask::Tell(command, property_payload(property, value))
@@ -451,6 +461,10 @@ const MINOR: u32 = 3;
 const BOOTLOADER: u32 = 0;
 /// Protocol §4.5.
 const THREAD: u32 = 3;
+/// Protocol §4.3.
+const MCU_ON: u8 = 0;
+/// Protocol §4.3.
+const MCU_LOW_POWER: u8 = 1;
 /// Protocol §7.3: more failures than these mean FAULT.
 pub(super) const FAILURES_MAX: u32 = 3;
 /// Protocol §7.3: the second repetition resets by hardware, the others by command.

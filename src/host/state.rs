@@ -91,7 +91,13 @@ impl Host {
                 // A child that becomes a router gets another one.
                 self.watch.refresh(&[Property::THREAD_RLOC16]);
             }
-            Property::NET_ROLE if state == State::Associated => self.set_state(State::Isolated),
+            Property::NET_ROLE if state == State::Associated => {
+                // Updates come in any order: it may be known already that the stack is down.
+                self.set_state(match self.known.flag(Property::NET_STACK_UP) {
+                    true => State::Isolated,
+                    false => self.state_down(),
+                });
+            }
             Property::NET_SAVED if !state.is_up() => self.set_state(self.state_down()),
             Property::NET_IF_UP => self.update_interface(),
             _ => {}

@@ -476,3 +476,41 @@ fn a_join_that_ends_during_the_handshake_does_not_end_that() {
         assert_eq!(trace.sent.iter().filter(asked).count(), 2, "{property}");
     }
 }
+
+/// Found by exploring: whose transport came back found it asleep, and left it so.
+#[test]
+fn a_co_processor_that_is_found_asleep_is_told_to_stay_awake() {
+    let mut trace = Trace::new(Settings::default());
+    trace.values = vec![(13, vec![1])];
+    trace.handshake();
+    assert!(trace.was_sent("03 0D 00"));
+    let mut awake = Trace::new(Settings::default());
+    awake.values = vec![(13, vec![0])];
+    awake.handshake();
+    assert!(!awake.was_sent("03 0D 00"));
+}
+
+#[test]
+fn the_version_that_was_checked_is_the_one_that_was_asked_for() {
+    let mut trace = Trace::new(Settings {
+        check_firmware: true,
+        ..Settings::default()
+    });
+    trace.at(100);
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 53 00");
+    assert!(trace.host.poll_service().is_some());
+    trace.send("80 06 02 54 00");
+    let done = ServiceDone::FirmwareChecked { upgrade: false };
+    trace.host.service_done(done);
+    trace.handshake_now();
+    trace.send("80 06 00 72");
+    trace.wait_for(Duration::from_millis(100));
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 54 00");
+    let version = "T".to_owned();
+    assert_eq!(
+        trace.host.poll_service(),
+        Some(Service::CheckFirmware { version })
+    );
+}

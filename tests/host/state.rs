@@ -244,6 +244,20 @@ fn a_sleeping_co_processor_is_silent_or_misbehaves() {
     assert_eq!(trace.host.known().state, State::Uninitialized);
 }
 
+/// Found by exploring: a role that came late left the state "no parent" behind, for ever.
+#[test]
+fn a_role_that_comes_after_the_end_of_the_stack_does_not_hide_that() {
+    let mut trace = Trace::ready();
+    trace.values = vec![(66, vec![0]), (64, vec![1])];
+    for update in ["42 01", "43 03", "42 00", "43 03"] {
+        trace.send(&format!("80 06 {update}"));
+    }
+    assert_eq!(trace.host.known().state, State::Associated);
+    trace.send("80 06 43 00");
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Commissioned);
+}
+
 /// Found by fuzzing: `wake` began the handshake anew and took the answers of the other requests with it.
 #[test]
 fn waking_what_is_awake_leaves_others_alone() {

@@ -98,6 +98,30 @@ fn a_join_fails_with_its_reason_in_any_order() {
     }
 }
 
+/// A reset during the undoing is not why it failed.
+#[test]
+fn a_join_fails_with_its_reason_even_if_it_cannot_be_undone() {
+    for cut_off in [true, false] {
+        let mut trace = Trace::ready();
+        trace.request(1, Request::Join(network()));
+        while let Some(frame) = trace.frame() {
+            trace.accept(&frame);
+        }
+        trace.send("80 06 00 69");
+        trace.expect("8E 03 42 00");
+        if cut_off {
+            trace.send("80 06 00 70");
+        } else {
+            // No answer, again and again.
+            trace.wait_for(Duration::from_secs(5));
+            assert!(trace.frame().is_some());
+            trace.wait_for(Duration::from_secs(5));
+        }
+        assert_eq!(trace.host.known().state, State::Uninitialized);
+        assert_eq!(trace.failed(1), Some(Code::Security));
+    }
+}
+
 #[test]
 fn a_form_that_takes_too_long_is_told_and_undone() {
     let mut trace = Trace::ready();
@@ -156,6 +180,27 @@ fn sniffing_survives_a_reset_and_ends_with_its_client() {
         "80 06 71 05 00 02 00 2A E0 3B C4 9E 00 00 0A 00 0F FF 40 42 0F 00 00 00 00 00 01 00 00",
     );
     assert!(trace.answers(1).is_empty());
+}
+
+/// Found by exploring: it listened for nobody, and nobody else could listen, scan, form or join.
+#[test]
+fn who_goes_before_listening_has_begun_leaves_nothing_behind() {
+    let mut trace = Trace::ready();
+    let sniff = Request::Sniff {
+        channel: None,
+        promiscuous: true,
+    };
+    trace.request(1, sniff);
+    let set = trace.frame().expect("the mode");
+    trace.host.cancel(Ticket(1));
+    trace.accept(&set);
+    trace.serve();
+    let raw = |on: u8| move |frame: &Vec<u8>| frame[1..] == [3, 0x37, on];
+    let begun = trace.sent.iter().rposition(raw(1));
+    assert!(trace.sent.iter().rposition(raw(0)) > begun);
+    trace.request(2, scan());
+    assert_eq!(trace.failed(2), None);
+    assert!(trace.frame().is_some());
 }
 
 #[test]
@@ -345,6 +390,77 @@ fn permission_to_join_ends_by_itself() {
     trace.quiet();
     trace.wait_for(Duration::from_secs(1));
     trace.expect_set("5C");
+}
+
+/// Found by exploring: after a sleep, which is no reset, the co-processor let devices join for ever.
+#[test]
+fn permission_to_join_ends_with_a_sleep_or_a_loss_of_the_transport() {
+    for sleeps in [true, false] {
+        let mut trace = Trace::ready();
+        trace.send("80 06 42 01");
+        trace.send("80 06 43 03");
+        trace.serve();
+        let permit = Request::PermitJoin {
+            period: Duration::from_secs(60),
+            port: 5_684,
+        };
+        trace.request(1, permit);
+        trace.expect_set("5C 34 16");
+        if sleeps {
+            trace.request(2, Request::Sleep);
+            trace.serve();
+            trace.wait_for(Duration::from_secs(100));
+            assert_eq!(trace.host.known().state, State::DeepSleep);
+            trace.request(3, Request::Wake);
+        } else {
+            trace.host.transport_lost();
+            trace.wait_for(Duration::from_secs(10));
+            trace.host.transport_opened();
+        }
+        assert!(!trace.was_sent("03 5C"));
+        for _ in 0..3 {
+            trace.serve();
+            trace.wait_for(Duration::from_millis(100));
+        }
+        assert!(trace.was_sent("03 5C"));
+        let count = trace.sent.len();
+        trace.idle_for(Duration::from_secs(50));
+        assert_eq!(trace.sent.len(), count, "once");
+    }
+}
+
+/// A reset takes it back, and nobody has to.
+#[test]
+fn permission_to_join_ends_with_a_reset() {
+    let mut trace = Trace::ready();
+    trace.send("80 06 42 01");
+    trace.send("80 06 43 03");
+    trace.serve();
+    let permit = Request::PermitJoin {
+        period: Duration::from_secs(60),
+        port: 5_684,
+    };
+    trace.request(1, permit);
+    trace.expect_set("5C 34 16");
+    trace.send("80 06 00 70");
+    trace.idle_for(Duration::from_secs(100));
+    assert_eq!(trace.host.known().state, State::Offline);
+    assert!(!trace.was_sent("03 5C"));
+}
+
+/// Found by exploring: the TUN stayed unread for good when the co-processor could not be told.
+#[test]
+fn a_host_that_woke_reads_packets_even_if_the_co_processor_cannot_be_told() {
+    let mut trace = Trace::ready();
+    trace.request(1, Request::HostSleep);
+    trace.expect_set("0C 03");
+    assert!(trace.host.input().is_empty());
+    trace.host.transport_lost();
+    trace.request(2, Request::HostDidWake);
+    assert_eq!(trace.failed(2), Some(Code::State));
+    trace.host.transport_opened();
+    trace.handshake();
+    assert!(!trace.host.input().is_empty());
 }
 
 #[test]
