@@ -1,6 +1,7 @@
 //! The host driver in virtual time: traces of frames against the protocol's steps, and whole runs
 //! against the simulated co-processor.
 
+mod explored;
 mod fuzz;
 #[path = "../host_world/mod.rs"]
 mod host_world;
