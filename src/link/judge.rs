@@ -9,6 +9,19 @@ use crate::wire::fcs::{Fcs, FCS_LEN};
 use crate::wire::spi::{self, Header, HEADER_LEN};
 
 impl Link {
+    /// Whether the transaction brought what it sent: MISO is wired to MOSI. Most comparisons end with the
+    /// first octets. Where nobody offers anything nothing would be moved, and an echo that has our own
+    /// frame to say may say the same: that is no sign by itself.
+    pub(super) fn came_back(&self) -> bool {
+        let clocked = self.plan.clocked;
+        let sent = match self.tx {
+            Tx::Queued(_) if self.looped || self.plan.header.recv_len > 0 => &self.mosi[..clocked],
+            Tx::Empty | Tx::Flight(_) if self.looped => &self.blank[..clocked],
+            _ => return false,
+        };
+        self.miso[..clocked] == *sent
+    }
+
     pub(super) fn handle_header(
         &mut self,
         now: Instant,

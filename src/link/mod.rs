@@ -39,6 +39,14 @@
 //! does less harm than a lost one (errata E9). Under CRC it also leaves open whether the slave gave one,
 //! and our CCF, with which we ask for it, cannot tell a repetition from a new one: a garbage header can
 //! double one frame each way (`tests/minimised.rs`).
+//!
+//! # What comes back as it was sent
+//!
+//! With MISO wired to MOSI every header is a good one: ours. A transaction with our frame that comes back
+//! whole, padding and all, moved nothing. No slave says that: what a host commands is no command of a
+//! co-processor (protocol §1.3), a slave pads with FF where we pad with 00 (§5.2), and its RECV_LEN is its
+//! own. An empty header may be the same both ways by chance, so it counts as ours only behind a frame that
+//! came back, for as long as nothing else comes.
 
 mod answers;
 pub mod backoff;
@@ -180,6 +188,8 @@ pub struct Link {
     awaiting_header: bool,
     /// Bad headers in a row.
     bad: u32,
+    /// Our frame came back as it was sent, and nothing else has come since.
+    looped: bool,
     /// Times the link failed without a frame moved since.
     failures: u32,
     /// Driver errors in a row.
@@ -327,6 +337,7 @@ impl Link {
             phase,
             awaiting_header: true,
             bad: 0,
+            looped: false,
             failures: 0,
             errors: 0,
             not_before: Instant::ZERO,
@@ -370,6 +381,11 @@ impl Link {
     /// Whether RES is held active: whoever ends now has to release it.
     pub fn holds_reset(&self) -> bool {
         matches!(self.phase, Phase::Pulled(_) | Phase::Pulse(_))
+    }
+
+    /// Whether there is a frame that the slave has not taken for certain.
+    pub fn has_frame(&self) -> bool {
+        self.tx != Tx::Empty
     }
 
     /// Whether the slave is up, nothing is on its way to it, and no answer is due.
@@ -594,6 +610,12 @@ impl Link {
         let miso = &self.miso[..self.plan.clocked];
         let reading = spi::locate(miso, self.settings.align_allowance);
         trace::transaction(&self.plan.header, &reading);
+        self.looped = self.came_back();
+        if self.looped {
+            self.stats.came_back += 1;
+            self.in_doubt();
+            return self.bad_header(now, Failure::Loopback);
+        }
         match reading {
             Reading::Valid { skipped, header } => match self.crc.judge(&header) {
                 Verdict::Present { active } => {

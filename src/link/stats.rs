@@ -46,6 +46,8 @@ counters! {
     void_headers = "void headers (all FF or 00)";
     /// Headers with a wrong pattern or impossible length.
     garbage_headers = "garbage headers";
+    /// Transactions that brought what they sent.
+    came_back = "transactions that came back as they were sent";
     /// Frames that were offered again although the slave may have taken them.
     repeated_in_doubt = "frames repeated in doubt";
     /// Slave frames with a wrong CRC.
