@@ -242,4 +242,4 @@ fn finish_transfer<U: Upper>(
 /// How many transactions one turn may run before the loop looks at its descriptors again. At 1 MHz and
 /// 37 octets a transaction takes some 0.4 ms and at 2066 octets 17 ms (8 clocks an octet): a turn lasts
 /// 6 ms of the usual ones, and never more than some 0.3 s.
-const TRANSACTIONS_PER_STEP: usize = 16;
+pub(crate) const TRANSACTIONS_PER_STEP: usize = 16;

@@ -188,7 +188,9 @@ fn hangup_without_a_signal_ends_us() {
             match sends {
                 0 => {}
                 1 => client.send(&random_frame(1000, 1)),
-                _ => client.writer().fill(&hdlc(&random_frame(1000, 1))),
+                _ => {
+                    client.writer().fill(&hdlc(&random_frame(1000, 1)));
+                }
             }
             drop(client);
             assert_eq!(program.exit_code(), 0, "{device}, {sends}");

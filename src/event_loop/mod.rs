@@ -4,6 +4,7 @@
 mod alive;
 mod confine;
 mod driver;
+mod ending;
 mod translator;
 
 use crate::bus::{Bus, Line};

@@ -1,6 +1,7 @@
 //! The turn of the translator: a link below, a client above.
 
 use super::alive::Alive;
+use super::ending::{Ending, Moved};
 use super::{
     after, announce, confine, print_counter, reset_at_exit, settings, start, Clock, Error, Flow,
     OpenDevice, ROUNDS, TURN_MAX,
@@ -59,6 +60,7 @@ pub(super) fn run(
         },
         again: false,
         ending: None,
+        moved: Moved::default(),
         client_lost: None,
         wants_room: false,
         alive: Alive::from_env(),
@@ -127,6 +129,8 @@ struct Turn {
     again: bool,
     /// The input ended: what was on its way is finished first.
     ending: Option<Ending>,
+    /// What the client did in this round.
+    moved: Moved,
     /// What could not be done with the client's descriptor, and why.
     client_lost: Option<(&'static str, io::Error)>,
     /// A write was blocked, and epoll was told to say when there is room.
@@ -134,15 +138,6 @@ struct Turn {
     alive: Alive,
     /// READY not before the co-processor has answered.
     ready_when_up: bool,
-}
-
-/// The end of the input was read.
-#[derive(Clone, Copy, Debug)]
-struct Ending {
-    /// When to end whatever is left: [`LINGER`] after the last progress.
-    until: Instant,
-    /// How many frames the co-processor had taken then.
-    taken: u64,
 }
 
 impl Turn {
@@ -167,15 +162,23 @@ impl Turn {
             if self.read(now) == Flow::End {
                 return Ok(Flow::End);
             }
-            let step = self.bridge.step(now)?;
+            let step = match self.is_draining() {
+                true => Step::Idle,
+                false => self.bridge.step(now)?,
+            };
             if self.bridge.link.wants_time() {
                 // No system call: the kernel lets programs read the clock themselves.
                 self.bridge.link.took(self.clock.now().since(now));
             }
+            // More than one step's worth of frames may wait behind a link that is quiet, and without room
+            // nobody knows what the co-processor has to say.
+            let is_quiet = step == Step::Idle
+                && self.bridge.upper.has_room()
+                && self.bridge.link.is_quiet(now);
             if self.write()? == Flow::End {
                 return Ok(Flow::End);
             }
-            if self.is_finished(now, step) {
+            if self.is_finished(now, is_quiet) {
                 return Ok(Flow::End);
             }
             if step == Step::Idle && !self.can_go_on(now) {
@@ -196,7 +199,7 @@ impl Turn {
     fn wait(&mut self) -> io::Result<()> {
         let now = self.clock.now();
         let lingering = self.ending.map(|_| now + LINGER_STEP);
-        let deadline = earliest(self.bridge.poll_timeout(), self.alive.due());
+        let deadline = earliest(self.bridge_due(), self.alive.due());
         let timeout = match self.again || self.can_go_on(now) {
             true => Some(Duration::ZERO),
             false => earliest(deadline, lingering).map(|at| at.since(now)),
@@ -207,9 +210,25 @@ impl Turn {
     /// Whether there is work that no event will announce.
     fn can_go_on(&mut self, now: Instant) -> bool {
         let can_read =
-            self.io.ready.input && self.ending.is_none() && !self.bridge.upper.input().is_empty();
+            self.io.ready.input && !self.is_input_read() && !self.bridge.upper.input().is_empty();
         let can_write = self.io.ready.output && !self.bridge.upper.output().is_empty();
-        can_read || can_write || self.bridge.poll_timeout().is_some_and(|at| at <= now)
+        can_read || can_write || self.bridge_due().is_some_and(|at| at <= now)
+    }
+
+    /// When the bridge is due again if nothing happens.
+    fn bridge_due(&self) -> Option<Instant> {
+        match self.is_draining() {
+            true => None,
+            false => self.bridge.poll_timeout(),
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.ending.is_some_and(|ending| ending.is_draining())
+    }
+
+    fn is_input_read(&self) -> bool {
+        self.ending.is_some_and(|ending| ending.is_input_read())
     }
 
     fn handle_signals(&mut self) -> Flow {
@@ -251,26 +270,24 @@ impl Turn {
             self.client.drain_hints();
             self.io.ready.input = true;
         }
-        while self.io.ready.input && self.ending.is_none() {
+        while self.io.ready.input && !self.is_input_read() {
             let space = self.bridge.upper.input();
             if space.is_empty() {
-                self.notice_hangup();
+                self.notice_hangup(now);
                 break;
             }
             let room = space.len();
             match self.client.read(space) {
                 Ok(Read::Octets(n)) => {
                     self.bridge.upper.input_filled(n);
+                    self.moved.read = true;
                     let all = n < room && self.client.short_read_is_all();
                     self.io.ready.input = !all || self.io.ready.input_closed;
                 }
                 Ok(Read::Blocked | Read::NoClient) => self.input_is_dry(),
                 Ok(Read::End) => {
                     log::info!("end of input");
-                    self.ending = Some(Ending {
-                        until: now + LINGER,
-                        taken: self.bridge.link.stats().frames_sent,
-                    });
+                    self.begin_ending(now).input_was_read(now);
                 }
                 Err(error) => {
                     self.client_lost = Some(("read from", error));
@@ -282,13 +299,24 @@ impl Turn {
         Flow::Continue
     }
 
-    /// A client that went while both directions were full: nothing can be read before what it left
-    /// unread is thrown away.
-    fn notice_hangup(&mut self) {
-        if self.io.ready.input_closed {
-            self.client.notice_hangup();
-            self.bridge.upper.set_client(self.client.is_there());
+    /// A client that went, or closed our input, while there is no room for what it sent. On a pty nothing
+    /// can be read before what it left unread is thrown away; elsewhere this is the end, though the read
+    /// that would tell comes behind all the rest.
+    fn notice_hangup(&mut self, now: Instant) {
+        if !self.io.ready.input_closed {
+            return;
         }
+        if self.client.ends_with_its_input() {
+            self.begin_ending(now);
+            return;
+        }
+        self.client.notice_hangup();
+        self.bridge.upper.set_client(self.client.is_there());
+    }
+
+    fn begin_ending(&mut self, now: Instant) -> &mut Ending {
+        let taken = self.bridge.link.stats().frames_sent;
+        self.ending.get_or_insert_with(|| Ending::new(now, taken))
     }
 
     fn input_is_dry(&mut self) {
@@ -308,7 +336,10 @@ impl Turn {
                 break;
             }
             match self.client.write(octets) {
-                Ok(Write::Octets(n)) => self.bridge.upper.output_written(n),
+                Ok(Write::Octets(n)) => {
+                    self.bridge.upper.output_written(n);
+                    self.moved.written |= n > 0;
+                }
                 Ok(Write::Blocked) => self.io.ready.output = false,
                 Ok(Write::NoClient) => self.bridge.upper.set_client(false),
                 Ok(Write::End) => {
@@ -330,38 +361,152 @@ impl Turn {
     }
 
     /// After the end of the input: whether what was on its way has been finished, or took too long.
-    fn is_finished(&mut self, now: Instant, step: Step) -> bool {
+    fn is_finished(&mut self, now: Instant, is_quiet: bool) -> bool {
+        let moved = core::mem::take(&mut self.moved);
         let Some(ending) = &mut self.ending else {
             return false;
         };
-        let link = &mut self.bridge.link;
-        let taken = link.stats().frames_sent;
-        if taken != ending.taken {
-            // What was read before the end is bounded, so this comes to an end too.
-            *ending = Ending {
-                until: now + LINGER,
-                taken,
-            };
+        let taken = self.bridge.link.stats().frames_sent;
+        let waits = !self.bridge.upper.output().is_empty();
+        ending.note(now, moved, taken, waits, is_quiet);
+        if ending.is_done(waits) {
+            return true;
         }
-        // More than one step's worth of frames may wait behind a link that is quiet.
-        let done =
-            step == Step::Idle && link.is_quiet(now) && self.bridge.upper.output().is_empty();
-        let late = now >= ending.until;
-        if late && link.vacant().is_none() {
-            log::warn!("ending without all that the client sent: the co-processor did not take a frame for {LINGER:?}");
+        let late = ending.is_late(now);
+        if let Some(waited) = late {
+            self.report_loss(waited);
         }
-        if late && !self.bridge.upper.output().is_empty() {
+        late.is_some()
+    }
+
+    /// Says what the end leaves undone, in one line.
+    fn report_loss(&mut self, waited: Duration) {
+        let octets = self.count_unread();
+        let frames = self.count_untaken();
+        if frames > 0 || octets > 0 {
             log::warn!(
-                "ending without all that was for the client: it did not read for {LINGER:?}"
+                "ending without all that was under way, after {waited:?} without progress: the co-processor did not take {frames} of the client's frames, and the client did not read {octets} octets"
             );
         }
-        done || late
+    }
+
+    /// The frames of the client that the co-processor has not taken, those included that were not read.
+    fn count_untaken(&mut self) -> usize {
+        let mut frames = usize::from(self.bridge.link.has_frame());
+        loop {
+            while self.bridge.upper.next_frame().is_some() {
+                frames += 1;
+            }
+            let space = self.bridge.upper.input();
+            if space.is_empty() {
+                return frames;
+            }
+            match self.client.read(space) {
+                // Nobody can send any more, so this is no more than the kernel keeps for us.
+                Ok(Read::Octets(n)) => self.bridge.upper.input_filled(n),
+                _ => return frames,
+            }
+        }
+    }
+
+    /// The octets that the client has not read from us.
+    fn count_unread(&mut self) -> usize {
+        let mut octets = 0;
+        loop {
+            let len = self.bridge.upper.output().len();
+            if len == 0 {
+                return octets;
+            }
+            self.bridge.upper.output_written(len);
+            octets += len;
+        }
     }
 }
 
-/// After the end of the input, how long the co-processor may neither take a frame nor give an answer that is
-/// due. Long for a co-processor (2 ms are usual), short for whoever waits for us to end (pyspinel does).
-const LINGER: Duration = Duration::from_millis(500);
-
 /// How often the end is looked for meanwhile.
 const LINGER_STEP: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::TRANSACTIONS_PER_STEP;
+    use crate::bus::Line;
+    use crate::link::Settings;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    /// A co-processor that always has a frame, on a bus that takes its time.
+    struct Talker {
+        transactions: Rc<Cell<u32>>,
+    }
+
+    impl Bus for Talker {
+        fn transfer(&mut self, _now: Instant, _mosi: &[u8], miso: &mut [u8]) -> io::Result<()> {
+            // A sleep is never shorter: however fast or slow the machine is, a few of these are TURN_MAX.
+            std::thread::sleep(Duration::from_millis(1));
+            self.transactions.set(self.transactions.get() + 1);
+            miso.fill(0xFF);
+            miso[..8].copy_from_slice(&[0x02, 0x0F, 0x05, 0x03, 0x00, 0x80, 0x06, 0x00]);
+            Ok(())
+        }
+
+        fn interrupt(&mut self, _now: Instant) -> io::Result<Option<Line>> {
+            Ok(Some(Line::Active))
+        }
+
+        fn take_edge(&mut self, _now: Instant) -> io::Result<bool> {
+            Ok(false)
+        }
+
+        fn set_reset(&mut self, _now: Instant, _line: Line) -> io::Result<bool> {
+            Ok(false)
+        }
+
+        fn has_interrupt(&self) -> bool {
+            true
+        }
+
+        fn has_reset(&self) -> bool {
+            false
+        }
+    }
+
+    /// Without its bound a turn has [`ROUNDS`] rounds, each of which has room for several transactions of
+    /// a co-processor that never stops talking.
+    #[test]
+    fn no_round_begins_after_the_time_of_a_turn() {
+        let (clock, transactions) = (Clock::start(), Rc::default());
+        let settings = Settings {
+            has_reset: false,
+            ..Settings::default()
+        };
+        let mut turn = Turn {
+            clock,
+            io: Io::new().expect("epoll"),
+            signals: Signals::catch().expect("signals"),
+            client: Client::Pty(Pty::open(None).expect("a pty")),
+            bridge: Bridge {
+                bus: Box::new(Talker {
+                    transactions: Rc::clone(&transactions),
+                }),
+                link: Link::new(settings, clock.now()),
+                // Nobody is there: all that comes is thrown away, and there is always room.
+                upper: Box::new(hdlc::Port::new()),
+            },
+            again: false,
+            ending: None,
+            moved: Moved::default(),
+            client_lost: None,
+            wants_room: false,
+            alive: Alive::from_env(),
+            ready_when_up: false,
+        };
+        let most = TURN_MAX.as_millis() as u32 + TRANSACTIONS_PER_STEP as u32;
+        for _ in 0..4 {
+            let before = transactions.get();
+            assert_eq!(turn.turn().expect("the bus is there"), Flow::Continue);
+            let run = transactions.get() - before;
+            assert!((1..=most).contains(&run), "{run} transactions in a turn");
+        }
+    }
+}

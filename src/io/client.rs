@@ -106,6 +106,11 @@ impl Client {
         }
     }
 
+    /// Whether nobody comes after the client that closed what we read.
+    pub fn ends_with_its_input(&self) -> bool {
+        !matches!(self, Client::Pty(_))
+    }
+
     /// Looks whether the last client went, where there may be another, without reading.
     pub fn notice_hangup(&mut self) {
         if let Client::Pty(pty) = self {

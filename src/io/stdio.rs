@@ -7,7 +7,8 @@
 //! - O_NONBLOCK belongs to the open file, not to us: a shell shares it. It is set here and put back on
 //!   drop. Both flags are read before either is set, as both may be the same open file.
 //! - A terminal that would change octets (echo, line editing, newline translation) is made raw, and put
-//!   back on drop. One that its owner made raw already is left as it is.
+//!   back on drop. One that its owner made raw already is left as it is, unless its VMIN is 0, as pyserial
+//!   leaves a port: then a read of nothing looks like the end.
 //! - epoll refuses regular files and `/dev/null` (EPERM). They are always ready:
 //!   [`Stdio::pollable_input`] and [`Stdio::pollable_output`] tell.
 //!
@@ -33,7 +34,8 @@ use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::socket::{getsockopt, sockopt, SockType};
 use nix::sys::termios::{
-    cfmakeraw, tcgetattr, tcsetattr, InputFlags, LocalFlags, OutputFlags, SetArg, Termios,
+    cfmakeraw, tcgetattr, tcsetattr, InputFlags, LocalFlags, OutputFlags, SetArg,
+    SpecialCharacterIndices, Termios,
 };
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -242,7 +244,7 @@ impl Channel {
 
     fn make_raw(&mut self) -> io::Result<()> {
         let found = tcgetattr(&self.fd)?;
-        if !changes_octets(&found) {
+        if !changes_octets(&found) && !looks_ended(&found) {
             return Ok(());
         }
         let mut raw = found.clone();
@@ -330,6 +332,12 @@ fn changes_octets(settings: &Termios) -> bool {
     settings.input_flags.intersects(input)
         || settings.local_flags.intersects(local)
         || settings.output_flags.contains(OutputFlags::OPOST)
+}
+
+/// Whether a read that finds nothing answers 0 and not EAGAIN (termios(3), non-canonical mode:
+/// which of VMIN and O_NONBLOCK wins is left open, and Linux takes VMIN).
+fn looks_ended(settings: &Termios) -> bool {
+    settings.control_chars[SpecialCharacterIndices::VMIN as usize] == 0
 }
 
 fn has_code(result: &io::Result<usize>, code: Errno) -> bool {
@@ -581,6 +589,24 @@ mod tests {
         let output = pty.slave.try_clone().unwrap();
         let stdio = Stdio::new(pty.slave, output, false).unwrap();
         assert!(stdio.input.settings.is_none() && stdio.output.settings.is_none());
+    }
+
+    #[test]
+    fn terminal_that_says_nothing_has_not_ended() {
+        let pty = openpty(None, None).unwrap();
+        let mut serial = tcgetattr(&pty.slave).unwrap();
+        cfmakeraw(&mut serial);
+        serial.control_chars[SpecialCharacterIndices::VMIN as usize] = 0;
+        tcsetattr(&pty.slave, SetArg::TCSANOW, &serial).unwrap();
+        let input = pty.slave.try_clone().unwrap();
+        let output = pty.slave.try_clone().unwrap();
+        let mut stdio = Stdio::new(input, output, false).unwrap();
+        assert_eq!(octets(&mut stdio), Err(io::ErrorKind::WouldBlock));
+        write(&pty.master, b"abc").unwrap();
+        assert_eq!(octets(&mut stdio).unwrap(), b"abc");
+
+        drop(stdio);
+        assert_eq!(tcgetattr(&pty.slave).unwrap(), serial);
     }
 
     #[test]

@@ -548,15 +548,17 @@ impl Writer {
         }
     }
 
-    /// Writes until there is no room for a while.
-    pub fn fill(&self, octets: &[u8]) {
+    /// Writes `octets` again and again until there is no room for a while. Returns how many went.
+    pub fn fill(&self, octets: &[u8]) -> usize {
+        let mut sent = 0;
         while wait_for(&self.0, PollFlags::POLLOUT, SILENCE) {
-            match nix::unistd::write(&self.0, octets) {
-                Ok(_) => {}
+            match nix::unistd::write(&self.0, &octets[sent % octets.len()..]) {
+                Ok(length) => sent += length,
                 Err(Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(1)),
                 Err(error) => panic!("write: {error}"),
             }
         }
+        sent
     }
 }
 
