@@ -101,7 +101,7 @@ fn value(verb: &Verb, arg: &Arg, known: &mut Option<Property>, input: &mut Input
         Values::Any(_) if arg.takes == Takes::Rest && known.is_some() => {
             packed_text(verb, *known, input)
         }
-        Values::Any(kind) => plausible(kind, input),
+        Values::Any(kind) | Values::Secret(kind) => plausible(kind, input),
     }
 }
 

@@ -12,6 +12,7 @@ use super::alive::Alive;
 use super::{after, announce, confine, print_counter, start, Clock, Error, Flow, ROUNDS, TURN_MAX};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Device, Face};
+use crate::ctl::{Answer, Field, Fields, Request, Ticket};
 use crate::host::{self, netif, Host};
 use crate::io::control::{self, Control};
 use crate::io::log::{clear_lost, lost, LOST_LABEL};
@@ -48,7 +49,7 @@ struct Driver<'c> {
     /// The last turn ended with work left that neither an event nor a deadline announces.
     again: bool,
     alive: Alive,
-    /// Packets that the interface refused: it was down.
+    /// Packets that the interface did not take: it was down.
     refused: u64,
 }
 
@@ -186,9 +187,8 @@ impl<'c> Driver<'c> {
             self.print_counters();
         }
         if received.clear {
-            self.carrier.clear_counters();
+            self.clear_counters();
             self.host.clear_counters();
-            clear_lost();
             log::info!("counters cleared");
         }
         self.io.ready.child |= received.child;
@@ -196,10 +196,21 @@ impl<'c> Driver<'c> {
     }
 
     fn print_counters(&self) {
-        self.carrier.counters(&mut print_counter);
+        self.counters(&mut print_counter);
         self.host.counters(&mut print_counter);
-        print_counter(LOST_LABEL, lost());
-        print_counter("packets dropped: the interface is down", self.refused);
+    }
+
+    /// What is counted here and below, which the host knows nothing of.
+    fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+        self.carrier.counters(print);
+        print(LOST_LABEL, lost());
+        print("packets that the interface did not take", self.refused);
+    }
+
+    fn clear_counters(&mut self) {
+        self.carrier.clear_counters();
+        clear_lost();
+        self.refused = 0;
     }
 
     /// Takes requests from the control clients, and writes what waits for them.
@@ -211,9 +222,38 @@ impl<'c> Driver<'c> {
             return;
         };
         let host = &mut self.host;
-        self.io.ready.control = control.turn(&mut |ticket, request| host.request(ticket, request));
+        let mut counters = Vec::new();
+        self.io.ready.control = control.turn(&mut |ticket, request| {
+            if let Request::Counters { clear } = request {
+                counters.push((ticket, clear));
+            }
+            host.request(ticket, request);
+        });
         while let Some(ticket) = control.take_cancelled() {
             host.cancel(ticket);
+        }
+        for (ticket, clear) in counters {
+            match clear {
+                true => self.clear_counters(),
+                false => self.answer_counters(ticket),
+            }
+        }
+    }
+
+    /// Adds our rows to the host's answer, which comes after them.
+    fn answer_counters(&mut self, ticket: Ticket) {
+        let mut rows = Vec::new();
+        self.counters(&mut |name, value| {
+            rows.push(
+                Fields::new()
+                    .with("name", Field::text(name))
+                    .with("value", i64::try_from(value).unwrap_or(i64::MAX)),
+            );
+        });
+        if let Some(control) = &mut self.control {
+            for row in rows {
+                control.answer(ticket, &Answer::Row(row));
+            }
         }
     }
 
@@ -231,21 +271,11 @@ impl<'c> Driver<'c> {
     }
 
     fn read_packets(&mut self) -> Result<(), Error> {
-        // Packets that are dropped leave the space empty: a flood of them must not keep the loop.
-        for _ in 0..PACKETS {
-            let space = self.host.input();
-            if !self.io.ready.input || space.is_empty() {
-                break;
-            }
-            match self.tun.read(space) {
-                Ok(n) => self.host.input_filled(n),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.ready.input = false;
-                }
-                Err(error) => return Err(Error::Interface(error)),
-            }
-        }
-        Ok(())
+        let tun = &self.tun;
+        read_packets(&mut self.host, &mut self.io.ready.input, |space| {
+            tun.read(space)
+        })
+        .map_err(Error::Interface)
     }
 
     fn write_packets(&mut self) -> Result<(), Error> {
@@ -326,6 +356,27 @@ impl<'c> Driver<'c> {
     }
 }
 
+/// Reads packets for the host while it takes them and `is_ready`, which an end of them clears.
+fn read_packets(
+    host: &mut Host,
+    is_ready: &mut bool,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<()> {
+    // Packets that are dropped leave the space empty: a flood of them must not keep the loop.
+    for _ in 0..PACKETS {
+        let space = host.input();
+        if !*is_ready || space.is_empty() {
+            break;
+        }
+        match read(space) {
+            Ok(n) => host.input_filled(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => *is_ready = false,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 fn interface(face: &Face) -> tun::Name {
     match face {
         Face::Tun { name: Some(name) } => tun::Name::Exactly(name.clone()),
@@ -383,3 +434,44 @@ fn host_settings(config: &Config) -> io::Result<host::Settings> {
 
 /// Packets that are read in a round, as long as none has to go to the co-processor.
 const PACKETS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing has been heard of a network yet, so the host drops every packet at once.
+    fn host() -> Host {
+        Host::new(host::Settings::default(), Instant::from_millis(1_000))
+    }
+
+    #[test]
+    fn a_flood_of_packets_that_are_dropped_ends_the_round() {
+        let mut host = host();
+        for _ in 0..3 {
+            let (mut reads, mut is_ready) = (0, true);
+            let flood = |space: &mut [u8]| {
+                reads += 1;
+                assert!(reads <= PACKETS, "the flood keeps the loop");
+                space[..40].fill(0x60);
+                Ok(40)
+            };
+            read_packets(&mut host, &mut is_ready, flood).unwrap();
+            assert_eq!(reads, PACKETS);
+            // No edge tells of the rest.
+            assert!(is_ready);
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_packets_is_remembered() {
+        let (mut host, mut reads, mut is_ready) = (host(), 0, true);
+        for _ in 0..3 {
+            let nothing = |_: &mut [u8]| {
+                reads += 1;
+                Err(io::ErrorKind::WouldBlock.into())
+            };
+            read_packets(&mut host, &mut is_ready, nothing).unwrap();
+        }
+        assert_eq!((reads, is_ready), (1, false));
+    }
+}

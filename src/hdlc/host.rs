@@ -123,7 +123,10 @@ impl Carrier {
         print("co-processor's frames dropped: wrong FCS", stats.bad_fcs);
         print("co-processor's frames dropped: too long", stats.too_long);
         print("co-processor's frames dropped: given up", stats.aborted);
-        print("frames dropped: not Spinel", stats.not_spinel);
+        print(
+            "co-processor's frames dropped: not Spinel",
+            stats.not_spinel,
+        );
         print("signs of a restart of the co-processor", stats.resets_seen);
         print("hardware resets asked for", stats.resets_asked);
         print("times the stream was opened", stats.opened);

@@ -86,7 +86,12 @@ impl Host {
     }
 
     fn admit(&self, request: &Request) -> Admission {
-        let needs_nothing = matches!(request, Request::Status | Request::ListProperties);
+        let needs_nothing = match request {
+            Request::Status | Request::ListProperties => true,
+            // Without a co-processor they are our own alone, and may tell why there is none.
+            Request::Counters { .. } => !self.known.state.is_initialized(),
+            _ => false,
+        };
         let begins_anew = matches!(request, Request::Reset(_) | Request::Upgrade);
         let sleeps = matches!(
             request,

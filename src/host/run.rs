@@ -572,6 +572,7 @@ fn rows_of(send: &Send, reply: &Reply<'_>) -> Result<Vec<Fields>, Failure> {
     match send.report {
         Report::Nothing => Ok(Vec::new()),
         Report::Rows(rows) => Ok(rows(reply.value)),
+        Report::Counter(counter) => Ok(tasks::counter_rows(counter, reply.value)),
         Report::Property(property) => match reply.value_of(property) {
             Some(value) => Ok(vec![tasks::property_row(reply.told, property, value)]),
             None if send.command == Command::PROP_VALUE_GET => Err(failure::odd_answer(what(send))),

@@ -255,6 +255,8 @@ pub enum Report {
     /// The rows that the function makes of the value's octets (for a property command, what follows
     /// the property's number; for another command, the whole payload).
     Rows(fn(&[u8]) -> Vec<Fields>),
+    /// `name` and `value` of a counter of 32 bits.
+    Counter(Property),
 }
 
 /// What a task waits for.

@@ -45,7 +45,7 @@ impl Host {
         }
         print("packets dropped: longer than 1296 octets", stats.too_long);
         print("packets slowed down", stats.slowed_down);
-        print("frames from the co-processor", stats.frames);
+        print("frames received by the host driver", stats.frames);
         print("frames dropped: not Spinel", stats.not_spinel);
         print("frames dropped: another interface", stats.other_interface);
         print("frames dropped: unknown or malformed", stats.odd);

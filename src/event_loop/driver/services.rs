@@ -2,6 +2,7 @@
 //! credentials that outlive a factory reset. One command at a time, in the order that they were asked for.
 
 use crate::config::{self, Retain};
+use crate::ctl::request::UPGRADE_MAX;
 use crate::host::{Service, ServiceDone};
 use crate::io::child::{Child, Output};
 use crate::io::{retain, Io, Source};
@@ -129,7 +130,7 @@ impl<'c> Services<'c> {
     ) {
         let (name, limit) = match kind {
             Kind::Check => ("firmware check", CHECK_LIMIT),
-            Kind::Upgrade => ("firmware upgrade", UPGRADE_LIMIT),
+            Kind::Upgrade => ("firmware upgrade", UPGRADE_MAX),
             Kind::Retain => ("retain command", CHECK_LIMIT),
         };
         let env = [(retain::VARIABLE, retain)];
@@ -196,6 +197,3 @@ const WAITING_MAX: usize = 8;
 
 /// A command that looks at a version, or stores 254 octets.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
-
-/// Some 500 kB over a serial bootloader at 115,200 baud take a minute.
-const UPGRADE_LIMIT: Duration = Duration::from_secs(600);

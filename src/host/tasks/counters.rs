@@ -1,14 +1,14 @@
 //! The co-processor's counters (protocol §3.10). What the bridge counted is shown and cleared by the
 //! host, in every state: a co-processor that counts nothing, or cannot be asked, is no failure.
 
-use crate::ctl::{Failure, Fields};
+use super::property::row_name;
+use crate::ctl::{Failure, Field, Fields};
 use crate::host::known::Known;
 use crate::host::script::{OnError, Report, Script, Send};
 use crate::wire::ids::{Access, Capability, Property, PROPERTIES};
 use crate::wire::packed::Reader;
 
-/// One row for each single counter (its name and value), then one for each group of counters with a
-/// name for each member.
+/// A row of `name` and `value` for each single counter, then one for each member of each group.
 pub(super) fn show(known: &Known) -> Result<Script, Failure> {
     let mut script = Script::new();
     if !can_count(known) {
@@ -18,7 +18,8 @@ pub(super) fn show(known: &Known) -> Result<Script, Failure> {
         .iter()
         .filter(|info| (FIRST_SINGLE..=LAST_SINGLE).contains(&info.id));
     for info in singles.filter(|info| info.access.contains(Access::GET)) {
-        script.push(Send::get(info.id)?.on_error(OnError::Tolerate));
+        let get = Send::get(info.id)?.on_error(OnError::Tolerate);
+        script.push(get.reporting(Report::Counter(info.id)));
     }
     for &(group, rows) in GROUPS {
         if has_group(known, group) {
@@ -46,6 +47,13 @@ pub(super) fn clear(known: &Known) -> Result<Script, Failure> {
         }
     }
     Ok(script.then(one(Property::CNTR_RESET)?))
+}
+
+/// The row of a single counter; none of what is too short for one.
+pub fn counter_rows(counter: Property, value: &[u8]) -> Vec<Fields> {
+    let value = Reader::new(value).uint32().ok();
+    let row = value.map(|value| Fields::new().with(row_name(counter), value));
+    row.map(rows).unwrap_or_default()
 }
 
 fn can_count(known: &Known) -> bool {
@@ -113,12 +121,16 @@ fn row_of_structures(structures: &[(&str, &[&str])], value: &[u8]) -> Vec<Fields
     rows(row)
 }
 
-/// A row without members is none.
-fn rows(row: Fields) -> Vec<Fields> {
-    match row.0.is_empty() {
-        true => Vec::new(),
-        false => vec![row],
-    }
+/// A row of its own for each member.
+fn rows(members: Fields) -> Vec<Fields> {
+    let members = members.0.into_iter();
+    members
+        .map(|(name, value)| {
+            Fields::new()
+                .with("name", Field::Text(name))
+                .with("value", value)
+        })
+        .collect()
 }
 
 type ToRows = fn(&[u8]) -> Vec<Fields>;

@@ -29,6 +29,7 @@ mod property;
 mod scan;
 mod status;
 
+pub use counters::counter_rows;
 pub use property::property_row;
 pub use scan::{beacon_row, energy_row, sniff_row};
 

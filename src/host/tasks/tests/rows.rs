@@ -199,29 +199,30 @@ fn groups_of_counters_have_names() {
     let known = known_with(State::Offline, &[5, 524]);
     let script = run(&Request::Counters { clear: false }, &known);
     let words: Vec<u8> = (1..=16_u16).flat_map(u16::to_le_bytes).collect();
-    let buffers = &rows_of(&script, &words)[0];
-    assert!(buffers.starts_with("BUFFERS_TOTAL=1 BUFFERS_FREE=2 BUFFERS_6LO_SEND_MESSAGES=3"));
-    assert!(buffers.ends_with("BUFFERS_COAP_BUFFERS=16"));
+    let named = |name: &str, value: u32| format!("name=\"{name}\" value={value}");
+    let buffers = rows_of(&script, &words);
+    assert_eq!(buffers[0], named("BUFFERS_TOTAL", 1));
+    assert_eq!(buffers[2], named("BUFFERS_6LO_SEND_MESSAGES", 3));
+    assert_eq!(buffers[15], named("BUFFERS_COAP_BUFFERS", 16));
+    let single = super::counter_rows(Property::CNTR_TX_ERR_CCA, &[5, 1, 0, 0]);
+    assert_eq!(show_row(&single[0]), named("CNTR_TX_ERR_CCA", 261));
+    assert!(super::counter_rows(Property::CNTR_TX_ERR_CCA, &[5]).is_empty());
     let half = |first: u32| {
         let counters: Vec<u8> = (first..first + 17).flat_map(u32::to_le_bytes).collect();
         [vec![68, 0], counters].concat()
     };
     let rows = rows_of(&script, &[half(100), half(200)].concat());
-    let find = |name: &str| {
-        rows.iter()
-            .any(|row| row.split(' ').any(|pair| pair == name))
-    };
-    for name in [
-        "MAC_TX_TOTAL=100",
-        "MAC_TX_INDIRECT_MAX_RETRY_EXPIRY=116",
-        "MAC_RX_TOTAL=200",
-        "MAC_RX_ERR_OTHER=216",
-        "IP_TX_SUCCESS=100",
-        "IP_RX_FAILURE=201",
-        "RETRIES_DIRECT_0=100",
-        "RETRIES_INDIRECT_16=216",
+    for (name, value) in [
+        ("MAC_TX_TOTAL", 100),
+        ("MAC_TX_INDIRECT_MAX_RETRY_EXPIRY", 116),
+        ("MAC_RX_TOTAL", 200),
+        ("MAC_RX_ERR_OTHER", 216),
+        ("IP_TX_SUCCESS", 100),
+        ("IP_RX_FAILURE", 201),
+        ("RETRIES_DIRECT_0", 100),
+        ("RETRIES_INDIRECT_16", 216),
     ] {
-        assert!(find(name), "{name} in {rows:?}");
+        assert!(rows.contains(&named(name, value)), "{name} in {rows:?}");
     }
     assert!(rows_of(&script, &[]).is_empty());
 }
