@@ -279,6 +279,7 @@ impl Control {
                 None => break,
                 Some(Line::Text(text)) => self.line(slot, client, &text, handle),
                 Some(Line::NotUtf8) => client.wrong(None, &usage("the line is not UTF-8")),
+                Some(Line::Cut) => client.wrong(None, &usage(CUT)),
             }
         }
         client.flush(self.poll.registry(), Token(slot));
@@ -403,6 +404,9 @@ fn permitted(client: &Client, request: &Request) -> Result<(), Failure> {
 fn usage(message: &str) -> Failure {
     Failure::new(Code::Usage, message)
 }
+
+/// To somebody who ended the connection, or the writing half of it, in the middle of a line.
+const CUT: &str = "the last line was left out: it has no line feed at its end";
 
 const LISTENER: Token = Token(CLIENTS_MAX);
 

@@ -66,6 +66,8 @@ pub(super) enum Line {
     Text(String),
     /// A line that is no text.
     NotUtf8,
+    /// What came after the last line feed before the client ended its side.
+    Cut,
 }
 
 impl Client {
@@ -109,7 +111,7 @@ impl Client {
         let done = self.ended && self.running.is_empty() && !self.monitors;
         self.gone
             || self.closing
-            || (done && self.output.filled().is_empty() && self.line_length().is_none())
+            || (done && self.output.filled().is_empty() && self.input.filled().is_empty())
     }
 
     pub(super) fn tickets(&self) -> impl Iterator<Item = Ticket> + '_ {
@@ -244,7 +246,9 @@ impl Client {
         if self.gone || self.closing || self.is_stuffed() {
             return None;
         }
-        let length = self.line_length()?;
+        let Some(length) = self.line_length() else {
+            return self.take_cut();
+        };
         let line = match core::str::from_utf8(self.input.filled().get(..length)?) {
             Ok(text) => Line::Text(text.to_owned()),
             Err(_) => Line::NotUtf8,
@@ -253,9 +257,23 @@ impl Client {
         Some(line)
     }
 
+    /// A request may be in it; or a part of another one, which is not to be guessed.
+    fn take_cut(&mut self) -> Option<Line> {
+        if !self.has_cut() {
+            return None;
+        }
+        self.input.consume(self.input.filled().len());
+        Some(Line::Cut)
+    }
+
+    fn has_cut(&self) -> bool {
+        self.ended && !self.input.filled().is_empty()
+    }
+
     /// Whether another turn would find something to do at once.
     pub(super) fn has_more(&self) -> bool {
-        !self.is_gone() && !self.is_stuffed() && (self.readable || self.line_length().is_some())
+        let has_line = self.line_length().is_some() || self.has_cut();
+        !self.is_gone() && !self.is_stuffed() && (self.readable || has_line)
     }
 
     /// So many answers wait that it must read before it can ask more.

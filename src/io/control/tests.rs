@@ -1,5 +1,6 @@
 use super::*;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -379,12 +380,49 @@ fn a_client_that_sends_no_more_still_gets_its_answer() {
     let mut peer = rig.connect();
     peer.0.get_mut().write_all(b"1 status\n").unwrap();
     let stream = peer.0.get_ref();
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
     rig.settle();
     assert_eq!(rig.control.clients(), 1);
     rig.control.answer(rig.asked[0].0, &Answer::Done);
     assert_eq!(peer.rest(), "1 ok\n");
     assert_eq!(rig.control.clients(), 0);
+}
+
+#[test]
+fn a_line_without_its_end_is_not_carried_out_and_told() {
+    let cut = "? error usage \"the last line was left out: it has no line feed at its end\"\n";
+    for (sent, answered) in [("leave", ""), ("1 monitor\n2 leave", "1 ok\n")] {
+        let mut rig = rig();
+        let mut peer = rig.connect();
+        peer.0.get_mut().write_all(sent.as_bytes()).unwrap();
+        rig.settle();
+        peer.0.get_ref().shutdown(Shutdown::Write).unwrap();
+        rig.settle();
+        assert_eq!(
+            peer.line(),
+            [answered, cut].concat().lines().next().unwrap().to_owned() + "\n"
+        );
+        if !answered.is_empty() {
+            assert_eq!(peer.line(), cut);
+        }
+        assert_eq!(rig.asked, [], "{sent}");
+    }
+    // Behind more lines than are read in a turn, and by somebody who is gone at once.
+    let mut rig = rig();
+    let mut peer = rig.connect();
+    let lines = "1 version\n".repeat(3 * LINES_PER_TURN);
+    peer.0
+        .get_mut()
+        .write_all((lines + "2 leave").as_bytes())
+        .unwrap();
+    peer.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    let mut gone = rig.connect();
+    gone.0.get_mut().write_all(b"2 leave").unwrap();
+    drop(gone);
+    rig.settle();
+    assert!(peer.rest().ends_with(cut));
+    rig.until_clients(0);
+    assert_eq!(rig.asked, []);
 }
 
 #[test]
