@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is typed, and the word that its last one becomes.
-const TYPED: [(&str, &str); 11] = [
+const TYPED: [(&str, &str); 14] = [
     ("for", "form"),
     ("gpio se", "set"),
     ("gpio set hi", "high"),
@@ -15,6 +15,9 @@ const TYPED: [(&str, &str); 11] = [
     ("form --mesh", "--mesh-local-prefix"),
     ("scan --kind ene", "energy"),
     ("completion zs", "zsh"),
+    ("form --key @Cargo.to", "@Cargo.toml"),
+    ("joiner start @Cargo.to", "@Cargo.toml"),
+    ("set NET_NETWORK_KEY @Cargo.to", "@Cargo.toml"),
     ("help comm", "comm"), // the letters that "commissioner" and "commr" share
 ];
 

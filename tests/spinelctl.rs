@@ -16,11 +16,20 @@ struct Server {
     directory: PathBuf,
     path: PathBuf,
     stop: Arc<AtomicBool>,
+    /// Nothing happens that a monitor would be told.
+    quiet: Arc<AtomicBool>,
+    /// An upgrade was asked for.
+    upgrades: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     fn start() -> Self {
+        Server::named("wpan0")
+    }
+
+    /// For an interface with this name.
+    fn named(interface: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("spinelctl-{}-{number}", std::process::id());
@@ -28,17 +37,25 @@ impl Server {
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("wpan0.sock");
         let settings = Settings {
-            interface: "wpan0".into(),
+            interface: interface.into(),
             ..Settings::default()
         };
         let control = Control::open(&path, &settings).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let upgrades = Arc::new(AtomicBool::new(false));
+        let upgrading = Arc::clone(&upgrades);
+        let quiet = Arc::new(AtomicBool::new(false));
+        let is_quiet = Arc::clone(&quiet);
         Server {
             directory,
             path,
             stop,
-            thread: Some(spawn(move || serve(control, &stopped))),
+            quiet,
+            upgrades,
+            thread: Some(spawn(move || {
+                serve(control, &stopped, &is_quiet, &upgrading);
+            })),
         }
     }
 
@@ -63,18 +80,21 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut control: Control, stop: &AtomicBool) {
+fn serve(mut control: Control, stop: &AtomicBool, quiet: &AtomicBool, upgrades: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let mut asked = Vec::new();
         control.turn(&mut |ticket, request| asked.push((ticket, request)));
         for (ticket, request) in asked {
             answer(&mut control, ticket, &request);
+            upgrades.fetch_or(request == Request::Upgrade, Ordering::Relaxed);
         }
         while control.take_cancelled().is_some() {}
-        control.event(&Event {
-            name: "state",
-            fields: Fields::new().with("state", Field::word("offline")),
-        });
+        if !quiet.load(Ordering::Relaxed) {
+            control.event(&Event {
+                name: "state",
+                fields: Fields::new().with("state", Field::word("offline")),
+            });
+        }
         sleep(Duration::from_millis(2));
     }
 }
@@ -104,6 +124,9 @@ fn answer(control: &mut Control, ticket: Ticket, request: &Request) {
             }
             Answer::Done
         }
+        Request::Sniff {
+            channel: Some(26), ..
+        } => return, // nothing to hear
         Request::Sniff { .. } => {
             // The frames of protocol §3.13 and §3.12: an ACK, and a beacon that we sent.
             row(Fields::new()
@@ -125,7 +148,20 @@ fn answer(control: &mut Control, ticket: Ticket, request: &Request) {
             // It goes on until the client ends it, but not in this test.
             Answer::Done
         }
-        Request::Leave => return, // never answered
+        Request::Leave | Request::Upgrade => return, // never answered
+        // What it was told, shown.
+        Request::JoinerStart { pskd, .. } => {
+            row(Fields::new().with("pskd", Field::text(pskd)));
+            Answer::Done
+        }
+        Request::Join(network) => {
+            row(Fields::new().with("key", Field::text(format!("{:02X?}", network.key))));
+            Answer::Done
+        }
+        Request::Set(_, value) => {
+            row(Fields::new().with("value", Field::text(format!("{value:02X?}"))));
+            Answer::Done
+        }
         _ => Answer::Failed(Failure::new(Code::State, "not now: try later")),
     };
     control.answer(ticket, &end);
@@ -217,6 +253,149 @@ fn failures_are_one_line_and_an_exit_code() {
     }
 }
 
+/// Keys that are not on the command line, in files and on standard input.
+#[test]
+fn secrets_are_read_from_files_and_standard_input() {
+    let server = Server::start();
+    let file = |name: &str, text: &[u8]| {
+        let path = server.directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("@{}", path.display())
+    };
+    let pskd = file("a pskd", b"J01NME\nsecond line\n");
+    let dos = file("dos", b"J01NME\r\n");
+    let bare = file("bare", b"J01NME");
+    for name in [&pskd, &dos, &bare] {
+        let output = server.run(&["joiner", "start", name]);
+        assert_eq!(text(&output.stdout), "pskd = J01NME\n", "{output:?}");
+    }
+    let key = file("key", b"00112233445566778899aabbccddeeff\n");
+    let shown = "[00, 11, 22, 33, 44, 55, 66, 77, 88, 99, AA, BB, CC, DD, EE, FF]";
+    for args in [&["join", "net", "--key", &key][..], &["join", "-k", &key]] {
+        let output = server.run(args);
+        assert_eq!(text(&output.stdout), format!("key = Some({shown})\n"));
+    }
+    for name in ["NET_NETWORK_KEY", "Network:Key"] {
+        let output = server.run(&["set", name, &key]);
+        assert_eq!(text(&output.stdout), format!("value = {shown}\n"));
+    }
+    // A name is a name.
+    let output = server.run(&["set", "NET_NETWORK_NAME", "@a"]);
+    assert_eq!(text(&output.stdout), "value = [40, 61, 00]\n");
+
+    // What is behind its line stays for whoever comes next.
+    let mut shell = Command::new("sh");
+    let script = "printf 'J01NME\\nrest\\n' | { \"$0\" --socket \"$1\" joiner start @-; cat; }";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_spinelctl")]);
+    let output = shell.arg(&server.path).output().unwrap();
+    assert_eq!(text(&output.stdout), "pskd = J01NME\nrest\n", "{output:?}");
+}
+
+#[test]
+fn secrets_that_cannot_be_read_are_refused_and_not_shown() {
+    let server = Server::start();
+    let file = |name: &str, text: &[u8]| {
+        let path = server.directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("@{}", path.display())
+    };
+    let directory = format!("@{}", server.directory.display());
+    let (empty, line) = (file("empty", b""), file("line", b"\nJ01NME\n"));
+    let (long, latin) = (file("long", &[b'5'; 5000]), file("latin", b"J01NM\xE9\n"));
+    let wrong = file("wrong", b"5ECRE7\n");
+    for (name, says) in [
+        ("@/nowhere/key", "No such file"),
+        ("@", "give @FILE, or @- for standard input"),
+        ("@-", "the first line is empty"),
+        (&directory, "Is a directory"),
+        (&empty, "the first line is empty"),
+        (&line, "the first line is empty"),
+        (&long, "more than 1024 octets"),
+        (&latin, "not text in UTF-8"),
+        (&wrong, "give octets in hex"),
+    ] {
+        let output = server.run(&["join", "net", "--key", name]);
+        let message = text(&output.stderr);
+        assert_eq!(code(&output), 2, "{name}: {message}");
+        assert!(message.contains(says), "{name}: {message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(
+            !message.contains("5ECRE7") && !message.contains("555"),
+            "{message}"
+        );
+    }
+    // A terminal would show it.
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut command = server.ctl(&["joiner", "start", "@-"]);
+    let output = command.stdin(pty.slave).output().unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("a terminal would show it"));
+}
+
+#[test]
+fn help_tells_of_at_signs_where_secrets_are_taken() {
+    for args in [
+        &["help", "form"][..],
+        &["help", "join"],
+        &["help", "joiner", "start"],
+        &["help", "commissioner", "add"],
+        &["help", "setprop"],
+        &["--help"],
+    ] {
+        let help = text(&alone(args).stdout);
+        assert!(
+            help.contains("@FILE") && help.contains("@-"),
+            "{args:?}: {help}"
+        );
+    }
+}
+
+#[test]
+fn an_upgrade_is_waited_for_until_the_daemon_dies() {
+    let server = Server::start();
+    let mut command = server.ctl(&["upgrade"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while !server.upgrades.load(Ordering::Relaxed) {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it was not asked for"
+        );
+        sleep(Duration::from_millis(5));
+    }
+    assert_eq!(child.try_wait().unwrap(), None);
+    drop(server);
+    assert_eq!(wait(&mut child), Some(3));
+    let mut message = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    std::io::Read::read_to_string(&mut stderr, &mut message).unwrap();
+    assert!(
+        message.contains("the daemon closed the connection"),
+        "{message}"
+    );
+}
+
+#[test]
+fn whatever_an_interface_is_called() {
+    // The kernel takes all but white space, slashes and colons.
+    for name in [
+        "0",
+        "-1",
+        "true",
+        "a\"b",
+        "a=b",
+        "a\\",
+        "é家",
+        "%d",
+        "\u{1b}[2J",
+    ] {
+        let server = Server::named(name);
+        let output = server.run(&["--json", "version"]);
+        let row: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(row["interface"], name);
+    }
+}
+
 #[test]
 fn without_a_daemon() {
     let output = alone(&["--socket", "/nowhere/wpan0.sock", "status"]);
@@ -285,6 +464,32 @@ fn monitor_follows_until_interrupted_or_nobody_reads() {
         .unwrap();
     drop(child.stdout.take());
     assert_eq!(wait(&mut child), Some(0));
+}
+
+#[test]
+fn who_goes_on_ends_with_its_reader_though_nothing_happens() {
+    let server = Server::start();
+    server.quiet.store(true, Ordering::Relaxed);
+    // Channel 26 is quiet, too.
+    for (args, sniffs) in [
+        (&["monitor"][..], false),
+        (&["pcap", "-c", "26", "-"], true),
+    ] {
+        let mut command = server.ctl(args);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        if sniffs {
+            // The head of the file.
+            std::io::Read::read_exact(&mut stdout, &mut [0; 12]).unwrap();
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "{args:?}");
+        drop(stdout);
+        assert_eq!(wait(&mut child), Some(0), "{args:?}");
+    }
+    // While somebody reads, it waits for as long as it was told.
+    let output = server.run(&["monitor", "--timeout", "1"]);
+    assert_eq!(code(&output), i32::from(Code::Timeout.exit()));
+    assert!(text(&output.stderr).contains("nothing was heard for 1 s"));
 }
 
 fn wait(child: &mut std::process::Child) -> Option<i32> {

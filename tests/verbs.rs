@@ -145,6 +145,9 @@ const CASES: &[(&str, &str, Then)] = &[
         State("offline:deep-sleep"),
     ),
     ("getprop", "get PHY_CHAN", Refused(5, "wake")),
+    // Our own are there in every state.
+    ("counters", "counters", Says("transactions")),
+    ("counters clear", "counters clear", Says("")),
     ("wake", "wake", State("associated")),
     ("reset", "reset", State("associated")),
     ("reset", "reset hard", State("associated")),
@@ -232,24 +235,34 @@ fn check(host: &Host, words: &str, then: Then) -> Result<(), String> {
     }
 }
 
+/// The same lines, for a program: whatever is said on standard output is an object on each line, and what is
+/// refused says nothing there.
 #[test]
 fn json_is_one_object_on_each_line() {
     let folder = Folder::new();
-    let host = Host::start(&folder, "only", "sim:seed=1");
-    host.ctl("form test");
-    for words in [
-        "status",
-        "list",
-        "scan",
-        "counters",
-        "get IPV6_ADDRESS_TABLE",
-        "gpio",
-    ] {
-        let text = host.ctl(&format!("--json {words}"));
-        assert!(!text.is_empty(), "{words}");
+    let mut host = Host::new(&folder, "only");
+    let device = format!("sim:seed=1:state={}", folder.join("ncp").display());
+    host.start_bridge(&["--firmware-upgrade", "true", &device]);
+    let texts = ["help", "completion"];
+    for (name, words, then) in CASES.iter().filter(|(name, ..)| !texts.contains(name)) {
+        let output = host.try_ctl(&format!("--json {words}"));
+        let text = String::from_utf8(output.stdout).unwrap();
         for line in text.lines() {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             assert!(value.is_object(), "{words}: {line}");
+        }
+        let code = output.status.code();
+        match then {
+            Says("") => assert_eq!((code, text.as_str()), (Some(0), ""), "{words}"),
+            Says(_) => assert!(
+                code == Some(0) && text.ends_with("}\n"),
+                "{name}: {words}: {text}"
+            ),
+            Refused(wanted, _) => assert_eq!((code, text.as_str()), (Some(*wanted), ""), "{words}"),
+            State(state) => {
+                assert_eq!(code, Some(0), "{words}");
+                host.wait_for_state(state);
+            }
         }
     }
 }
@@ -335,6 +348,25 @@ fn interfaces() {
         let words = [env!("CARGO_BIN_EXE_spinelctl"), "-I", &name, "status"];
         host.run(&words).contains("offline").then_some(())
     });
+    // Somebody who is not in its group is told that, and not that there is nothing.
+    let stranger = |words: &[&str]| {
+        let mut stranger = host.command("setpriv");
+        stranger.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        stranger.arg(env!("CARGO_BIN_EXE_spinelctl")).args(words);
+        stranger.output().unwrap()
+    };
+    let output = stranger(&["--json", "interfaces"]);
+    let rows = String::from_utf8_lossy(&output.stdout);
+    let row = rows.lines().find(|row| row.contains(&name));
+    let row: serde_json::Value = serde_json::from_str(row.expect("its row")).unwrap();
+    assert_eq!(row["alive"], true, "{output:?}");
+    // If there are more, it is asked which.
+    let output = stranger(&["status"]);
+    assert!(matches!(output.status.code(), Some(4 | 2)), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains(&name),
+        "{output:?}"
+    );
     // It takes its socket with it.
     host.bridge().signal(Signal::SIGTERM);
     assert_eq!(host.bridge().ended(), Some(0));

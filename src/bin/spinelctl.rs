@@ -7,20 +7,22 @@ mod capture;
 mod connection;
 #[path = "spinelctl/json.rs"]
 mod json;
+#[path = "spinelctl/secret.rs"]
+mod secret;
 
 use capture::Capture;
 use connection::{sockets, Connection, DIRECTORY};
 use spinel_bridge::ctl::client::{self, completion, Command, Invocation, Options};
 use spinel_bridge::ctl::line::{Told, Word};
-use spinel_bridge::ctl::verbs::{self, Does, Local, Serve};
+use spinel_bridge::ctl::verbs::{self, Does, Local};
 use spinel_bridge::ctl::{Answer, Code, Failure, Field, Fields};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
-use std::time::Duration;
 
 fn main() -> ExitCode {
     match arguments().and_then(|args| run(&args)) {
@@ -52,7 +54,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
             },
             Does::Local(Local::Completion) => completion_script(&invocation.local),
             Does::Local(Local::Interfaces) => interfaces(&invocation.options),
-            Does::Ask(_) | Does::Serve(_) => ask(&invocation),
+            Does::Ask(_) | Does::Serve(_) => ask(invocation),
         },
     }
 }
@@ -71,7 +73,11 @@ fn interfaces(options: &Options) -> Result<(), Failure> {
     let rows: Vec<Fields> = sockets(Path::new(DIRECTORY))
         .into_iter()
         .map(|(interface, path)| {
-            let lives = Connection::open(&path, None).is_ok();
+            let lives = match Connection::open(&path, None) {
+                Ok(_) => true,
+                // It listens, and this user, or one client more, is not wanted.
+                Err(failure) => matches!(failure.code, Code::Denied | Code::Busy),
+            };
             Fields::new()
                 .with("interface", Field::text(interface))
                 .with("socket", Field::text(path.display().to_string()))
@@ -86,9 +92,10 @@ fn interfaces(options: &Options) -> Result<(), Failure> {
     print(&text)
 }
 
-fn ask(invocation: &Invocation) -> Result<(), Failure> {
+fn ask(mut invocation: Invocation) -> Result<(), Failure> {
     let sniffs = invocation.verb.name == "pcap";
-    let goes_on = sniffs || matches!(invocation.verb.does, Does::Serve(Serve::Monitor));
+    let goes_on = invocation.goes_on();
+    invocation.read_secrets(&mut secret::read)?;
     let file = match (sniffs, invocation.local.first()) {
         (true, None) => {
             return Err(usage("pcap: FILE is missing (- for standard output)"));
@@ -100,7 +107,7 @@ fn ask(invocation: &Invocation) -> Result<(), Failure> {
         }
         (_, name) => name,
     };
-    check(invocation)?;
+    check(&invocation)?;
     let options = &invocation.options;
     let mut connection = Connection::open(&socket(options)?, None)?;
     if goes_on {
@@ -109,14 +116,10 @@ fn ask(invocation: &Invocation) -> Result<(), Failure> {
         signal_hook::flag::register_conditional_shutdown(INTERRUPT, 0, ends)
             .map_err(|error| Failure::new(Code::Failed, format!("SIGINT: {error}")))?;
     }
-    let usual = match invocation.verb.name {
-        "upgrade" => UPGRADE_SILENCE,
-        _ => SILENCE,
-    };
-    let silence = options.timeout.or((!goes_on).then_some(usual));
-    connection.wait(silence)?;
+    connection.wait(invocation.patience())?;
     connection.send(invocation.verb.name, &invocation.words)?;
     let mut output = Output {
+        goes_on: goes_on && !matches!(file, Some(name) if name != "-"),
         json: options.json,
         values: invocation.switches.contains(&"value-only"),
         rows: Vec::new(),
@@ -158,8 +161,8 @@ fn socket(options: &Options) -> Result<PathBuf, Failure> {
         return Ok(of(interface));
     }
     let mut found = sockets(directory);
-    // What a killed daemon left behind is no choice.
-    found.retain(|(_, path)| UnixStream::connect(path).is_ok());
+    // What a killed daemon left behind is no choice; what we may not use is said to be so.
+    found.retain(|(_, path)| is_listened_to(path));
     match found.len() {
         1 => Ok(found.remove(0).1),
         _ if found.is_empty() || found.iter().any(|(name, _)| name == INTERFACE) => {
@@ -175,8 +178,15 @@ fn socket(options: &Options) -> Result<PathBuf, Failure> {
     }
 }
 
+fn is_listened_to(path: &Path) -> bool {
+    let nobody = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound];
+    !matches!(UnixStream::connect(path), Err(error) if nobody.contains(&error.kind()))
+}
+
 /// What is done with answers.
 struct Output {
+    /// It is written to standard output until nobody reads that.
+    goes_on: bool,
     json: bool,
     values: bool,
     rows: Vec<Fields>,
@@ -188,7 +198,11 @@ struct Output {
 impl Output {
     /// Reads answers until the last one; for `monitor`, events after it.
     fn follow(&mut self, connection: &mut Connection, monitors: bool) -> Result<(), Failure> {
+        let stdout = io::stdout();
         loop {
+            if self.goes_on && !connection.wait_beside(stdout.as_fd())? {
+                return Ok(());
+            }
             match connection.read()? {
                 Told::Answer { answer, .. } => match answer {
                     Answer::Row(row) => {
@@ -287,13 +301,6 @@ fn usage(message: impl Into<String>) -> Failure {
 
 /// wpantund's and OpenThread's default.
 const INTERFACE: &str = "wpan0";
-
-/// Longer than the longest wait of the host (joining: 60 s, protocol §7.4, and its retries).
-const SILENCE: Duration = Duration::from_secs(180);
-
-/// The daemon gives the upgrade command ten minutes, and hears nothing from it but its end; then comes
-/// the start-up.
-const UPGRADE_SILENCE: Duration = Duration::from_secs(15 * 60);
 
 /// SIGINT.
 const INTERRUPT: i32 = signal_hook::consts::SIGINT;

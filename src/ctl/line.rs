@@ -19,7 +19,8 @@
 //!
 //! UTF-8, each ended by a line feed; a carriage return before it is ignored, and so are empty lines. A
 //! line to the server has at most [`LINE_MAX`] octets, its end included. A line from the server may be
-//! longer; it never has more than 64 KiB.
+//! longer; it never has more than 64 KiB. A last line without its end is never carried out, as it may be a
+//! part of another one; who still reads is told so.
 //!
 //! | line | from | meaning |
 //! | --- | --- | --- |

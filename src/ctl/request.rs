@@ -104,7 +104,7 @@ pub enum Request {
     HostDidWake,
     /// Ask the parent for data now.
     Poll,
-    /// What the bridge counted, and the co-processor's counters.
+    /// What the bridge counted, and the co-processor's counters: rows of `name` and `value`, no name twice.
     Counters {
         /// Set them to zero.
         clear: bool,
@@ -130,7 +130,7 @@ pub enum Request {
         /// Everything that can be decoded, not only frames of the own network.
         promiscuous: bool,
     },
-    /// Run the upgrade command on the firmware.
+    /// Run the upgrade command on the firmware, for [`UPGRADE_MAX`] at most.
     Upgrade,
     /// Random octets of the co-processor's generator.
     Random(RandomKind),
@@ -290,3 +290,7 @@ pub enum Filter {
     /// Denied neighbours.
     Deny,
 }
+
+/// How long an upgrade command may take, and so how long nothing may be heard of it: some 500 kB over a
+/// serial bootloader at 115,200 baud take a minute.
+pub const UPGRADE_MAX: Duration = Duration::from_secs(600);

@@ -114,6 +114,8 @@ pub enum Takes {
 pub enum Values {
     /// Something that usage calls so.
     Any(&'static str),
+    /// The same, and nobody else is to see it: `spinelctl` also takes it as `@FILE` or `@-`.
+    Secret(&'static str),
     /// One of these.
     Of(&'static [&'static str]),
     /// The name or the number of a property.

@@ -1,8 +1,11 @@
 //! The connection to the daemon.
 
+use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use spinel_bridge::ctl::line::{self, Told};
 use spinel_bridge::ctl::{Code, Failure};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -108,6 +111,32 @@ impl Connection {
         let mut stream = self.reader.get_ref();
         let sent = stream.write_all(text.as_bytes());
         sent.map_err(|error| unreachable(&self.path, &error))
+    }
+
+    /// Waits for something to read, or for the end of who reads what we write to `output`: false. On a quiet
+    /// network we would not notice by writing, and a radio that is sniffed does nothing else meanwhile.
+    pub(crate) fn wait_beside(&self, output: BorrowedFd<'_>) -> Result<bool, Failure> {
+        let left = self.timeout.map(|timeout| timeout.as_millis());
+        let left = left.map(|left| i32::try_from(left).unwrap_or(i32::MAX));
+        let timeout = left.map_or(PollTimeout::NONE, |left| {
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        while self.reader.buffer().is_empty() {
+            let mut fds = [
+                PollFd::new(self.reader.get_ref().as_fd(), PollFlags::POLLIN),
+                PollFd::new(output, PollFlags::empty()),
+            ];
+            match poll(&mut fds, timeout) {
+                Ok(0) => return Err(self.failed(&io::ErrorKind::TimedOut.into())),
+                Ok(_) => {
+                    let is_over = fds[1].revents().is_some_and(|seen| !seen.is_empty());
+                    return Ok(!is_over);
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(self.failed(&error.into())),
+            }
+        }
+        Ok(true)
     }
 
     /// The next line that is understood.

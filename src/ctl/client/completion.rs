@@ -35,7 +35,15 @@ _spinelctl() {
     );
     cases(&mut text, "    ");
     text.push_str(
-        r#"    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+        r#"    # @FILE instead of a secret; most often bash splits words at an @ already.
+    if [[ $cur == @* ]]; then
+        mapfile -t COMPREPLY < <(compgen -P @ -f -- "${cur#@}")
+        return
+    elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == @ ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
     if declare -F __ltrim_colon_completions >/dev/null; then
         __ltrim_colon_completions "$cur"
     fi
@@ -65,7 +73,9 @@ _spinelctl() {
     );
     cases(&mut text, "    ");
     text.push_str(
-        r"    compadd -- ${=words} || _files
+        r"    # @FILE instead of a secret.
+    compset -P '@' && { _files; return }
+    compadd -- ${=words} || _files
 }
 compdef _spinelctl spinelctl
 # As a file in fpath this is the body of the function, which is being called.
@@ -168,6 +178,8 @@ fn fish_arg(text: &mut String, condition: &str, arg: &Arg) {
     }
     if !words.is_empty() {
         let _ = write!(text, " -a '{words}'");
+    } else if matches!(arg.values, Values::Secret(_)) {
+        text.push_str(" -a '(__spinelctl_at_files)'");
     }
     let _ = writeln!(text, " -d '{}'", fish_text(arg.help));
 }
@@ -236,7 +248,7 @@ fn words_of(values: Values) -> String {
             names.chain(wpantund::names()).collect::<Vec<_>>().join(" ")
         }
         Values::Verb => first_words().join(" "),
-        Values::Any(_) | Values::File => String::new(),
+        Values::Any(_) | Values::Secret(_) | Values::File => String::new(),
     }
 }
 
@@ -275,7 +287,17 @@ function __spinelctl_verb
     contains -- $verb TWO; or set verb $said[1]
     contains -- $verb $argv
 end
+# The files that a word like @FILE may mean.
+function __spinelctl_at_files
+    set -l word (commandline -ct)
+    string match -q -- '@*' $word; or return
+    for path in (string sub -s 2 -- $word)*
+        test -d $path; and set path $path/
+        echo -- @$path
+    end
+end
 complete -c spinelctl -f
+complete -c spinelctl -f -n 'string match -q -- \'@*\' (commandline -ct)' -a '(__spinelctl_at_files)'
 complete -c spinelctl -s I -l interface -x -d 'the interface'
 complete -c spinelctl -l socket -r -F -d 'the control socket'
 complete -c spinelctl -l json -d 'for programs'

@@ -36,6 +36,10 @@ Options:
   -V, --version         print the version
   -h, --help            print this
 
+Keys and passphrases can be read by everybody while they stand on a command
+line. All of them (also the values of properties that are keys) can be given as
+@FILE or, from standard input, as @-: the first line is taken.
+
 Exit codes:
   0   done
 ",
@@ -105,7 +109,9 @@ fn spelled(arg: &Arg) -> String {
         None => String::new(),
     };
     match (arg.takes, arg.values) {
-        (Takes::Value, Values::Any(what)) => format!("{letter}--{} {what}", arg.name),
+        (Takes::Value, Values::Any(what) | Values::Secret(what)) => {
+            format!("{letter}--{} {what}", arg.name)
+        }
         (Takes::Value, _) => format!("{letter}--{} WORD", arg.name),
         _ => format!("{letter}--{}", arg.name),
     }
@@ -114,6 +120,7 @@ fn spelled(arg: &Arg) -> String {
 fn meant(arg: &Arg) -> String {
     match arg.values {
         Values::Of(words) => format!("{}: {}", arg.help, words.join(", ")),
+        Values::Secret(_) => format!("{}; or @FILE, or @-", arg.help),
         _ => arg.help.to_owned(),
     }
 }

@@ -1,7 +1,9 @@
 //! The command line of `spinelctl`, read by the table of verbs.
 
 use crate::ctl::line::{key_value, quoted, word_of};
-use crate::ctl::verbs::{find, nearest, unknown, Arg, Takes, Verb};
+use crate::ctl::request::UPGRADE_MAX;
+use crate::ctl::verbs::{find, nearest, unknown, Arg, Does, Serve, Takes, Values, Verb};
+use crate::ctl::wpantund::{lookup, Named};
 use crate::ctl::{Code, Failure};
 use crate::time::Duration;
 use std::iter::Peekable;
@@ -37,12 +39,24 @@ pub struct Invocation {
     pub options: Options,
     /// Its row.
     pub verb: &'static Verb,
-    /// As they go to the server.
+    /// As they go to the server, after [`Invocation::read_secrets`].
     pub words: Vec<String>,
     /// Words that are for us.
     pub local: Vec<String>,
     /// Switches that are for us.
     pub switches: Vec<&'static str>,
+    secrets: Vec<Secret>,
+}
+
+/// A value that was given as `@FILE`, because a command line is there for everybody to see.
+#[derive(Debug)]
+struct Secret {
+    /// Where it belongs among the words.
+    index: usize,
+    /// What stands before its `=` there.
+    key: Option<&'static str>,
+    /// What stands behind the `@`.
+    name: String,
 }
 
 /// Reads a command line without the program's name.
@@ -80,6 +94,9 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
     }
     // Keys first: what follows the words may be a value with anything in it.
     let mut words = given.keys;
+    for secret in given.secrets.iter_mut().filter(|at| at.key.is_none()) {
+        secret.index += words.len();
+    }
     words.append(&mut given.words);
     Ok(Command::Run(Invocation {
         options,
@@ -87,7 +104,46 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
         words,
         local: given.local,
         switches: given.switches,
+        secrets: given.secrets,
     }))
+}
+
+impl Invocation {
+    /// Puts the secrets into their places that were given as `@FILE`, or as `@-` for standard input.
+    /// `read` is called with what stands behind the `@` of each, in their order on the command line but
+    /// keys first, and returns the value.
+    ///
+    /// # Errors
+    /// The first one of `read`; then the words are of no use.
+    pub fn read_secrets(
+        &mut self,
+        read: &mut dyn FnMut(&str) -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
+        for secret in self.secrets.drain(..) {
+            let value = read(&secret.name)?;
+            if let Some(word) = self.words.get_mut(secret.index) {
+                *word = match secret.key {
+                    Some(key) => key_value(key, &value),
+                    None => word_of(&value),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it goes on until it is interrupted.
+    pub fn goes_on(&self) -> bool {
+        self.verb.name == "pcap" || matches!(self.verb.does, Does::Serve(Serve::Monitor))
+    }
+
+    /// How long nothing may be heard from the daemon before it is given up; `None`: for ever.
+    pub fn patience(&self) -> Option<Duration> {
+        let usual = match self.verb.name {
+            "upgrade" => UPGRADE_MAX + AFTER_UPGRADE,
+            _ => SILENCE,
+        };
+        self.options.timeout.or((!self.goes_on()).then_some(usual))
+    }
 }
 
 impl Options {
@@ -133,6 +189,7 @@ struct Given {
     words: Vec<String>,
     local: Vec<String>,
     switches: Vec<&'static str>,
+    secrets: Vec<Secret>,
 }
 
 impl Given {
@@ -149,8 +206,7 @@ impl Given {
             let in_rest = !self.words.is_empty()
                 && matches!(places.peek(), Some(place) if place.takes == Takes::Rest);
             if in_rest {
-                self.words.push(word_of(arg));
-                self.words.extend(args.map(word_of));
+                self.rest(arg, args);
                 return Ok(false);
             }
             if !only_words && matches!(arg, "-h" | "--help") {
@@ -166,20 +222,23 @@ impl Given {
             }
             if let Some((key, value)) = arg.split_once('=') {
                 let known = verb.key(key).filter(|arg| arg.is_for_server());
-                if !only_words && known.is_some() {
-                    self.keys.push(key_value(key, value));
-                    continue;
+                match known {
+                    Some(known) if !only_words => {
+                        self.key(known, value);
+                        continue;
+                    }
+                    _ => {}
                 }
             }
             match places.peek() {
                 Some(place) if place.takes == Takes::Rest => {
-                    self.words.push(word_of(arg));
-                    self.words.extend(args.map(word_of));
+                    self.rest(arg, args);
                     return Ok(false);
                 }
                 Some(place) if place.takes == Takes::LocalWord => self.local.push(arg.to_owned()),
+                Some(place) => self.word(arg, is_secret(place)),
                 // A word too many is the server's to refuse; it is parsed here, too.
-                _ => self.words.push(word_of(arg)),
+                None => self.words.push(word_of(arg)),
             }
             places.next();
         }
@@ -237,8 +296,44 @@ impl Given {
 
     fn value(&mut self, arg: &'static Arg, name: &str, value: Option<&str>) -> Result<(), Failure> {
         let value = value.ok_or_else(|| usage(format!("{name} needs a value")))?;
-        self.keys.push(key_value(arg.name, value));
+        self.key(arg, value);
         Ok(())
+    }
+
+    fn key(&mut self, arg: &'static Arg, value: &str) {
+        self.note_secret(self.keys.len(), Some(arg.name), value, is_secret(arg));
+        self.keys.push(key_value(arg.name, value));
+    }
+
+    fn word(&mut self, arg: &str, is_secret: bool) {
+        self.note_secret(self.words.len(), None, arg, is_secret);
+        self.words.push(word_of(arg));
+    }
+
+    /// The words of [`Takes::Rest`]: the value of a property, whose name came before.
+    fn rest<'a>(&mut self, first: &'a str, others: &mut impl Iterator<Item = &'a str>) {
+        let property = self.words.first().map(|name| lookup(name));
+        let is_secret =
+            matches!(property, Some(Ok(Named::Property(property))) if property.is_secret());
+        for word in core::iter::once(first).chain(others) {
+            self.word(word, is_secret);
+        }
+    }
+
+    fn note_secret(
+        &mut self,
+        index: usize,
+        key: Option<&'static str>,
+        value: &str,
+        is_secret: bool,
+    ) {
+        if let (true, Some(name)) = (is_secret, value.strip_prefix('@')) {
+            self.secrets.push(Secret {
+                index,
+                key,
+                name: name.to_owned(),
+            });
+        }
     }
 
     fn plain(&mut self, arg: &'static Arg) {
@@ -248,6 +343,10 @@ impl Given {
             _ => self.keys.push(key_value(arg.name, "true")),
         }
     }
+}
+
+fn is_secret(arg: &Arg) -> bool {
+    matches!(arg.values, Values::Secret(_))
 }
 
 fn find_option(verb: &'static Verb, name: &str) -> Option<&'static Arg> {
@@ -315,6 +414,13 @@ fn usage(message: impl Into<String>) -> Failure {
 /// For suggestions.
 const GLOBAL: &[&str] = &["--json", "--timeout", "--socket", "--interface", "--help"];
 
+/// Longer than the longest wait of the host (joining: 60 s, protocol §7.4, and its retries).
+const SILENCE: Duration = Duration::from_secs(180);
+
+/// Nothing is heard of the upgrade command but its end; then comes the start-up, which is given up and
+/// begun anew a few times.
+const AFTER_UPGRADE: Duration = Duration::from_secs(300);
+
 /// A day.
 const TIMEOUT_MAX_S: u64 = 86_400;
 
@@ -322,204 +428,4 @@ const TIMEOUT_MAX_S: u64 = 86_400;
 const INTERFACE_MAX: usize = 15;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ctl::line::RequestLine;
-    use crate::ctl::request::{Filter, Request as R};
-    use crate::ctl::verbs::{self, Asked, Does, VERBS};
-    use crate::wire::ids::Property as P;
-    use proptest::prelude::*;
-
-    fn args(args: &[&str]) -> Result<Command, Failure> {
-        parse(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())
-    }
-
-    fn run(list: &[&str]) -> Invocation {
-        match args(list) {
-            Ok(Command::Run(invocation)) => invocation,
-            other => panic!("{list:?}: {other:?}"),
-        }
-    }
-
-    /// What the server makes of it.
-    fn asked(invocation: &Invocation) -> Result<Asked, Failure> {
-        let line = crate::ctl::line::request("1", invocation.verb.name, &invocation.words);
-        let line = RequestLine::parse(line.trim_end()).unwrap().unwrap();
-        verbs::parse(line.verb, &line.words)
-    }
-
-    fn host(list: &[&str]) -> R {
-        match asked(&run(list)) {
-            Ok(Asked::Host(request)) => request,
-            other => panic!("{list:?}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn every_example_is_understood() {
-        for verb in VERBS {
-            for (example, _) in verb.examples {
-                let shell = example.split(" | ").next().unwrap();
-                let words = shell_words(shell);
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let invocation = run(&words);
-                assert_eq!(invocation.verb.name, verb.name, "{example}");
-                if !matches!(verb.does, Does::Local(_)) {
-                    let asked = asked(&invocation);
-                    assert!(asked.is_ok(), "{example}: {asked:?}");
-                }
-            }
-        }
-    }
-
-    /// As a shell would split it: only double quotes.
-    fn shell_words(text: &str) -> Vec<String> {
-        let words = crate::ctl::line::Word::split(text);
-        words.map(|word| word.unwrap().text().unwrap()).collect()
-    }
-
-    #[test]
-    fn every_option_of_every_verb_is_known_to_the_server() {
-        for verb in VERBS
-            .iter()
-            .filter(|verb| !matches!(verb.does, Does::Local(_)))
-        {
-            for arg in verb.args.iter().filter(|arg| !arg.is_word()) {
-                let long = format!("--{}", arg.name);
-                let mut list: Vec<&str> = verb.name.split(' ').collect();
-                list.push(&long);
-                if arg.takes == Takes::Value {
-                    list.push("x");
-                }
-                if let Err(failure) = asked(&run(&list)) {
-                    let message = failure.message;
-                    assert!(!message.contains("there is no"), "{list:?}: {message}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn spellings() {
-        let key = R::Get(P::NET_NETWORK_NAME);
-        assert_eq!(host(&["get", "NET_NETWORK_NAME"]), key);
-        let scans = [
-            &["scan", "-e", "-c", "11"][..],
-            &["scan", "-ec11"],
-            &["scan", "-ec", "11"],
-            &["scan", "--energy", "--channels=11"],
-            &["scan", "--channels", "11", "--kind", "energy"],
-            &["scan", "kind=energy", "channels=11"],
-        ];
-        for list in scans {
-            assert_eq!(host(list), host(scans[0]), "{list:?}");
-        }
-        assert_eq!(
-            host(&["add-prefix", "-soaf", "fd00::/64"]),
-            host(&[
-                "add-prefix",
-                "fd00::/64",
-                "-s",
-                "-o",
-                "--slaac",
-                "--preferred"
-            ])
-        );
-        assert_eq!(
-            host(&["add-prefix", "-sofl64", "fd00::"]),
-            host(&["add-prefix", "-s", "-o", "-f", "-l", "64", "fd00::"])
-        );
-        assert_eq!(
-            host(&["allowlist", "add", "0011223344556677", "--rssi", "-60"]),
-            R::FilterAdd(
-                Filter::Allow,
-                [0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77],
-                Some(-60)
-            )
-        );
-        let name = |text: &str| {
-            let mut value = text.as_bytes().to_vec();
-            value.push(0);
-            R::Set(P::NET_NETWORK_NAME, value)
-        };
-        assert_eq!(host(&["set", "NET_NETWORK_NAME", "My Net"]), name("My Net"));
-        assert_eq!(host(&["set", "NET_NETWORK_NAME", "-h"]), name("-h"));
-        assert_eq!(
-            host(&["set", "NET_NETWORK_NAME", "a=\"b\""]),
-            name("a=\"b\"")
-        );
-        assert_eq!(
-            host(&["set", "PHY_TX_POWER", "-4"]),
-            R::Set(P::PHY_TX_POWER, vec![0xFC])
-        );
-        assert_eq!(host(&["mfg", "diag", "-x"]), R::Mfg("diag -x".into()));
-        assert_eq!(run(&["form", "--", "--json"]).words, ["--json"]);
-    }
-
-    #[test]
-    fn our_own_options() {
-        let invocation = run(&[
-            "-I",
-            "wpan1",
-            "get",
-            "--json",
-            "-v",
-            "NET_ROLE",
-            "--timeout=5",
-        ]);
-        assert_eq!(
-            invocation.options,
-            Options {
-                interface: Some("wpan1".into()),
-                socket: None,
-                json: true,
-                timeout: Some(Duration::from_secs(5)),
-            }
-        );
-        assert_eq!(invocation.switches, ["value-only"]);
-        assert_eq!(
-            run(&["--socket", "/x", "pcap", "-", "-c", "15"]).local,
-            ["-"]
-        );
-        assert!(matches!(args(&["-h"]), Ok(Command::Help(None))));
-        assert!(
-            matches!(args(&["scan", "--help"]), Ok(Command::Help(Some(name))) if name == "scan")
-        );
-        assert!(matches!(args(&["--version"]), Ok(Command::Version)));
-    }
-
-    #[test]
-    fn refusals() {
-        for (list, says) in [
-            (&[][..], "a verb is missing"),
-            (&["stauts"], "did you mean status?"),
-            (&["--jsno", "status"], "did you mean --json?"),
-            (&["-q", "status"], "see spinelctl --help"),
-            (&["scan", "--enrgy"], "did you mean --energy?"),
-            (&["scan", "-q"], "see spinelctl help scan"),
-            (&["scan", "-eq"], "no option \"-q\""),
-            (&["scan", "-eé"], "no option \"-é\""),
-            (&["scan", "-ec"], "-c needs a value"),
-            (&["scan", "--energy=1"], "takes no value"),
-            (&["scan", "-c"], "needs a value"),
-            (&["-I"], "needs a value"),
-            (&["-I", "../x", "status"], "not the name of an interface"),
-            (&["--timeout", "0", "status"], "1..=86400"),
-        ] {
-            let failure = args(list).map(|_| ()).unwrap_err();
-            assert!(failure.message.contains(says), "{list:?}: {failure}");
-            assert_eq!(failure.code, Code::Usage);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_command_line_is_read_or_refused(
-            list in prop::collection::vec("-{0,2}[a-z]{0,8}=?.{0,3}|scan|get|set|pcap|é", 0..6),
-        ) {
-            if let Err(failure) = parse(&list) {
-                prop_assert!(!failure.message.contains(char::is_control));
-            }
-        }
-    }
-}
+mod tests;

@@ -105,7 +105,7 @@ fn table(rows: &[Fields]) -> String {
 }
 
 fn width(text: &impl fmt::Display) -> usize {
-    text.to_string().chars().count()
+    super::width::width(&text.to_string())
 }
 
 fn pad(text: &mut String, cell: &impl fmt::Display, wide: usize) {
@@ -164,6 +164,17 @@ Test-Net  11       true      -
 é         26       true      -60
 "
         );
+    }
+
+    #[test]
+    fn wide_letters_take_two_columns() {
+        let found = [network("家のネット", 11), network("home", 26)];
+        let table = "\
+name        channel  joinable
+家のネット  11       true
+home        26       true
+";
+        assert_eq!(rows(&found), table);
     }
 
     #[test]

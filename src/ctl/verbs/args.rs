@@ -81,7 +81,10 @@ impl<'a> Args<'a> {
         let Some((arg, word)) = self.word(name) else {
             return Ok(None);
         };
-        let text = word.text()?;
+        let text = match (arg.values, word.text()) {
+            (Values::Secret(_), Err(_)) => return Err(self.invalid(name, "", "text in UTF-8")),
+            (_, text) => text?,
+        };
         match arg.values {
             Values::Of(words) if !words.contains(&text.as_str()) => {
                 Err(self.invalid(name, &text, format!("one of {}", words.join(", "))))
@@ -211,10 +214,18 @@ impl<'a> Args<'a> {
         usage(format!("{name}: {message}"))
     }
 
-    /// A failure for the value of an argument.
+    /// A failure for the value of an argument; a secret one is not shown.
     pub fn invalid(&self, name: &str, value: &str, wanted: impl Display) -> Failure {
+        if self.is_secret(name) {
+            return self.wrong(format!("{name}: give {wanted}"));
+        }
         let shown: String = value.chars().take(NAME_MAX).collect();
         self.wrong(format!("{name} {}: give {wanted}", quoted(&shown)))
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        let arg = self.verb.args.iter().find(|arg| arg.name == name);
+        matches!(arg, Some(arg) if matches!(arg.values, Values::Secret(_)))
     }
 
     fn word(&self, name: &str) -> Option<(&'static Arg, Word<'a>)> {
@@ -256,6 +267,10 @@ impl<'a> Args<'a> {
     }
 
     fn too_much(&self, word: &Word<'_>) -> Failure {
+        // It may be a part of one.
+        if self.given.iter().any(|(arg, _)| self.is_secret(arg.name)) {
+            return self.wrong("there is a word too much: remove it, or put quotes around two");
+        }
         let shown: String = word.raw().chars().take(NAME_MAX).collect();
         self.wrong(format!("{} is too much: remove it", quoted(&shown)))
     }

@@ -72,7 +72,6 @@ fn value(
     property: Property,
     signature: Signature<'static>,
 ) -> Result<Vec<u8>, Failure> {
-    let text = value_text(args.rest(), signature)?;
     let wrong = |why: String| {
         Failure::new(
             Code::Usage,
@@ -81,6 +80,15 @@ fn value(
                 quoted(signature.as_str())
             ),
         )
+    };
+    let unfit = |why: String| match property.is_secret() {
+        // Why quotes the value.
+        true => wrong("the value, which is not shown here, does not fit its type".into()),
+        false => wrong(why),
+    };
+    let text = match value_text(args.rest(), signature) {
+        Err(failure) if property.is_secret() => return Err(unfit(failure.message)),
+        text => text?,
     };
     if args.switch("data")? {
         let octets = octets(&text)
@@ -94,7 +102,7 @@ fn value(
     }
     let mut buffer = [0; VALUE_MAX];
     let mut writer = Writer::new(&mut buffer);
-    encode_text(signature, &text, &mut writer).map_err(|error| wrong(error.to_string()))?;
+    encode_text(signature, &text, &mut writer).map_err(|error| unfit(error.to_string()))?;
     Ok(writer.written().to_vec())
 }
 

@@ -4,7 +4,7 @@ use super::super::request::{Filter, Request};
 use super::build;
 use super::Does::{Ask, Local as Here, Serve as Server};
 use super::Takes::{LocalSwitch, LocalWord, MaybeWord, Means, Rest, Switch, Value, Word};
-use super::Values::{Any, File, Of, Property as Prop, Verb as AVerb};
+use super::Values::{Any, File, Of, Property as Prop, Secret, Verb as AVerb};
 use super::{Arg, Local, Serve, Takes, Values, Verb};
 use crate::wire::ids::Property;
 
@@ -52,6 +52,7 @@ pub static VERBS: &[Verb] = &[
             ("setprop PHY_TX_POWER -4", "a number"),
             ("setprop THREAD_ASSISTING_PORTS [5684 1000]", "a list"),
             ("setprop -d NET_PSKC 00112233445566778899AABBCCDDEEFF", "octets in hex"),
+            ("setprop NET_NETWORK_KEY @/etc/network.key", "the first line of a file"),
         ],
         does: Ask(build::set),
     },
@@ -106,10 +107,13 @@ pub static VERBS: &[Verb] = &[
         aliases: &[],
         help: "join a network that a commissioner lets us into",
         args: &[
-            arg("PSKD", Word, Any("PSKD"), "passphrase: 6 to 32 of 0-9, A-Z without I O Q Z"),
+            arg("PSKD", Word, Secret("PSKD"), "passphrase: 6 to 32 of 0-9, A-Z without I O Q Z"),
             arg("url", Value, Any("URL"), "provisioning URL"),
         ],
-        examples: &[("joiner start J01NME", "with this passphrase")],
+        examples: &[
+            ("joiner start J01NME", "with this passphrase"),
+            ("joiner start @pskd.txt", "with the one in this file"),
+        ],
         does: Ask(build::joiner_start),
     },
     Verb {
@@ -559,7 +563,7 @@ pub static VERBS: &[Verb] = &[
         help: "a device may join",
         args: &[
             ANY_EUI64,
-            arg("PSKD", Word, Any("PSKD"), "its passphrase"),
+            arg("PSKD", Word, Secret("PSKD"), "its passphrase"),
             arg("SECONDS", MaybeWord, Any("SECONDS"), "for how long, 1..=86400 (120)"),
         ],
         examples: &[("commissioner add any J01NME 300", "any device that knows J01NME")],
@@ -677,7 +681,12 @@ const PROPERTY_ARGS: &[Arg] = &[
         "VALUE is the packed value, in hex",
     ),
     arg("NAME", Word, Prop, "name or number, or wpantund's name"),
-    arg("VALUE", Rest, Any("VALUE"), "in the property's signature"),
+    arg(
+        "VALUE",
+        Rest,
+        Any("VALUE"),
+        "in the property's signature; of keys also @FILE or @-",
+    ),
 ];
 
 const NETWORK_ARGS: &[Arg] = &[
@@ -709,7 +718,13 @@ const NETWORK_ARGS: &[Arg] = &[
         Any("HEX"),
         "the extended PAN id, 8 octets",
     ),
-    short("key", 'k', Value, Any("HEX"), "the network key, 16 octets"),
+    short(
+        "key",
+        'k',
+        Value,
+        Secret("HEX"),
+        "the network key, 16 octets",
+    ),
     short(
         "key-index",
         'i',
