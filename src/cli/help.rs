@@ -1,5 +1,6 @@
 //! The text of `--help`.
 
+use super::given::STEPS;
 use crate::config::{self, Spi};
 use crate::sim::spec;
 
@@ -44,11 +45,12 @@ Hardware:
 To the host:
   --pty                      HDLC on a new pty; its name goes to standard output
                              (default)
-  --pty-link PATH            and make PATH a symbolic link to the pty
+  --pty-link PATH            and make PATH a symbolic link to the pty, whose own
+                             name changes with each start
   --stdio                    HDLC on standard input and output
   --raw                      whole frames on standard input and output, one per
                              read and write, without HDLC
-  --mtu N                    longest frame with --raw
+  --mtu N                    longest frame with --raw; longer ones are dropped
                              ({mtu}; default {mtu_default})
 
 As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
@@ -57,29 +59,38 @@ As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
   --control PATH             socket for spinelctl; none: no socket
                              (default /run/spinel-bridge/NAME.sock)
   --control-group NAME       the group that may use it (default: our own)
-  --control-raw              and may read and write memory and raw properties
+  --control-raw[=yes|no]     it may also read and write memory and unknown
+                             properties, else root's alone (default no)
   --user NAME[:GROUP]        keep only this user's rights and CAP_NET_ADMIN once
                              everything is open
   --chroot DIR               and see only DIR
-  --auto-resume[=yes|no]     attach to the stored network (default yes)
+  --auto-resume[=yes|no]     attach to the network that the co-processor has
+                             stored (default yes)
   --set NAME=VALUE           set a property after each reset of the
                              co-processor, PHY_TX_POWER=8; may be given again
   --retain FILE              keep the network's credentials there, and restore
                              them when the co-processor has lost them
-  --retain-command CMD       or leave that to a command
+  --retain-command CMD       or leave that to a command: $SPINEL_BRIDGE_RETAIN
+                             is save (they are on its standard input), recall
+                             (it prints them) or forget
   --firmware-check CMD       ends with 0 if the version on its standard input is
                              to be upgraded
-  --firmware-upgrade CMD     upgrades the co-processor
-  --auto-upgrade             without being asked to by spinelctl
-  --commissioning-port N     passes insecure while devices may join
+  --firmware-upgrade CMD     upgrades the firmware while the device is closed;
+                             ends with 0 when that is done
+  --auto-upgrade[=yes|no]    without being asked to by spinelctl (default no)
+  --commissioning-port N     its traffic passes insecure while devices may join
                              ({port}; default {port_default})
-  --no-slaac                 form no addresses on the network's prefixes
-  --publish-prefixes         the prefixes of addresses that are added to the
-                             interface become prefixes of the network
-  --skip-link-local          keep link-local addresses that are added to the
-                             interface from the co-processor
-  --show-rloc                put routing locators on the interface too
-  --no-routes                make no kernel routes of its off-mesh routes
+  --no-slaac[=yes|no]        form no addresses of our own on the network's
+                             prefixes (default no)
+  --publish-prefixes[=yes|no]
+                             the /64 of an address that is added to the
+                             interface becomes one of the network (default no)
+  --skip-link-local[=yes|no] keep link-local addresses that are added to the
+                             interface from the co-processor (default no)
+  --show-rloc[=yes|no]       put routing and anycast locators on the interface
+                             too (default no)
+  --no-routes[=yes|no]       make no kernel routes of the network's off-mesh
+                             routes (default no)
 
 Configuration file (key = value; a key is an option without its dashes):
   --config FILE              what the command line does not say; also a
@@ -88,10 +99,12 @@ Configuration file (key = value; a key is an option without its dashes):
                              --tun or without DEVICE only)
 
 Lines (see gpioinfo; LINE is gpiochip0:25, LABEL:25 or the line's name GPIO25):
-  -i, --gpio-int LINE        INT, active low (default: none, poll)
-  -r, --gpio-res LINE        RES, active low; also --gpio-reset (default: none)
-  --poll-ms N                poll period without INT
-                             ({poll}; default {poll_default})
+  -i, --gpio-int LINE        INT, active low (default: none, which polls and
+                             costs CPU and latency)
+  -r, --gpio-res LINE        RES, active low; also --gpio-reset (default: none:
+                             a co-processor that hangs cannot be helped then)
+  --poll-ms N                poll period without INT when idle; shorter with
+                             traffic ({poll}; default {poll_default})
 
 SPI:
   --spi-speed N              clock, also 500k, 8M or 8MHz
@@ -100,35 +113,42 @@ SPI:
   --spi-cs-delay N           from chip select to the first clock; 0 if the
                              driver knows no delay
                              ({cs_delay}; default {cs_delay_default})
-  --spi-gap N                least time between two transactions
+  --spi-gap N                least time between two transactions, for a slave
+                             that misses what comes sooner
                              ({gap}; default {gap_default})
   --spi-align-allowance N    junk before the slave's header; 7 for EM35x
                              ({align}; default {align_default})
-  --spi-small-packet N       always offer this when the slave's length is not
-                             known ({small}; default {small_default} or
-                             more, by what was seen)
-  --spi-crc auto|on|off      CRC on frames (default {crc}: if the slave has it)
+  --spi-small-packet N       always offer this when the length of the slave's
+                             frame is not known: a longer one takes a second
+                             transaction ({small}; default {small_default}
+                             or more, by what was seen)
+  --spi-crc auto|on|off      CRC on frames, against flipped bits (default {crc}:
+                             if the slave has it)
 
 Reset:
-  --no-reset                 leave RES alone at start and at exit
+  --no-reset[=yes|no]        leave RES alone at start and at exit, so that a
+                             network lives on; --tun always does (default no)
   --spi-reset-pulse N        how long RES is active
                              ({pulse}; default {pulse_default})
-  --spi-reset-delay N        how long to wait after RES
+  --spi-reset-delay N        how long to leave the co-processor alone after RES,
+                             for one that boots slowly
                              ({settle}; default {settle_default})
 
 systemd (Type=notify, WatchdogSec=):
-  --ready-when-up            READY when the co-processor has answered, not as
-                             soon as the pty is there
+  --ready-when-up[=yes|no]   READY when the co-processor has answered, not as
+                             soon as the pty is there (default no)
 
 Confinement (Landlock, where the kernel has it):
-  --sandbox                  once everything is open, give up all files,
+  --sandbox[=yes|no]         once everything is open, give up all files,
                              programs and connections that are not needed
+                             (default no)
 
 Log:
   --log TARGET               auto, stderr, syslog, none or file:PATH (default
                              auto: stderr unless it is the data channel)
   -v, --verbose[=N]          more: frame headers; -vv: frames decoded; -vvv: in
                              hex; N is relative, --verbose=-1 is less
+                             ({steps}; default 0)
   -V, --version              print the version
   -h, -?, --help             print this
 
@@ -170,6 +190,7 @@ Exit codes:
         pulse_default = config::RESET_PULSE.default,
         settle = config::RESET_SETTLE,
         settle_default = config::RESET_SETTLE.default,
+        steps = STEPS,
         sim = spec::HELP,
     )
 }

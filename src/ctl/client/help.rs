@@ -79,6 +79,10 @@ pub(super) fn synopsis(verb: &Verb) -> String {
     for arg in verb.args.iter().filter(|arg| arg.is_word()) {
         let _ = match arg.takes {
             Takes::Word => write!(text, " {}", arg.name),
+            // A file and a shell must be named; only help does without its word.
+            Takes::LocalWord if matches!(arg.values, Values::File | Values::Of(_)) => {
+                write!(text, " {}", arg.name)
+            }
             Takes::Rest => write!(text, " {}..", arg.name),
             _ => write!(text, " [{}]", arg.name),
         };
@@ -91,8 +95,25 @@ fn describe(text: &mut String, verb: &Verb) {
     if !verb.aliases.is_empty() {
         let _ = writeln!(text, "  Also: {}.", verb.aliases.join(", "));
     }
+    let left = verb.args.iter().map(|arg| spelled(arg).len()).max();
+    let left = left.unwrap_or_default() + 2;
     for arg in verb.args {
-        let _ = writeln!(text, "    {:<30} {}", spelled(arg), meant(arg));
+        let _ = write!(text, "    {:<left$}", spelled(arg));
+        let mut column = 4 + left;
+        for (index, word) in meant(arg).split(' ').enumerate() {
+            // A line has at least one word, however long.
+            let first = index == 0;
+            if !first && column + 1 + word.len() > COLUMNS {
+                let _ = write!(text, "\n{:indent$}", "", indent = 4 + left);
+                column = 4 + left;
+            } else if !first {
+                text.push(' ');
+                column += 1;
+            }
+            text.push_str(word);
+            column += word.len();
+        }
+        text.push('\n');
     }
     for (example, what) in verb.examples {
         let _ = writeln!(text, "  # {what}\n  spinelctl {example}");
@@ -142,6 +163,9 @@ fn meaning(code: Code) -> &'static str {
     }
 }
 
+/// What a terminal shows in a line.
+const COLUMNS: usize = 80;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,8 +189,15 @@ mod tests {
         for verb in VERBS {
             let text = help_of(verb.name).unwrap();
             assert!(text.starts_with(&format!("spinelctl {}", verb.name)));
+            // A help may be broken into lines.
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
             for arg in verb.args {
-                assert!(text.contains(arg.help), "{}: {}", verb.name, arg.name);
+                assert!(words.contains(arg.help), "{}: {}", verb.name, arg.name);
+                let pair = format!("{} {}", spelled(arg), arg.help);
+                assert!(words.contains(&pair), "{}: {}", verb.name, pair);
+            }
+            for line in text.lines().filter(|line| !line.contains("spinelctl ")) {
+                assert!(line.chars().count() <= 80, "{line}");
             }
             for alias in verb.aliases {
                 assert!(help_of(alias).is_some(), "{alias}");
@@ -177,5 +208,9 @@ mod tests {
             .unwrap()
             .contains("spinelctl gpio config"));
         assert_eq!(help_of("frobnicate"), None);
+        let begins = |verb, synopsis| assert!(help_of(verb).unwrap().starts_with(synopsis));
+        begins("pcap", "spinelctl pcap [OPTIONS] FILE\n");
+        begins("completion", "spinelctl completion SHELL\n");
+        begins("help", "spinelctl help [VERB] [ACTION]\n");
     }
 }
