@@ -269,8 +269,19 @@ impl Host {
                 )),
                 Err(_) => self.fail_attempt("its interface type cannot be read"),
             },
+            Property::CAPS if self.is_radio_alone() => self.fault(
+                "it is an RCP, a radio without a stack: load an NCP firmware, or use it without --tun for otbr-agent"
+                    .into(),
+            ),
             _ => {}
         }
+    }
+
+    /// Whether nobody behind it speaks IPv6 (§4.2). An NCP may offer its radio, too.
+    fn is_radio_alone(&self) -> bool {
+        let has = |capability| self.known.has(capability);
+        let has_stack = has(Capability::CONFIG_FTD) || has(Capability::CONFIG_MTD);
+        !has_stack && (has(Capability::CONFIG_RADIO) || has(Capability::MAC_RAW))
     }
 
     /// §7.12: the check command decides, once for each version.

@@ -77,6 +77,16 @@ fn what_cannot_be_talked_to_is_a_fault() {
             &["81 06 01 04 03", "82 06 02 53 00", "83 06 03 00"],
             "bootloader",
         ),
+        (
+            &[
+                "81 06 01 04 03",
+                "82 06 02 53 00",
+                "83 06 03 03",
+                "84 06 04 00",
+                "85 06 05 22 19",
+            ],
+            "it is an RCP",
+        ),
     ] {
         let mut trace = Trace::new(Settings::default());
         trace.at(100);
