@@ -4,7 +4,6 @@ pub mod completion;
 mod help;
 mod options;
 mod show;
-mod width;
 
 pub use help::{help, help_of};
 pub use options::{parse, Command, Invocation, Options};

@@ -2,6 +2,7 @@
 
 use crate::ctl::{Field, Fields};
 use core::fmt::{self, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Rows as text: one row, and rows of one value each, as a list of names and values; others as a table
 /// with a column for each name. Rows that have nothing in common stand apart.
@@ -105,7 +106,7 @@ fn table(rows: &[Fields]) -> String {
 }
 
 fn width(text: &impl fmt::Display) -> usize {
-    super::width::width(&text.to_string())
+    text.to_string().width()
 }
 
 fn pad(text: &mut String, cell: &impl fmt::Display, wide: usize) {
