@@ -7,11 +7,13 @@ use crate::host::{Service, ServiceDone};
 use crate::io::child::{Child, Output};
 use crate::io::{retain, Io, Source};
 use crate::time::{Duration, Instant};
+use core::mem;
 use std::collections::VecDeque;
 use std::io;
 
 pub(super) struct Services<'c> {
     config: &'c config::Host,
+    /// One of each kind at most.
     waiting: VecDeque<Service>,
     running: Option<(Child, Kind)>,
     done: VecDeque<ServiceDone>,
@@ -21,6 +23,8 @@ pub(super) struct Services<'c> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Check,
+    /// Another check was asked for since.
+    VoidCheck,
     Upgrade,
     Retain,
 }
@@ -44,10 +48,17 @@ impl<'c> Services<'c> {
         })
     }
 
+    /// Adds a service that the host wants; the same with other data, if it waits, is void. The host has
+    /// also forgotten a check that it asked for before: its end would be taken for that of this one.
     pub(super) fn add(&mut self, service: Service) {
-        if self.waiting.len() >= WAITING_MAX {
-            log::error!("{service:?} is not done: {WAITING_MAX} others wait already");
-            return;
+        let same = |other: &Service| mem::discriminant(other) == mem::discriminant(&service);
+        self.waiting.retain(|waiting| !same(waiting));
+        if matches!(service, Service::CheckFirmware { .. }) {
+            let is_check = |done: &ServiceDone| matches!(done, ServiceDone::FirmwareChecked { .. });
+            self.done.retain(|done| !is_check(done));
+            if let Some((_, kind @ Kind::Check)) = &mut self.running {
+                *kind = Kind::VoidCheck;
+            }
         }
         self.waiting.push_back(service);
     }
@@ -129,7 +140,7 @@ impl<'c> Services<'c> {
         now: Instant,
     ) {
         let (name, limit) = match kind {
-            Kind::Check => ("firmware check", CHECK_LIMIT),
+            Kind::Check | Kind::VoidCheck => ("firmware check", CHECK_LIMIT),
             Kind::Upgrade => ("firmware upgrade", UPGRADE_MAX),
             Kind::Retain => ("retain command", CHECK_LIMIT),
         };
@@ -174,6 +185,7 @@ impl<'c> Services<'c> {
                 }
                 self.done.push_back(ServiceDone::Upgraded { ok });
             }
+            Kind::VoidCheck => log::info!("firmware check: asked for again meanwhile"),
             Kind::Retain if ok => {}
             Kind::Retain => {
                 log::error!("the retain command failed: the credentials are not kept safe");
@@ -192,8 +204,60 @@ fn told(what: &str, path: &std::path::Path, result: io::Result<()>) {
     }
 }
 
-/// A host asks for one or two at a time.
-const WAITING_MAX: usize = 8;
-
 /// A command that looks at a version, or stores 254 octets.
 const CHECK_LIMIT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(version: &str) -> Service {
+        Service::CheckFirmware {
+            version: version.to_owned(),
+        }
+    }
+
+    /// Whatever is done, until nothing runs or waits.
+    fn ends(services: &mut Services<'_>, io: &Io) -> Vec<ServiceDone> {
+        let mut done = Vec::new();
+        let began = std::time::Instant::now();
+        while services.running.is_some() || !services.waiting.is_empty() {
+            assert!(began.elapsed().as_secs() < 60, "no end");
+            services.start(true, io, Instant::ZERO);
+            done.extend(services.poll_done(true, Instant::ZERO));
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        done
+    }
+
+    #[test]
+    fn the_check_that_was_asked_for_last_counts() {
+        let mut config = config::Host::default();
+        config.firmware.check = Some("version=$(cat); sleep 0.1; [ $version = old ]".into());
+        let (io, mut services) = (Io::new().expect("epoll"), Services::new(&config));
+        services.add(check("old"));
+        services.start(true, &io, Instant::ZERO);
+        services.add(check("new"));
+        let stays = ServiceDone::FirmwareChecked { upgrade: false };
+        assert_eq!(ends(&mut services, &io), [stays]);
+        // Its end was not fetched yet.
+        services.done.push_back(stays);
+        services.add(check("old"));
+        let replace = ServiceDone::FirmwareChecked { upgrade: true };
+        assert_eq!(ends(&mut services, &io), [replace]);
+    }
+
+    #[test]
+    fn much_that_is_to_be_kept_is_in_the_way_of_nothing() {
+        let config = config::Host::default();
+        let mut services = Services::new(&config);
+        for octet in 0..100 {
+            services.add(Service::Retain(vec![octet]));
+        }
+        services.add(check("new"));
+        services.add(Service::Upgrade);
+        services.add(Service::Retain(vec![100]));
+        let last = [check("new"), Service::Upgrade, Service::Retain(vec![100])];
+        assert_eq!(services.waiting, last);
+    }
+}
