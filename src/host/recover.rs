@@ -403,6 +403,9 @@ impl Host {
             quiet_at: self.now + FALL_ASLEEP,
         };
         self.watch.forget();
+        // Repeated, or sent at last, it would wake what has just gone to sleep.
+        self.engine.clear();
+        self.slots.drop_waiting();
         self.set_state(State::DeepSleep);
     }
 

@@ -258,6 +258,24 @@ fn a_role_that_comes_after_the_end_of_the_stack_does_not_hide_that() {
     assert_eq!(trace.host.known().state, State::Commissioned);
 }
 
+#[test]
+fn nothing_that_has_no_answer_is_repeated_into_the_sleep() {
+    let mut trace = Trace::ready();
+    // After a loss the host asks for what it may have missed; the first question gets no answer.
+    trace.send("80 06 00 0E");
+    trace.wait_for(Duration::from_millis(100));
+    assert_eq!(trace.frame().unwrap()[1], 2);
+    trace.request(1, Request::Sleep);
+    while let Some(frame) = trace.frame() {
+        trace.accept(&frame);
+    }
+    assert_eq!(trace.host.known().state, State::DeepSleep);
+    trace.wait_for(Duration::from_secs(60));
+    assert_eq!(trace.answers(1), [Answer::Done]);
+    trace.quiet();
+    assert_eq!(trace.host.known().state, State::DeepSleep);
+}
+
 /// Found by fuzzing: `wake` began the handshake anew and took the answers of the other requests with it.
 #[test]
 fn waking_what_is_awake_leaves_others_alone() {
