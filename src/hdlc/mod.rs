@@ -160,7 +160,8 @@ impl Upper for Port {
     }
 
     fn slave_was_reset(&mut self) {
-        // No room means a client that has hundreds of these to read already.
+        // Behind each frame there is room for one, see `has_room`: without room the last thing that the
+        // client has to read is such a sequence.
         let len = RESET_SEQUENCE.len();
         if self.has_client && self.output.room() >= len {
             self.output.space()[..len].copy_from_slice(&RESET_SEQUENCE);
