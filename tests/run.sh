@@ -35,6 +35,7 @@ step 'scripts' bash -c "$(declare -f scripts); scripts | xargs -0 shellcheck"
 step 'size and memory of the smallest' benches/features.sh bounds
 step 'build' cargo build --locked --release
 step 'tests' cargo test --locked --no-fail-fast
+step 'real firmware' tests/firmware/run.sh
 step 'dependencies' tests/deps.sh
 step 'fuzz targets, 30 s each' fuzz/run.sh 30
 step 'init files' tests/init.sh

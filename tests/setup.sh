@@ -33,6 +33,9 @@ package strace strace -V
 package valgrind valgrind --version # counts instructions (benches/table.rs)
 package gcc cc --version
 package g++ g++ --version # for libFuzzer
+package cmake cmake --version # tests/firmware/build.sh
+package ninja-build ninja --version
+package ccache ccache --version
 package iproute2 ip -V
 package iputils-ping ping -V
 package util-linux nsenter --version

@@ -1,0 +1,11 @@
+//! OpenThread's own firmware, built by `build.sh`, on the other end of our programs; and OpenThread's own hosts on the
+//! near end. Its radio is simulated, by datagrams on the loopback interface; everything else is what boards run.
+//!
+//! Needs root, for network namespaces, and what `tests/firmware/build.sh` builds: hence ignored by a plain
+//! `cargo test`. `tests/firmware/run.sh` does both.
+
+#[path = "../hosts/mod.rs"]
+mod hosts;
+mod world;
+
+mod start;
