@@ -59,7 +59,7 @@ impl<'c> Driver<'c> {
         let now = clock.now();
         let tun = Tun::open(&interface(&config.face)).map_err(Error::Tun)?;
         let netlink = Netlink::open(tun.name()).map_err(Error::Netlink)?;
-        let control = open_control(config, tun.name())?;
+        let mut control = open_control(config, tun.name())?;
         // A command is started like all others, with the user's rights.
         let open_carrier = || Carrier::open(config, &clock, &io);
         let carrier = match config.device {
@@ -80,7 +80,7 @@ impl<'c> Driver<'c> {
         }
         log::info!("{} is {}", config.device, tun.name());
         let alive = Alive::from_env();
-        give_up_rights(config, tun.name())?;
+        give_up_rights(config, tun.name(), control.as_mut())?;
         let carrier = carrier.map_or_else(open_carrier, Ok)?;
         settings.has_hardware_reset = carrier.has_hardware_reset();
         // With the rights and below the root with which it is saved.
@@ -399,11 +399,19 @@ fn open_control(config: &Config, interface: &str) -> Result<Option<Control>, Err
     Ok(Some(control))
 }
 
-fn give_up_rights(config: &Config, interface: &str) -> Result<(), Error> {
-    let control = config.host.control.path(interface);
-    let rules = confine::rules(config, None, control.as_deref());
+fn give_up_rights(
+    config: &Config,
+    interface: &str,
+    control: Option<&mut Control>,
+) -> Result<(), Error> {
+    let path = config.host.control.path(interface);
+    let rules = confine::rules(config, None, path.as_deref());
     let account = config.host.user.as_ref();
-    privileges::drop(account, config.host.chroot.as_deref()).map_err(Error::Privileges)?;
+    let root = config.host.chroot.as_deref();
+    if let (Some(control), Some(_)) = (control, root) {
+        control.leave_directory();
+    }
+    privileges::drop(account, root).map_err(Error::Privileges)?;
     confine::enter(rules)
 }
 

@@ -138,6 +138,7 @@ pub fn run_on(device: OpenDevice, config: &Config) -> Result<(), Error> {
 }
 
 fn begin(config: &Config) -> Result<(Clock, Io, Signals), Error> {
+    privileges::keep_to_ourselves();
     let clock = Clock::start();
     let io = Io::new().map_err(start("no epoll"))?;
     let signals = Signals::catch().map_err(start("signals"))?;

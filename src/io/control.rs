@@ -5,7 +5,7 @@
 //!
 //! | what | bound |
 //! | --- | --- |
-//! | clients | 32; one more is told why, and closed |
+//! | clients | 32, of which 4 are for root and our own user; one more is told why, and closed |
 //! | a line to us | 4096 octets; a longer one disconnects |
 //! | requests of a client at the same time | 8; one more is answered `busy` |
 //! | what waits for a client | 64 KiB; an answer that does not fit disconnects |
@@ -34,6 +34,8 @@ use client::{Client, Line, Running, Urgency};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::errno::Errno;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::unistd::geteuid;
 use socket::Path as SocketPath;
 use std::collections::VecDeque;
 use std::io;
@@ -68,7 +70,7 @@ pub struct Control {
     interface: String,
     raw: bool,
     /// Removes the socket when it is dropped.
-    _path: SocketPath,
+    path: SocketPath,
 }
 
 impl Control {
@@ -95,7 +97,7 @@ impl Control {
             cancelled: VecDeque::new(),
             interface: settings.interface.clone(),
             raw: settings.raw,
-            _path: path,
+            path,
         })
     }
 
@@ -174,6 +176,12 @@ impl Control {
         self.cancelled.pop_front()
     }
 
+    /// The socket's directory is about to be out of reach (chroot): no descriptor leads there any more.
+    /// The socket is not removed then.
+    pub fn leave_directory(&mut self) {
+        self.path.leave();
+    }
+
     /// How many clients are connected.
     pub fn clients(&self) -> usize {
         self.clients.iter().flatten().count()
@@ -244,11 +252,25 @@ impl Control {
             log::warn!("control socket: {error}");
             return;
         }
-        let Some(slot) = self.clients.iter().position(Option::is_none) else {
-            let why = format!("{CLIENTS_MAX} clients are connected already: close one");
+        let uid = match getsockopt(&stream, PeerCredentials) {
+            Ok(credentials) => credentials.uid(),
+            Err(error) => {
+                return log::warn!("control socket: a client was not taken in: {error}");
+            }
+        };
+        let is_master = uid == 0 || uid == geteuid().as_raw();
+        let places = CLIENTS_MAX - if is_master { 0 } else { RESERVED };
+        let Some(slot) = self.clients[..places].iter().position(Option::is_none) else {
+            let why = match is_master {
+                true => format!("{CLIENTS_MAX} clients are connected already: close one"),
+                false => format!(
+                    "{places} clients are connected already, and the rest is kept for root: close one"
+                ),
+            };
             return refuse(&stream, why);
         };
-        match Client::new(stream, self.raw, self.poll.registry(), Token(slot)) {
+        let privileged = self.raw || uid == 0;
+        match Client::new(stream, uid, privileged, self.poll.registry(), Token(slot)) {
             Ok(mut client) => {
                 client.push(&line::greeting(&self.interface), Urgency::Must);
                 self.keep(slot, client);
@@ -412,6 +434,9 @@ const LISTENER: Token = Token(CLIENTS_MAX);
 
 /// More than anybody has shells and monitors open; each may take up 68 KiB.
 const CLIENTS_MAX: usize = 32;
+
+/// Places that members of the group cannot take up: whoever sees to the machine is never locked out.
+const RESERVED: usize = 4;
 
 /// Requests of one client at the same time: a few scripts on one connection. The co-processor takes one
 /// command at a time anyway (protocol §7.4).

@@ -1,7 +1,8 @@
 //! Gives up what is not needed once everything is open: `--chroot`, `--user`.
 //!
 //! Of root's rights CAP_NET_ADMIN is kept: addresses and routes of the interface change for as long as it
-//! lives. Programs that we start from then on do not even have that.
+//! lives. Programs that we start from then on do not even have that, nor do they where a service manager
+//! gave it to us ([`keep_to_ourselves`]).
 //!
 //! # What stays possible
 //!
@@ -11,14 +12,15 @@
 //! | a serial port that was unplugged, a TCP connection | opened again with the user's rights: make the user a member of the port's group |
 //! | commands (`system:`, firmware, retain) | run with the user's rights, and below the new root directory, which must hold `/bin/sh` |
 //! | the retain file | written with the user's rights, below the new root directory |
-//! | the control socket's name | is left behind where the user may not remove it; the next start replaces it |
+//! | the control socket's name | is left behind with a new root directory, outside of which nothing stays open, and where the user may not remove it; the next start replaces it |
 
 use crate::config::Account;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{
-    chdir, chroot, geteuid, initgroups, setgroups, setresgid, setresuid, Gid, Group, Uid, User,
+    chdir, chroot, geteuid, getresgid, getresuid, initgroups, setgroups, setresgid, setresuid, Gid,
+    Group, Uid, User,
 };
 use std::ffi::CString;
 use std::fmt;
@@ -45,6 +47,15 @@ pub fn drop(account: Option<&Account>, root: Option<&Path>) -> Result<(), Error>
         identity.take_user()?;
     }
     Ok(())
+}
+
+/// Programs that we start get none of the capabilities that a service manager gave us as ambient ones.
+/// To be called before the first is started. Root's programs have root's rights all the same.
+pub fn keep_to_ourselves() {
+    // A kernel before 4.3 has no such set, so there is nothing to clear.
+    if let Err(error) = caps::clear(None, CapSet::Ambient) {
+        log::debug!("the ambient set of capabilities stays: {error}");
+    }
 }
 
 /// Whom we become, in numbers.
@@ -78,6 +89,10 @@ impl Identity {
             (None, Some(user)) => user.gid,
             (None, None) => return Err(Error::NoUser(name.to_owned())),
         };
+        // setresuid(2) and setresgid(2) read this number as "leave it as it is".
+        if uid.as_raw() == u32::MAX || gid.as_raw() == u32::MAX {
+            return Err(Error::NoChange);
+        }
         Ok(Identity {
             uid,
             gid,
@@ -114,7 +129,20 @@ impl Identity {
         ] {
             caps::set(None, set, wanted).map_err(capabilities)?;
         }
-        prctl::set_no_new_privs().map_err(|errno| Error::failed("setting no_new_privs", errno))
+        prctl::set_no_new_privs().map_err(|errno| Error::failed("setting no_new_privs", errno))?;
+        self.check()
+    }
+
+    /// Whether all of it came true, as the kernel says.
+    fn check(&self) -> Result<(), Error> {
+        let failed = |errno| Error::failed("looking at the user that it became", errno);
+        let user = getresuid().map_err(failed)?;
+        let group = getresgid().map_err(failed)?;
+        let users = [user.real, user.effective, user.saved];
+        let groups = [group.real, group.effective, group.saved];
+        let is_done =
+            users.iter().all(|uid| *uid == self.uid) && groups.iter().all(|gid| *gid == self.gid);
+        is_done.then_some(()).ok_or(Error::NoChange)
     }
 }
 
@@ -158,6 +186,8 @@ pub enum Error {
     NoUser(String),
     /// There is no group of that name.
     NoGroup(String),
+    /// The user or group is the number that means "no change", or did not come true.
+    NoChange,
     /// The directory cannot become the root directory.
     Root {
         /// The directory.
@@ -198,6 +228,11 @@ impl fmt::Display for Error {
                 write!(f, "--user {name}: no such user; see getent passwd, or write USER:GROUP in numbers")
             }
             Error::NoGroup(name) => write!(f, "--user: no group {name}; see getent group"),
+            Error::NoChange => write!(
+                f,
+                "--user: the user or group did not change; {} is no user: see getent passwd",
+                u32::MAX
+            ),
             Error::Root { root, cause } => {
                 write!(f, "--chroot {}: {}", root.display(), cause)
             }

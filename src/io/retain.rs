@@ -5,9 +5,9 @@
 //! secret: the file's mode is 0600.
 
 use crate::config::Retain;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -51,14 +51,13 @@ pub fn save(path: &Path, dataset: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
+    // One that a crash left behind, or that somebody put there to have it written to, or to read it.
+    forget(&new)?;
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&new)?;
-    // One that a crash left behind, or somebody made, keeps the mode that it has.
-    file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(dataset)?;
     file.sync_all()?;
     fs::rename(new, path)
@@ -94,6 +93,8 @@ const DATASET_MAX: u64 = 254;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{symlink, PermissionsExt};
     use std::path::PathBuf;
 
     fn folder(name: &str) -> PathBuf {
@@ -123,6 +124,21 @@ mod tests {
         forget(&path).unwrap();
         forget(&path).unwrap();
         assert_eq!(recall(&retain).unwrap(), None);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_somebody_put_in_its_way_is_neither_written_to_nor_kept() {
+        let folder = folder("way");
+        let (path, other) = (folder.join("wpan0"), folder.join("other"));
+        fs::write(&other, b"other").unwrap();
+        symlink(&other, folder.join("wpan0.new")).unwrap();
+        save(&path, b"secret").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"other");
+        fs::hard_link(&other, folder.join("wpan0.new")).unwrap();
+        save(&path, b"secret").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"other");
+        assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
         fs::remove_dir_all(folder).unwrap();
     }
 

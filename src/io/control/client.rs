@@ -7,7 +7,6 @@ use crate::ctl::{Answer, Code, Failure, Ticket};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -73,17 +72,17 @@ pub(super) enum Line {
 impl Client {
     pub(super) fn new(
         stream: UnixStream,
-        raw: bool,
+        uid: u32,
+        privileged: bool,
         registry: &Registry,
         token: Token,
     ) -> io::Result<Self> {
-        let uid = getsockopt(&stream, PeerCredentials)?.uid();
         let fd = stream.as_raw_fd();
         registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
         Ok(Client {
             stream,
             uid,
-            privileged: raw || uid == 0,
+            privileged,
             monitors: false,
             running: Vec::new(),
             input: Buffer::new(LINE_MAX),

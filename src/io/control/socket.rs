@@ -3,12 +3,12 @@
 use crate::io::lock;
 use core::fmt;
 use nix::errno::Errno;
-use nix::fcntl::{openat, OFlag};
+use nix::fcntl::{openat, AtFlags, OFlag};
 use nix::sys::socket::{
     bind, connect, listen, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr,
 };
-use nix::sys::stat::Mode;
-use nix::unistd::{chown, unlinkat, Gid, Group, UnlinkatFlags};
+use nix::sys::stat::{fchmod, Mode};
+use nix::unistd::{fchownat, geteuid, unlinkat, Gid, Group, UnlinkatFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -26,6 +26,8 @@ pub enum OpenError {
     InUse(PathBuf),
     /// Something that is no socket has its name.
     NotASocket(PathBuf),
+    /// Somebody else put something there while it was made.
+    Taken(PathBuf),
     /// The path does not fit into a socket's address.
     TooLong(PathBuf),
     /// There is no such group.
@@ -48,6 +50,12 @@ impl fmt::Display for OpenError {
             OpenError::NotASocket(path) => write!(
                 f,
                 "{}: there is something that is not a socket: remove it",
+                path.display()
+            ),
+            OpenError::Taken(path) => write!(
+                f,
+                "{}: somebody else put something there at the same moment: choose a directory that \
+                 only you can write to",
                 path.display()
             ),
             OpenError::TooLong(path) => write!(
@@ -74,8 +82,11 @@ impl std::error::Error for OpenError {
 }
 
 fn group(name: &str) -> Result<Gid, OpenError> {
-    if let Ok(number) = name.parse() {
-        return Ok(Gid::from_raw(number));
+    // chown(2) reads the largest number as "leave it as it is".
+    match name.parse() {
+        Ok(u32::MAX) => return Err(OpenError::NoGroup(name.to_owned())),
+        Ok(number) => return Ok(Gid::from_raw(number)),
+        Err(_) => {}
     }
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(group.gid),
@@ -84,10 +95,10 @@ fn group(name: &str) -> Result<Gid, OpenError> {
 }
 
 /// The name of our socket, which is removed when this is dropped, if it is still ours. Held by its
-/// directory, so that it is found after a chroot.
+/// directory, unless [`Path::leave`] gave that up.
 #[derive(Debug)]
 pub(super) struct Path {
-    directory: File,
+    directory: Option<File>,
     name: OsString,
     inode: (u64, u64),
 }
@@ -121,19 +132,29 @@ impl Path {
         let lock = lock(parent).map_err(failed("its directory cannot be locked"))?;
         remove_dead(path, &address)?;
         let fd = new_socket().map_err(failed("a socket cannot be made"))?;
+        // The name is given this mode less the umask, so that nobody else can ever use it.
+        fchmod(&fd, MODE).map_err(errno(failed("its mode cannot be changed")))?;
         bind(fd.as_raw_fd(), &address).map_err(errno(failed("it cannot be made")))?;
-        let inode = inode(&directory, name).map_err(failed("it cannot be looked at"))?;
+        let made = look_at(&directory, name).map_err(failed("it cannot be looked at"))?;
+        let status = made.metadata().map_err(failed("it cannot be looked at"))?;
+        // Where others may write to the directory, what has the name by now may be somebody else's.
+        if !status.file_type().is_socket() || status.uid() != geteuid().as_raw() {
+            return Err(OpenError::Taken(path.to_owned()));
+        }
         // From here on it is removed if something fails. Nobody can connect before it listens.
         let place = Path {
-            directory,
+            directory: Some(directory),
             name: name.to_owned(),
-            inode,
+            inode: (status.dev(), status.ino()),
         };
         if let Some(gid) = gid {
-            chown(path, None, Some(gid))
+            // Of what was looked at, whatever has the name by now.
+            fchownat(&made, "", None, Some(gid), AtFlags::AT_EMPTY_PATH)
                 .map_err(errno(failed("its group cannot be changed: start as root")))?;
         }
-        fs::set_permissions(path, Permissions::from_mode(MODE))
+        // chmod(2) takes no descriptor of a name (O_PATH) before Linux 6.6, except by this way.
+        let by_descriptor = format!("/proc/self/fd/{}", made.as_raw_fd());
+        fs::set_permissions(by_descriptor, Permissions::from_mode(MODE.bits()))
             .map_err(failed("its mode cannot be changed"))?;
         listen(&fd, backlog()).map_err(errno(failed("it cannot listen")))?;
         drop(lock);
@@ -141,11 +162,22 @@ impl Path {
     }
 }
 
+impl Path {
+    /// The directory is about to be out of reach, and is let go of. The name stays when we end; whoever
+    /// listens there next replaces it.
+    pub(super) fn leave(&mut self) {
+        self.directory = None;
+    }
+}
+
 impl Drop for Path {
     fn drop(&mut self) {
+        let Some(directory) = &self.directory else {
+            return;
+        };
         let name = self.name.as_os_str();
-        if matches!(inode(&self.directory, name), Ok(found) if found == self.inode) {
-            if let Err(error) = unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir) {
+        if matches!(inode(directory, name), Ok(found) if found == self.inode) {
+            if let Err(error) = unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
                 // Without the right to do it, the next instance will.
                 log::debug!("control socket: it cannot be removed: {error}");
             }
@@ -153,10 +185,15 @@ impl Drop for Path {
     }
 }
 
+/// What has this name, to be asked about; it cannot be read or written.
+fn look_at(directory: &File, name: &OsStr) -> io::Result<File> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    Ok(File::from(openat(directory, name, flags, Mode::empty())?))
+}
+
 /// Device and inode of what has this name: 64 bits of each, which fstatat(2) on a 32-bit machine has not.
 fn inode(directory: &File, name: &OsStr) -> io::Result<(u64, u64)> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let status = File::from(openat(directory, name, flags, Mode::empty())?).metadata()?;
+    let status = look_at(directory, name)?.metadata()?;
     Ok((status.dev(), status.ino()))
 }
 
@@ -212,7 +249,7 @@ fn backlog() -> Backlog {
 }
 
 /// Owner and group read and write.
-const MODE: u32 = 0o660;
+const MODE: Mode = Mode::from_bits_truncate(0o660);
 
 /// Everybody may look into it; the socket has its own mode.
 const DIRECTORY_MODE: u32 = 0o755;

@@ -535,7 +535,65 @@ fn an_unprivileged_user_is_refused_what_needs_privilege() {
     }
 }
 
+#[test]
+fn members_who_only_sit_there_do_not_lock_root_out() {
+    assert!(nix::unistd::geteuid().is_root(), "run this as root");
+    let directory = directory();
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.join("wpan0.sock");
+    let settings = Settings {
+        group: Some(NOBODY.to_string()),
+        ..settings()
+    };
+    let mut rig = Rig {
+        control: Control::open(&path, &settings).unwrap(),
+        path,
+        asked: Vec::new(),
+        directory,
+    };
+    let mut child = rig.run_as(
+        NOBODY,
+        NOBODY,
+        "import socket, sys\n\
+         s = [socket.socket(socket.AF_UNIX) for n in range(40)]\n\
+         for one in s: one.connect(sys.argv[1])\n\
+         for one in s: print(one.recv(999).decode(), flush=True)\n\
+         sys.stdin.read()\n",
+        &[],
+    );
+    rig.until_clients(CLIENTS_MAX - RESERVED);
+    let mut root = rig.connect();
+    rig.send(&mut root, "1 peek 0 4\n");
+    assert_eq!(rig.asked.len(), 1);
+    // Whoever found no place is told why.
+    let mut told = String::new();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    while !told.contains("error busy") {
+        told.clear();
+        assert_ne!(said.read_line(&mut told).unwrap(), 0, "nobody was told");
+    }
+    assert!(told.contains("the rest is kept for root"), "{told}");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
 impl Rig {
+    /// A program in Python of that user, with the socket's path and more as its arguments.
+    fn run_as(&self, uid: u32, gid: u32, program: &str, arguments: &[&str]) -> std::process::Child {
+        Command::new("python3")
+            .args(["-c", program])
+            .arg(&self.path)
+            .args(arguments)
+            .uid(uid)
+            .gid(gid)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     /// What a program of that user is answered to some lines.
     fn ask_as(&mut self, uid: u32, gid: u32, lines: &str) -> String {
         let program = "import socket, sys\n\
@@ -545,17 +603,7 @@ impl Rig {
                        s.sendall(sys.argv[2].encode().decode('unicode_escape').encode())\n\
                        try:\n while True:\n  print(s.recv(999).decode(), flush=True)\n\
                        except TimeoutError: pass\n";
-        let mut child = Command::new("python3")
-            .args(["-c", program])
-            .arg(&self.path)
-            .arg(lines)
-            .uid(uid)
-            .gid(gid)
-            .current_dir("/")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = self.run_as(uid, gid, program, &[lines]);
         let began = Instant::now();
         while child.try_wait().unwrap().is_none() {
             assert!(began.elapsed() < Duration::from_secs(20), "it hangs");

@@ -118,6 +118,15 @@ fn what_does_not_exist_changes_nothing() {
         ),
         ("4294967294", "--user 4294967294: no such user"),
         ("nobody:no-such-group", "--user: no group no-such-group"),
+        // -1, which setresuid(2) and setresgid(2) read as "no change": root would stay root.
+        (
+            "4294967295:65534",
+            "--user: the user or group did not change",
+        ),
+        (
+            "65534:4294967295",
+            "--user: the user or group did not change",
+        ),
     ] {
         let error = drop(Some(&account(name)), None).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
@@ -127,4 +136,36 @@ fn what_does_not_exist_changes_nothing() {
         .to_string();
     assert!(error.starts_with("--chroot"), "{error}");
     drop(None, None).unwrap();
+}
+
+/// As a service manager starts us: not as root, with CAP_NET_ADMIN in the ambient set.
+#[test]
+fn what_a_service_manager_gave_us_is_not_passed_on() {
+    if !geteuid().is_root() {
+        return;
+    }
+    if role().is_none() {
+        let said = in_child("what_a_service_manager_gave_us_is_not_passed_on", "child");
+        assert!(said.contains("the child was here"), "{said}");
+        return;
+    }
+    let nobody = Uid::from_raw(65_534);
+    let one = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
+    prctl::set_keepcaps(true).unwrap();
+    setresuid(nobody, nobody, nobody).unwrap();
+    caps::set(None, CapSet::Effective, &one).unwrap();
+    caps::set(None, CapSet::Inheritable, &one).unwrap();
+    caps::set(None, CapSet::Ambient, &one).unwrap();
+    let rights = || {
+        let output = Command::new("/bin/cat").arg("/proc/self/status").output();
+        let output = String::from_utf8(output.unwrap().stdout).unwrap();
+        let line = output.lines().find(|line| line.starts_with("CapEff:"));
+        line.unwrap()["CapEff:".len()..].trim().to_owned()
+    };
+    assert_eq!(rights(), "0000000000001000");
+    keep_to_ourselves();
+    assert_eq!(rights(), "0000000000000000");
+    // It is still ours.
+    assert_eq!(status("CapEff:"), "0000000000001000");
+    println!("the child was here");
 }
