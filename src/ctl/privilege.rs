@@ -21,7 +21,8 @@ pub fn needs_privilege(request: &Request) -> bool {
     }
 }
 
-/// Whether nobody may write this property here: the streams carry raw frames and packets.
+/// Whether nobody may write this property here: the streams carry raw frames and packets, but for the
+/// command line.
 pub fn is_never_written(property: Property) -> bool {
     contains(NEVER_WRITTEN, property)
 }
@@ -69,20 +70,25 @@ const WRITING: &[Numbers] = &[
     one(Property::MAC_RX_ON_WHEN_IDLE_MODE),
     range(Property::RCP_API_VERSION, Property::RCP_LOG_CRASH_DUMP),
     range(Property::UART_BITRATE, Property::UART_XON_XOFF),
-    // The whole of the ranges for RCP and for multi-PAN (protocol §3.1), whatever comes into them.
-    2048..=2559,
+    // The whole of the ranges for RCP and for multi-PAN (protocol §3.1), whatever comes into them; and
+    // those of the infrastructure interface and of DNS-SD, who speaks there for the host.
+    2048..=2335,
+    2352..=2383,
     range(
         Property::MAC_SRC_MATCH_ENABLED,
         Property::MAC_SRC_MATCH_EXTENDED_ADDRESSES,
     ),
     one(Property::THREAD_RLOC16_DEBUG_PASSTHRU),
+    // A command line, on which everything can be said.
+    one(Property::STREAM_CLI),
     // Vendors and debug, to the end of the numbers (protocol §3.1).
     15_296..=crate::wire::packed::UINT_PACKED_MAX,
 ];
 
 /// Streams (protocol §3.9, and those of TMF and UDP).
 const NEVER_WRITTEN: &[Numbers] = &[
-    112..=127,
+    range(Property::STREAM_DEBUG, Property::STREAM_LOG),
+    118..=127,
     one(Property::THREAD_TMF_PROXY_STREAM),
     one(Property::THREAD_UDP_FORWARD_STREAM),
 ];
@@ -129,6 +135,9 @@ mod tests {
         assert!(get(Property::DEBUG_TEST_ASSERT) && get(Property(20_000)));
         assert!(!get(Property::DEBUG_NCP_LOG_LEVEL) && set(Property::DEBUG_NCP_LOG_LEVEL));
         assert!(set(Property::RCP_MAC_KEY) && set(Property(2100)) && set(Property::PHY_ENABLED));
+        assert!(set(Property::INFRA_IF_RECV_ICMP6) && set(Property::DNSSD_SRV_RESULT));
+        assert!(!set(Property::SRP_SERVER_ENABLED) && !set(Property::BACKBONE_ROUTER_ENABLE));
+        assert!(!set(Property::BORDER_AGENT_EPHEMERAL_KEY_ACTIVATE));
         // Not in the table as writable: a role is read, or a vendor's own.
         assert!(set(Property::NCP_VERSION) && !set(Property::NET_ROLE));
         let item = |request: fn(Property, Vec<u8>) -> Request, property| {
@@ -143,8 +152,11 @@ mod tests {
     fn every_stream_that_is_written_in_firmware_is_closed() {
         for row in PROPERTIES.iter() {
             let stream = row.name.contains("STREAM") && row.access.contains(Access::EVENTS);
-            assert!(!stream || is_never_written(row.id), "{}", row.name);
+            let closed = is_never_written(row.id) || row.id == Property::STREAM_CLI;
+            assert!(!stream || closed, "{}", row.name);
         }
+        assert!(!is_never_written(Property::STREAM_CLI));
+        assert!(needs_privilege(&Request::Set(Property::STREAM_CLI, vec![])));
         assert!(!is_never_written(Property::MAC_RAW_STREAM_ENABLED));
     }
 }

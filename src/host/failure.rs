@@ -97,34 +97,81 @@ fn advice(status: Status) -> (Code, &'static str) {
         | Status::INVALID_COMMAND
         | Status::INVALID_COMMAND_FOR_PROP
         | Status::INVALID_INTERFACE
-        | Status::NOT_CAPABLE => (
+        | Status::NOT_CAPABLE
+        | Status::STACK_NOT_IMPLEMENTED
+        | Status::STACK_INVALID_COMMAND
+        | Status::STACK_NOT_CAPABLE => (
             Code::NotSupported,
             "its firmware does not have this; `get CAPS` lists what it has",
         ),
-        Status::INVALID_ARGUMENT | Status::PARSE_ERROR | Status::CMD_TOO_BIG => (
+        Status::INVALID_ARGUMENT
+        | Status::PARSE_ERROR
+        | Status::CMD_TOO_BIG
+        | Status::STACK_PARSE
+        | Status::STACK_INVALID_ARGS
+        | Status::STACK_INVALID_SOURCE_ADDRESS
+        | Status::STACK_IP6_ADDRESS_CREATION_FAILURE
+        | Status::STACK_NOT_TMF
+        | Status::STACK_NOT_LOWPAN_DATA_FRAME => (
             Code::Usage,
             "it does not take this value; check its range and form",
         ),
-        Status::INVALID_STATE => (
+        Status::INVALID_STATE | Status::STACK_INVALID_STATE => (
             Code::State,
             "not in this state; `status` shows it, and most settings need the network to be left first",
         ),
-        Status::BUSY | Status::NOMEM | Status::IN_PROGRESS | Status::DROPPED => {
+        Status::STACK_DETACHED => (Code::State, "not in a network yet: attach, or wait"),
+        Status::BUSY
+        | Status::NOMEM
+        | Status::IN_PROGRESS
+        | Status::DROPPED
+        | Status::STACK_DROP
+        | Status::STACK_NO_BUFS
+        | Status::STACK_BUSY
+        | Status::STACK_PENDING => {
             (Code::Busy, "it has no room or no time now; try again later")
         }
-        Status::ALREADY => (Code::State, "it is so already"),
-        Status::ITEM_NOT_FOUND | Status::UNKNOWN_NEIGHBOR | Status::EMPTY => {
+        Status::ALREADY | Status::STACK_ALREADY | Status::STACK_DUPLICATED => {
+            (Code::State, "it is so already")
+        }
+        Status::STACK_REJECTED => (
+            Code::Denied,
+            "it does not let that be changed; it may be its own",
+        ),
+        Status::ITEM_NOT_FOUND
+        | Status::UNKNOWN_NEIGHBOR
+        | Status::EMPTY
+        | Status::STACK_NOT_FOUND
+        | Status::STACK_UNKNOWN_NEIGHBOR => {
             (Code::Failed, "there is no such item; get the list first")
         }
-        Status::RESPONSE_TIMEOUT | Status::JOIN_RSP_TIMEOUT => (
+        Status::RESPONSE_TIMEOUT
+        | Status::JOIN_RSP_TIMEOUT
+        | Status::STACK_RESPONSE_TIMEOUT
+        | Status::STACK_REASSEMBLY_TIMEOUT => (
             Code::Timeout,
             "the other side did not answer; check the distance and try again",
         ),
-        Status::NO_ACK | Status::CCA_FAILURE => (
+        Status::STACK_NO_ROUTE | Status::STACK_NO_ADDRESS | Status::STACK_ADDRESS_QUERY => (
+            Code::Failed,
+            "it knows no way to this address; check the address, or try again in some seconds",
+        ),
+        Status::NO_ACK
+        | Status::CCA_FAILURE
+        | Status::STACK_NO_ACK
+        | Status::STACK_CHANNEL_ACCESS_FAILURE
+        | Status::STACK_FCS
+        | Status::STACK_NO_FRAME_RECEIVED
+        | Status::STACK_LINK_MARGIN_LOW => (
             Code::Failed,
             "the radio did not get through; check antenna and channel",
         ),
-        Status::SECURITY_ERROR | Status::JOIN_SECURITY => (
+        Status::STACK_ADDRESS_FILTERED | Status::STACK_DESTINATION_ADDRESS_FILTERED => (
+            Code::Failed,
+            "its filter kept the frame out; look at `allowlist` and `denylist`",
+        ),
+        Status::STACK_ABORT => (Code::Cancelled, "it was ended before it was done; try again"),
+        Status::SECURITY_ERROR | Status::JOIN_SECURITY | Status::STACK_SECURITY => (
             Code::Security,
             "the credentials are wrong; check the key or the passphrase",
         ),
@@ -161,6 +208,28 @@ mod tests {
         let failure = of_status(what, Status(99));
         assert_eq!(failure.code, Code::Failed);
         assert!(failure.message.starts_with("NET_SAVE: "));
+    }
+
+    #[test]
+    fn errors_of_the_stack_have_a_way_out() {
+        let what = What(Command::PROP_VALUE_GET, Some(Property::THREAD_LEADER_ADDR));
+        let failure = of_status(what, Status(16_400));
+        assert_eq!(failure.code, Code::State);
+        assert_eq!(
+            failure.message,
+            "get THREAD_LEADER_ADDR: the co-processor answered DETACHED (16400): not in a network yet: attach, or wait"
+        );
+        for number in (1..=37).filter(|number| !matches!(number, 25 | 33)) {
+            let status = Status(16_384 + number);
+            let failure = of_status(what, status);
+            assert!(!failure.message.contains("UNKNOWN("), "{failure}");
+            // Nothing better is known of OT_ERROR_FAILED.
+            assert_eq!(
+                advice(status) == advice(Status::FAILURE),
+                number == 1,
+                "{failure}"
+            );
+        }
     }
 
     #[test]

@@ -440,7 +440,8 @@ fn row_for(shared: &mut Shared, address: Address, has: bool) -> Option<&mut Row>
 /// What a status means for a command of ours (protocol §7.8).
 fn outcome(failed: Option<Status>) -> Outcome {
     match failed {
-        None | Some(Status::OK | Status::ALREADY | Status::ITEM_NOT_FOUND) => Outcome::Done,
+        None | Some(Status::OK) => Outcome::Done,
+        Some(status) if status.is_done_already() => Outcome::Done,
         Some(Status::NOMEM | Status::BUSY) => Outcome::Again,
         Some(_) => Outcome::Refused,
     }

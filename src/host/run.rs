@@ -11,7 +11,7 @@ use super::wait::{Scan, Waiting};
 use super::{Host, Owner, Service};
 use crate::ctl::{Answer, Code, Failure, Fields, Ticket};
 use crate::time::Instant;
-use crate::wire::ids::{Command, Property, Status};
+use crate::wire::ids::{Command, Property};
 use std::collections::VecDeque;
 
 #[derive(Default)]
@@ -345,10 +345,8 @@ impl Host {
             let tolerated = match send.on_error {
                 OnError::Fail => false,
                 OnError::Tolerate | OnError::SkipNext => true,
-                OnError::TolerateAlready => {
-                    matches!(status, Status::ALREADY | Status::ITEM_NOT_FOUND)
-                }
-                OnError::OrElse => status == Status::PROP_NOT_FOUND,
+                OnError::TolerateAlready => status.is_done_already(),
+                OnError::OrElse => status.is_absent(),
             };
             if !tolerated {
                 return Err(failure::of_status(what(send), status));

@@ -235,12 +235,12 @@ pub enum OnError {
     Fail,
     /// Goes on.
     Tolerate,
-    /// Goes on if the status is ALREADY or ITEM_NOT_FOUND.
+    /// Goes on if it was so already ([`Status::is_done_already`](crate::wire::ids::Status)).
     TolerateAlready,
     /// Goes on behind the next step, which makes sense after a success only.
     SkipNext,
-    /// The next step is the older way to do the same. It is done if the status is PROP_NOT_FOUND,
-    /// and left out after a success; any other error fails.
+    /// The next step is the older way to do the same. It is done if the firmware does not have this
+    /// one, and left out after a success; any other error fails.
     OrElse,
 }
 

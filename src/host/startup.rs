@@ -217,10 +217,7 @@ impl Host {
             }
             Ask::Get(_) => log::debug!("at start-up: {what}: {}", reply.outcome()),
             // What is to be so is so.
-            _ if matches!(
-                reply.error(),
-                None | Some(Status::ALREADY | Status::ITEM_NOT_FOUND)
-            ) => {}
+            _ if reply.error().map_or(true, Status::is_done_already) => {}
             _ => {
                 log::warn!("at start-up: {what}: {}", reply.outcome());
             }

@@ -140,6 +140,8 @@ const fn is_traffic(property: Property) -> bool {
     matches!(
         property,
         Property::STREAM_RAW
+            | Property::INFRA_IF_RECV_ICMP6
+            | Property::INFRA_IF_SEND_ICMP6
             | Property::THREAD_UDP_FORWARD_STREAM
             | Property::THREAD_TMF_PROXY_STREAM
     )

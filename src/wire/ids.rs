@@ -87,7 +87,8 @@ open_enum! {
 
 open_enum! {
     /// The outcome of an operation, or the cause of a reset (protocol §4.1). Displays as `OK` or
-    /// `UNKNOWN(27)`.
+    /// `UNKNOWN(27)`. The errors of OpenThread's stack, from 16384 on, have OpenThread's names; some of
+    /// them are those of a status, too.
     Status, STATUSES;
     0 OK;
     1 FAILURE;
@@ -144,6 +145,42 @@ open_enum! {
     118 RESET_OTHER;
     119 RESET_UNKNOWN;
     120 RESET_WATCHDOG;
+    16385 STACK_FAILED as "FAILED";
+    16386 STACK_DROP as "DROP";
+    16387 STACK_NO_BUFS as "NO_BUFS";
+    16388 STACK_NO_ROUTE as "NO_ROUTE";
+    16389 STACK_BUSY as "BUSY";
+    16390 STACK_PARSE as "PARSE";
+    16391 STACK_INVALID_ARGS as "INVALID_ARGS";
+    16392 STACK_SECURITY as "SECURITY";
+    16393 STACK_ADDRESS_QUERY as "ADDRESS_QUERY";
+    16394 STACK_NO_ADDRESS as "NO_ADDRESS";
+    16395 STACK_ABORT as "ABORT";
+    16396 STACK_NOT_IMPLEMENTED as "NOT_IMPLEMENTED";
+    16397 STACK_INVALID_STATE as "INVALID_STATE";
+    16398 STACK_NO_ACK as "NO_ACK";
+    16399 STACK_CHANNEL_ACCESS_FAILURE as "CHANNEL_ACCESS_FAILURE";
+    /// Not in a network yet.
+    16400 STACK_DETACHED as "DETACHED";
+    16401 STACK_FCS as "FCS";
+    16402 STACK_NO_FRAME_RECEIVED as "NO_FRAME_RECEIVED";
+    16403 STACK_UNKNOWN_NEIGHBOR as "UNKNOWN_NEIGHBOR";
+    16404 STACK_INVALID_SOURCE_ADDRESS as "INVALID_SOURCE_ADDRESS";
+    16405 STACK_ADDRESS_FILTERED as "ADDRESS_FILTERED";
+    16406 STACK_DESTINATION_ADDRESS_FILTERED as "DESTINATION_ADDRESS_FILTERED";
+    16407 STACK_NOT_FOUND as "NOT_FOUND";
+    16408 STACK_ALREADY as "ALREADY";
+    16410 STACK_IP6_ADDRESS_CREATION_FAILURE as "IP6_ADDRESS_CREATION_FAILURE";
+    16411 STACK_NOT_CAPABLE as "NOT_CAPABLE";
+    16412 STACK_RESPONSE_TIMEOUT as "RESPONSE_TIMEOUT";
+    16413 STACK_DUPLICATED as "DUPLICATED";
+    16414 STACK_REASSEMBLY_TIMEOUT as "REASSEMBLY_TIMEOUT";
+    16415 STACK_NOT_TMF as "NOT_TMF";
+    16416 STACK_NOT_LOWPAN_DATA_FRAME as "NOT_LOWPAN_DATA_FRAME";
+    16418 STACK_LINK_MARGIN_LOW as "LINK_MARGIN_LOW";
+    16419 STACK_INVALID_COMMAND as "INVALID_COMMAND";
+    16420 STACK_PENDING as "PENDING";
+    16421 STACK_REJECTED as "REJECTED";
 }
 
 impl Status {
@@ -161,6 +198,29 @@ impl Status {
                 | Status::RESET_CRASH
                 | Status::RESET_ASSERT
                 | Status::RESET_WATCHDOG
+        )
+    }
+
+    /// Whether what was to be done was done before: as good as success for "bring up", "start", and a
+    /// removal.
+    pub const fn is_done_already(self) -> bool {
+        matches!(
+            self,
+            Status::ALREADY
+                | Status::ITEM_NOT_FOUND
+                | Status::STACK_ALREADY
+                | Status::STACK_NOT_FOUND
+        )
+    }
+
+    /// Whether the firmware does not have what was asked for.
+    pub const fn is_absent(self) -> bool {
+        matches!(
+            self,
+            Status::PROP_NOT_FOUND
+                | Status::UNIMPLEMENTED
+                | Status::INVALID_COMMAND_FOR_PROP
+                | Status::STACK_NOT_IMPLEMENTED
         )
     }
 
@@ -264,10 +324,27 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_unique_and_complete() {
-        for (table, count) in [(COMMANDS, 24), (STATUSES, 42), (CAPABILITIES, 66)] {
+        let stack = STATUSES.partition_point(|row| row.0 < 16_384);
+        let (statuses, stack) = STATUSES.split_at(stack);
+        for (table, count) in [
+            (COMMANDS, 24),
+            (statuses, 42),
+            // otError 1 to 37 without 25 and 33, which are none any more.
+            (stack, 35),
+            (CAPABILITIES, 66),
+        ] {
             assert_sorted_with_unique_names(table);
             assert_eq!(table.len(), count);
         }
+    }
+
+    #[test]
+    fn errors_of_the_stack_have_names() {
+        assert_eq!(Status(16_400), Status::STACK_DETACHED);
+        assert_eq!(Status(16_400).to_string(), "DETACHED");
+        assert_eq!(Status(16_421).to_string(), "REJECTED");
+        assert_eq!(Status(16_384).name(), None);
+        assert_eq!(Status(16_409).name(), None);
     }
 
     #[test]

@@ -106,7 +106,8 @@ fn pskc_rows(value: &[u8]) -> Vec<Fields> {
 
 /// Frames are the driver's to send (draft §13), and only packets of the interface become some.
 fn check_no_stream(property: Property) -> Result<(), Failure> {
-    let is_stream = matches!(property.0, 112..=127 | 5_888..=6_143)
+    // STREAM_CLI carries lines for OpenThread's command line, which root may say.
+    let is_stream = matches!(property.0, 112..=116 | 118..=127 | 5_888..=6_143)
         || matches!(
             property,
             Property::THREAD_TMF_PROXY_STREAM | Property::THREAD_UDP_FORWARD_STREAM

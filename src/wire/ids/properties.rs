@@ -131,6 +131,7 @@ impl Property {
                 | Property::THREAD_MGMT_SET_PENDING_DATASET_TLVS
                 | Property::DATASET_RAW_TLVS
                 | Property::RCP_MAC_KEY
+                | Property::BORDER_AGENT_EPHEMERAL_KEY_ACTIVATE
                 | Property::TRNG_32
                 | Property::TRNG_128
                 | Property::TRNG_RAW_32
@@ -328,6 +329,10 @@ properties! {
     58 MAC_DATA_POLL_PERIOD: "L", "GS", Nothing;
     /// Keep the receiver on while idle.
     59 MAC_RX_ON_WHEN_IDLE_MODE: "b", "S", AnyOf(&[C::CONFIG_RADIO]);
+    /// A second short address of the radio.
+    60 MAC_15_4_ALT_SADDR: "S", "S", AnyOf(&[C::MAC_RAW, C::CONFIG_RADIO]);
+    /// Receive at a time (µs), for a duration (µs), on a channel.
+    61 MAC_RX_AT: "XLC", "S", AnyOf(&[C::MAC_RAW, C::CONFIG_RADIO]);
 
     // protocol §3.6
     /// A network configuration is stored (fw: active dataset commissioned).
@@ -429,6 +434,9 @@ properties! {
     115 STREAM_NET_INSECURE: "dD", "SE", Nothing;
     /// Log line + metadata C level, i region, X time when CAP 518 present.
     116 STREAM_LOG: "UD", "E", Nothing;
+    /// OpenThread's command line (build option NCP_CLI_STREAM): a line to it, its output in pieces
+    /// back.
+    117 STREAM_CLI: "U", "SE", Nothing;
 
     // protocol §3.11
     /// Joiner state 0 idle,1 discover,2 connecting,3 connected,4 entrust,5 joined.
@@ -598,6 +606,70 @@ properties! {
     /// Multi-PAN RCP: bits 0-1 interface, bit 7 set = finish the pending radio operation
     /// first.
     2304 MULTIPAN_ACTIVE_INTERFACE: "C", "GS", AnyOf(&[C::CONFIG_RADIO]);
+
+    // protocol §3.11, "newer than the tables above"
+    /// The host's infrastructure interface: index, running, its addresses.
+    2321 INFRA_IF_STATE: "LbA(6)", "S", Nothing;
+    /// An ICMPv6 message that arrived there with hop limit 255: index, source, message.
+    2322 INFRA_IF_RECV_ICMP6: "L6d", "S", Nothing;
+    /// An ICMPv6 message to be sent there: index, destination, message.
+    2323 INFRA_IF_SEND_ICMP6: "L6d", "E", Nothing;
+    /// SRP server on.
+    2337 SRP_SERVER_ENABLED: "b", "GS", Nothing;
+    /// The border router decides whether the SRP server is on.
+    2338 SRP_SERVER_AUTO_ENABLE_MODE: "b", "GS", Nothing;
+    /// The host's DNS-SD: 0 stopped, 1 ready.
+    2353 DNSSD_STATE: "C", "S", Nothing;
+    /// The outcome of one of the three below: otError, request id, its context.
+    2354 DNSSD_REQUEST_RESULT: "CLD", "S", Nothing;
+    /// To be published or withdrawn: host name, count of addresses; then these, the request id (`L`)
+    /// and its context (the header writes `USA(6)LD`).
+    2355 DNSSD_HOST: "USD", "E", Nothing;
+    /// To be published or withdrawn: host, instance, type, subtypes, TXT data, port, priority,
+    /// weight, TTL, request id, context. The header writes `S` for the TTL; firmware sends `L`.
+    2356 DNSSD_SERVICE: "UUUt(A(U))dSSSLLD", "E", Nothing;
+    /// To be published or withdrawn: name, type, key, class, TTL, request id, context.
+    2357 DNSSD_KEY_RECORD: "Ut(U)dSLLD", "E", Nothing;
+    /// To be browsed for or not: type, subtype, interface, context.
+    2358 DNSSD_BROWSER: "Ut(U)LD", "E", Nothing;
+    /// Found: type, subtype, instance, TTL (0: gone), interface, context.
+    2359 DNSSD_BROWSE_RESULT: "Ut(U)ULLD", "S", Nothing;
+    /// To be resolved or not: instance, type, interface, context.
+    2360 DNSSD_SRV_RESOLVER: "UULD", "E", Nothing;
+    /// Resolved: instance, type, host, port, priority, weight, TTL, interface, context.
+    2361 DNSSD_SRV_RESULT: "UUt(U)SSSLLD", "S", Nothing;
+    /// To be resolved or not: instance, type, interface, context.
+    2362 DNSSD_TXT_RESOLVER: "UULD", "E", Nothing;
+    /// Resolved: instance, type, TXT data, TTL, interface, context.
+    2363 DNSSD_TXT_RESULT: "UUdLLD", "S", Nothing;
+    /// To be resolved or not: host, interface, context.
+    2364 DNSSD_IP6_ADDRESS_RESOLVER: "ULD", "E", Nothing;
+    /// Resolved: host, interface, addresses and their TTLs (`6L` each), context.
+    2365 DNSSD_IP6_ADDRESS_RESULT: "ULdD", "S", Nothing;
+    /// To be resolved or not: host, interface, context.
+    2366 DNSSD_IP4_ADDRESS_RESOLVER: "ULD", "E", Nothing;
+    /// Resolved: as the IPv6 addresses, IPv4 as mapped ones.
+    2367 DNSSD_IP4_ADDRESS_RESULT: "ULdD", "S", Nothing;
+    /// The border agent: running, UDP port, MeshCoP TXT data.
+    2385 BORDER_AGENT_MESHCOP_SERVICE_STATE: "bSD", "GA", Nothing;
+    /// The border agent's ephemeral key: state, UDP port (0 when stopped).
+    2386 BORDER_AGENT_EPHEMERAL_KEY_STATE: "CS", "GA", Nothing;
+    /// Ephemeral keys are possible.
+    2387 BORDER_AGENT_EPHEMERAL_KEY_ENABLE: "b", "S", Nothing;
+    /// Lets commissioners in with this key, for so many ms, on this UDP port (0: any).
+    2388 BORDER_AGENT_EPHEMERAL_KEY_ACTIVATE: "ULS", "S", Nothing;
+    /// Ends that; true keeps a session that is there.
+    2389 BORDER_AGENT_EPHEMERAL_KEY_DEACTIVATE: "b", "S", Nothing;
+    /// Backbone router: 0 disabled, 1 secondary, 2 primary. Firmware has a getter beside the update.
+    2417 BACKBONE_ROUTER_STATE: "C", "GA", Nothing;
+    /// Backbone router on.
+    2418 BACKBONE_ROUTER_ENABLE: "b", "S", Nothing;
+    /// A multicast group that the mesh listens to, or does not any more.
+    2419 BACKBONE_ROUTER_MULTICAST_LISTENER: "6", "E", Nothing;
+    /// DHCPv6 prefix delegation on.
+    2449 BORDER_ROUTER_DHCP6_PD_ENABLE: "b", "S", Nothing;
+    /// A prefix that was delegated: prefix, length, valid and preferred lifetime (s).
+    2450 BORDER_ROUTER_DHCP6_PD_PREFIX: "6CLL", "S", Nothing;
 
     // protocol §3.3
     /// GPIO list: number, flags (§3.14), name.
@@ -808,6 +880,8 @@ properties! {
     /// MGMT_SET pending as TLVs; immediate reply has the property empty or LAST_STATUS;
     /// completion is unsolicited with the status as L.
     5438 THREAD_MGMT_SET_PENDING_DATASET_TLVS: "D", "GSA", Nothing;
+    /// The channel on which a device samples to be woken up; 0 = the PAN channel.
+    5439 THREAD_WAKEUP_CHANNEL: "C", "GS", Nothing;
 
     // protocol §3.11
     /// Announce begin: channel mask, count, period, destination.
@@ -927,8 +1001,8 @@ mod tests {
         let mut names: Vec<_> = PROPERTIES.iter().map(|row| row.name).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
-        // 255 rows in the tables of protocol §3.3 to §3.11 and 45 single counters.
-        assert_eq!(PROPERTIES.len(), 300);
+        // 255 rows in the tables of protocol §3.3 to §3.11, 34 newer ones and 45 single counters.
+        assert_eq!(PROPERTIES.len(), 334);
     }
 
     #[test]
@@ -1056,11 +1130,11 @@ mod tests {
         for row in secrets.clone() {
             assert_ne!(row.id, Property::NET_XPANID);
         }
-        for word in ["KEY", "PSKC", "DATASET_TLVS"] {
+        for word in ["KEY", "PSKC", "DATASET_TLVS", "KEY_ACTIVATE"] {
             for row in PROPERTIES.iter().filter(|row| row.name.ends_with(word)) {
                 assert!(row.id.is_secret(), "{}", row.name);
             }
         }
-        assert_eq!(secrets.count(), 19);
+        assert_eq!(secrets.count(), 20);
     }
 }

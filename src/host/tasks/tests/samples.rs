@@ -156,7 +156,9 @@ fn samples_can_be_written_where_the_table_says_so() {
             let is_stream = info.name.contains("STREAM")
                 && !matches!(
                     info.id,
-                    Property::NEST_STREAM_MFG | Property::MAC_RAW_STREAM_ENABLED
+                    Property::NEST_STREAM_MFG
+                        | Property::MAC_RAW_STREAM_ENABLED
+                        | Property::STREAM_CLI
                 );
             match script(&request, &complete, &CONTEXT) {
                 Ok(script) => {
