@@ -48,6 +48,8 @@ pub struct Config {
     pub log: LogTarget,
     /// How much is logged.
     pub verbosity: Verbosity,
+    /// Whether the octets of keys are in what [`Verbosity::Hex`] shows (`--log-keys`). Default: no.
+    pub log_keys: bool,
     /// What only the host driver ([`Face::Tun`]) needs.
     pub host: Host,
     /// What the command line asked for and does not get, one line each, to be logged at start.
@@ -71,6 +73,7 @@ impl Config {
             sandbox: false,
             log: LogTarget::Auto,
             verbosity: Verbosity::Info,
+            log_keys: false,
             host: Host::default(),
             warnings: Vec::new(),
         }

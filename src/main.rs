@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Config) -> ExitCode {
-    if let Err(error) = io::log::start(&config.log, config.verbosity, &config.face) {
+    if let Err(error) = io::log::start(config, &config.face) {
         io::log::report_startup_error(Some(&config.face), &error.to_string());
         return ExitCode::from(NOT_STARTED);
     }

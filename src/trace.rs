@@ -1,6 +1,6 @@
 //! What `-v`, `-vv` and `-vvv` show. The log targets tell them apart from messages for everyone.
 
-use crate::wire::describe::Described;
+use crate::wire::describe::{secret_at, Described};
 use crate::wire::spi::{Header, Reading};
 use core::fmt;
 
@@ -8,8 +8,10 @@ use core::fmt;
 pub const HEADER: &str = "header";
 /// Log target of `-vv`: every Spinel frame, decoded. Level: trace.
 pub const FRAME: &str = "frame";
-/// Log target of `-vvv`: the octets. Level: trace.
+/// Log target of `-vvv`: the octets, without those of keys. Level: trace.
 pub const HEX: &str = "hex";
+/// Log target of `-vvv` with `--log-keys`: the octets of keys, too. Level: trace.
+pub const KEYS: &str = "keys";
 /// Log target of the counters that SIGUSR1 asks for: shown at every verbosity. Level: info.
 pub const COUNTERS: &str = "counters";
 
@@ -50,7 +52,14 @@ pub fn transaction(host: &Header, slave: &Reading) {
 /// One line, or two with the octets, for a frame that was moved.
 pub fn frame(way: Way, frame: &[u8]) {
     log::trace!(target: FRAME, "{way} {}", Described(frame));
-    log::trace!(target: HEX, "{way} {}", Hex(frame));
+    match secret_at(frame) {
+        Some(start) if !log::log_enabled!(target: KEYS, log::Level::Trace) => {
+            let (shown, hidden) = frame.split_at(start.min(frame.len()));
+            let hidden = hidden.len();
+            log::trace!(target: HEX, "{way} {} <{hidden} octets: --log-keys shows them>", Hex(shown));
+        }
+        _ => log::trace!(target: HEX, "{way} {}", Hex(frame)),
+    }
 }
 
 /// Octets in hex, with spaces between.

@@ -51,7 +51,7 @@ pub fn main(config: &Config) -> u8 {
     if config.verbosity > Verbosity::Info || config.log != LogTarget::Auto {
         // Standard error is no data channel here, whatever the face.
         let face = Face::Pty { link: None };
-        if let Err(error) = log::start(&config.log, config.verbosity, &face) {
+        if let Err(error) = log::start(config, &face) {
             log::report_startup_error(Some(&face), &error.to_string());
         }
     }

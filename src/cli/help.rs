@@ -149,14 +149,15 @@ Log:
   -v, --verbose[=N]          more: frame headers; -vv: frames decoded; -vvv: in
                              hex; N is relative, --verbose=-1 is less
                              ({steps}; default 0)
+  --log-keys[=yes|no]        -vvv with the network's keys (default no)
   -V, --version              print the version
   -h, -?, --help             print this
 
 Simulated co-processor, sim:KEY[=VALUE]:KEY... (sim:crc:void=1%:busy=3ms):
 {sim}
 Signals:
-  SIGUSR1 prints the counters to the log, SIGUSR2 clears them; SIGINT, SIGTERM
-  and SIGHUP end.
+  SIGUSR1 opens a log file anew and prints the counters to the log, SIGUSR2
+  clears them; SIGINT, SIGTERM and SIGHUP end.
 
 Exit codes:
   0  ended as asked: a signal, end of file, hangup

@@ -246,6 +246,9 @@ struct Args {
     /// where to
     #[argh(option)]
     log: Vec<String>,
+    /// in hex, too
+    #[argh(option)]
+    log_keys: Vec<String>,
     /// relative; 1 if nothing was said
     #[argh(option, short = 'v')]
     verbose: Vec<String>,
@@ -340,6 +343,9 @@ impl Args {
         let mut last = |option, values| last(option, values, warnings);
         if let Some(given) = last("--log", &self.log) {
             config.log = given.choice()?;
+        }
+        if let Some(given) = last("--log-keys", &self.log_keys) {
+            config.log_keys = given.toggle()?;
         }
         if let Some(given) = last("--ready-when-up", &self.ready_when_up) {
             config.ready_when_up = given.toggle()?;

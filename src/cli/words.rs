@@ -294,6 +294,7 @@ pub(super) static OPTIONS: &[Opt] = &[
     opt("--ready-when-up", &[], SWITCH),
     opt("--sandbox", &[], SWITCH),
     opt("--log", &[], Takes::Value),
+    opt("--log-keys", &[], SWITCH),
     opt("--verbose", &["v"], Takes::ValueOr("1")),
     host("--control", Takes::Value),
     host("--control-group", Takes::Value),

@@ -184,6 +184,7 @@ impl<'c> Driver<'c> {
         }
         let received = self.signals.drain();
         if received.print {
+            crate::io::log::reopen();
             self.print_counters();
         }
         if received.clear {

@@ -237,6 +237,7 @@ impl Turn {
         }
         let received = self.signals.drain();
         if received.print {
+            crate::io::log::reopen();
             self.print_counters();
         }
         if received.clear {

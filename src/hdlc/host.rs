@@ -11,6 +11,7 @@ use super::encode::{encode, encoded_max};
 use super::{is_spinel, FLAG, RESET_SEQUENCE};
 use crate::bridge::{Step, Upper};
 use crate::buffer::Buffer;
+use crate::trace::{self, Way};
 use crate::wire::spi::FRAME_MAX;
 
 /// Moves frames between a host and a stream of octets.
@@ -151,6 +152,7 @@ impl Carrier {
         match event {
             Some(Event::Frame { len }) if is_spinel(self.decoder.frame(len)) => {
                 self.stats.frames_received += 1;
+                trace::frame(Way::FromSlave, self.decoder.frame(len));
                 host.deliver(self.decoder.frame(len));
             }
             Some(Event::Frame { .. }) => self.stats.not_spinel += 1,
@@ -194,6 +196,7 @@ impl Carrier {
             };
             match encode(frame, self.output.space()) {
                 Some(len) => {
+                    trace::frame(Way::ToSlave, frame);
                     self.output.commit(len);
                     self.stats.frames_sent += 1;
                 }

@@ -34,9 +34,9 @@
 
 mod limit;
 
-use crate::config::{Face, LogTarget, Verbosity};
+use crate::config::{Config, Face, LogTarget, Verbosity};
 use crate::io::status;
-use crate::trace::{COUNTERS, FRAME, HEX};
+use crate::trace::{COUNTERS, FRAME, HEX, KEYS};
 use env_logger::{Builder, Target};
 use limit::{Limit, Verdict};
 use log::{Level, LevelFilter};
@@ -61,14 +61,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 ///
 /// # Errors
 /// [`StartError`], whose message says what to do.
-pub fn start(target: &LogTarget, verbosity: Verbosity, face: &Face) -> Result<(), StartError> {
+pub fn start(config: &Config, face: &Face) -> Result<(), StartError> {
     let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
     let streams = Streams {
         input: input.as_fd(),
         output: output.as_fd(),
         error: error.as_fd(),
     };
-    let sink = Sink::choose(target, face, &streams)?;
+    let sink = Sink::choose(&config.log, face, &streams)?;
     STARTED.store(true, Ordering::Relaxed);
     let elsewhere = match &sink {
         Sink::Lines(style, _) => *style == Style::Dated,
@@ -78,10 +78,16 @@ pub fn start(target: &LogTarget, verbosity: Verbosity, face: &Face) -> Result<()
     ELSEWHERE.store(elsewhere, Ordering::Relaxed);
     let (style, writer): (Style, Box<dyn Write + Send>) = match sink {
         Sink::Nowhere => return Ok(()),
-        Sink::Lines(style, file) => (style, Box::new(LineWriter::new(file))),
+        Sink::Lines(style, file) => {
+            let path = match &config.log {
+                LogTarget::File(path) => Some(path.clone()),
+                _ => None,
+            };
+            (style, Box::new(LineWriter::new(file, path)))
+        }
         Sink::Syslog => (Style::Priority, Box::new(SyslogWriter::open())),
     };
-    builder(style, verbosity, writer)
+    builder(style, config.verbosity, config.log_keys, writer)
         .try_init()
         .map_err(|_| StartError::Twice)
 }
@@ -142,6 +148,12 @@ pub fn report_startup_error(face: Option<&Face>, message: &str) {
     };
     // It is the last thing that we do: here there is time for a slow reader.
     write_pieces(streams.error, line.as_bytes(), LAST_WORDS_MS);
+}
+
+/// The next message opens a log file anew, by its name: whoever rotates logs has renamed it. One that
+/// cannot be opened is told, and the old one goes on.
+pub fn reopen() {
+    REOPEN.store(true, Ordering::Relaxed);
 }
 
 /// How many messages were lost, in whole or in part, because a sink did not take them.
@@ -289,16 +301,23 @@ fn is_stream(fd: BorrowedFd<'_>, stream: &str) -> bool {
     status(fd).is_ok_and(|status| stream == format!("{}:{}", status.dev(), status.ino()))
 }
 
-/// O_NONBLOCK is for a FIFO: to open it must not wait for a reader, to write must not either.
+/// O_NONBLOCK is for a FIFO: to open it must not wait for a reader, to write must not either. A new file
+/// is for nobody else: frames tell what is on the network.
 fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .append(true)
         .create(true)
+        .mode(0o600)
         .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
         .open(path)
 }
 
-fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) -> Builder {
+fn builder(
+    style: Style,
+    verbosity: Verbosity,
+    keys: bool,
+    writer: Box<dyn Write + Send>,
+) -> Builder {
     let level = match verbosity {
         Verbosity::Errors => LevelFilter::Error,
         Verbosity::Warnings => LevelFilter::Warn,
@@ -315,6 +334,13 @@ fn builder(style: Style, verbosity: Verbosity, writer: Box<dyn Write + Send>) ->
         .filter_level(level)
         .filter_module(FRAME, traced(Verbosity::Frames))
         .filter_module(HEX, traced(Verbosity::Hex))
+        .filter_module(
+            KEYS,
+            match keys {
+                true => traced(Verbosity::Hex),
+                false => LevelFilter::Off,
+            },
+        )
         .filter_module(COUNTERS, LevelFilter::Info)
         // It has something to say about each registration.
         .filter_module("mio", level.min(LevelFilter::Warn))
@@ -385,18 +411,47 @@ fn priority(level: Level) -> u8 {
 /// Writes whole lines to a file or a standard stream. Never fails, never waits.
 struct LineWriter {
     file: File,
+    /// By which it is opened again.
+    path: Option<PathBuf>,
     /// The last line was cut off.
     torn: bool,
 }
 
 impl LineWriter {
-    fn new(file: File) -> LineWriter {
-        LineWriter { file, torn: false }
+    fn new(file: File, path: Option<PathBuf>) -> LineWriter {
+        LineWriter {
+            file,
+            path,
+            torn: false,
+        }
+    }
+
+    fn reopen(&mut self) {
+        let Some(path) = &self.path else {
+            return;
+        };
+        match open_file(path) {
+            Ok(file) => (self.file, self.torn) = (file, false),
+            // Into the old one: it is the log.
+            Err(error) => {
+                let text = format_args!(
+                    "the log file {} cannot be opened anew: {error}: going on with the old one; \
+                     let logrotate use copytruncate",
+                    path.display()
+                );
+                let mut line = Vec::new();
+                let _ = Style::Dated.write(&mut line, Level::Warn, &text);
+                write_pieces(self.file.as_fd(), &line, 0);
+            }
+        }
     }
 }
 
 impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if REOPEN.swap(false, Ordering::Relaxed) {
+            self.reopen();
+        }
         if self.torn && write_pieces(self.file.as_fd(), b"\n", 0) == 0 {
             return Ok(line.len());
         }
@@ -554,6 +609,8 @@ impl std::error::Error for StartError {
 static STARTED: AtomicBool = AtomicBool::new(false);
 /// There is a log, and it is not standard error.
 static ELSEWHERE: AtomicBool = AtomicBool::new(false);
+/// The log file is to be opened anew.
+static REOPEN: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 const IDENT: &str = "spinel-bridge";
@@ -603,7 +660,13 @@ mod tests {
 
     fn logged(style: Style, verbosity: Verbosity, records: &[(Level, &str, &str)]) -> String {
         let (reader, writer) = pipe().unwrap();
-        let logger = builder(style, verbosity, Box::new(LineWriter::new(writer.into()))).build();
+        let logger = builder(
+            style,
+            verbosity,
+            false,
+            Box::new(LineWriter::new(writer.into(), None)),
+        )
+        .build();
         for (level, target, text) in records {
             logger.log(
                 &log::Record::builder()
@@ -684,7 +747,7 @@ mod tests {
     #[test]
     fn stalled_pipe_loses_messages_and_never_blocks() {
         let (reader, writer) = pipe().unwrap();
-        let mut writer = LineWriter::new(writer.into());
+        let mut writer = LineWriter::new(writer.into(), None);
         let before = lost();
         let line = [b"x".repeat(9_000), b"\n".to_vec()].concat();
         // A pipe has 16 pages; were the writer to block, the test would hang.
@@ -711,7 +774,7 @@ mod tests {
         let full = open_file(Path::new("/dev/full")).unwrap();
         for file in [writer.into(), full] {
             let before = lost();
-            let mut writer = LineWriter::new(file);
+            let mut writer = LineWriter::new(file, None);
             assert_eq!(writer.write(b"text\n").unwrap(), 5);
             assert!(lost() > before);
         }
@@ -721,7 +784,7 @@ mod tests {
     fn file_is_appended_to() {
         let path = std::env::temp_dir().join(format!("spinel-bridge-log-{}", std::process::id()));
         for line in ["one\n", "two\n"] {
-            let mut writer = LineWriter::new(open_file(&path).unwrap());
+            let mut writer = LineWriter::new(open_file(&path).unwrap(), None);
             writer.write_all(line.as_bytes()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
@@ -730,6 +793,35 @@ mod tests {
         let data = socket();
         let error = Sink::choose(&nowhere, &PTY, &streams(&data, &data)).err();
         assert!(error.unwrap().to_string().contains("/nowhere/log"));
+    }
+
+    #[test]
+    fn a_new_file_is_for_nobody_else_and_is_opened_anew_when_it_was_renamed() {
+        let name = format!("spinel-bridge-log-renamed-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let old = path.with_extension("1");
+        let mut writer = LineWriter::new(open_file(&path).unwrap(), Some(path.clone()));
+        let mode = std::fs::metadata(&path).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        writer.write_all(b"one\n").unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        writer.write_all(b"two\n").unwrap();
+        writer.reopen();
+        writer.write_all(b"three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "one\ntwo\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
+        // Out of reach: the old one goes on, and says why.
+        writer.path = Some("/nowhere/log".into());
+        writer.reopen();
+        writer.write_all(b"four\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("/nowhere/log cannot be opened anew"),
+            "{text}"
+        );
+        assert!(text.ends_with("four\n"), "{text}");
+        std::fs::remove_file(path).unwrap();
+        std::fs::remove_file(old).unwrap();
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | SIGINT, SIGTERM | end |
 //! | SIGHUP | end: the program that started us is gone (wpantund sets it as our parent-death signal) |
-//! | SIGUSR1 | print the counters |
+//! | SIGUSR1 | open the log file anew, print the counters |
 //! | SIGUSR2 | clear the counters |
 //! | SIGCHLD | a process that we started ended |
 //!

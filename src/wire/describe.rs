@@ -40,6 +40,31 @@ impl fmt::Display for Described<'_> {
     }
 }
 
+/// Where in a frame octets begin that may be secret: those of the value of a property that [is
+/// secret](Property::is_secret), of several properties, of memory. `None`: nowhere.
+pub fn secret_at(octets: &[u8]) -> Option<usize> {
+    let frame = Frame::parse(octets).ok()?;
+    let value = match frame.command {
+        Command::PROP_VALUE_SET
+        | Command::PROP_VALUE_INSERT
+        | Command::PROP_VALUE_REMOVE
+        | Command::PROP_VALUE_IS
+        | Command::PROP_VALUE_INSERTED
+        | Command::PROP_VALUE_REMOVED => {
+            let (property, value) = frame.property().ok()?;
+            property.is_secret().then_some(value)?
+        }
+        Command::PROP_VALUE_MULTI_SET
+        | Command::PROP_VALUES_ARE
+        | Command::PEEK_RET
+        | Command::POKE
+        | Command::HBO_OFFLOAD
+        | Command::HBO_RECLAIMED => frame.payload,
+        _ => return None,
+    };
+    Some(octets.len() - value.len())
+}
+
 fn write_frame(octets: &[u8], line: &mut Line<'_, '_>) -> fmt::Result {
     let frame = match Frame::parse(octets) {
         Ok(frame) => frame,
@@ -546,6 +571,21 @@ mod tests {
         let dumped = describe(&"7E ".repeat(40)).matches("7E").count();
         // One in the message, then the octets.
         assert_eq!(dumped, 1 + DUMP_MAX);
+    }
+
+    #[test]
+    fn where_a_secret_begins() {
+        let key = [&[0x81, 0x03, 0x46][..], &[7; 16]].concat();
+        assert_eq!(secret_at(&key), Some(3));
+        assert_eq!(secret_at(&[0x81, 0x06, 0x98, 0x2A, 1, 2, 3]), Some(4));
+        assert_eq!(secret_at(&[0x81, 0x02, 0x46]), None);
+        assert_eq!(secret_at(&[0x81, 0x06, 0x21, 11]), None);
+        // Memory, and several properties at once.
+        assert_eq!(secret_at(&[0x81, 0x13, 1, 2]), Some(2));
+        assert_eq!(secret_at(&[0x81, 0x17, 1, 2]), Some(2));
+        for frame in [&[][..], &[0x81], &[0x81, 0x06], &[0x81, 0x06, 0xFF]] {
+            assert_eq!(secret_at(frame), None);
+        }
     }
 
     #[test]
