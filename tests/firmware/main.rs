@@ -8,4 +8,6 @@
 mod hosts;
 mod world;
 
+mod host_scene;
+mod host_verbs;
 mod start;

@@ -1,0 +1,51 @@
+//! The host driver on a real NCP beside a second real node, as the tests of its verbs find them.
+
+use crate::hosts::Host;
+use crate::world::{Node, World};
+use std::net::Ipv6Addr;
+
+/// One network of two: our host driver's NCP is node 1, a node with a command line is node 2.
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) node: Node,
+}
+
+impl Scene {
+    /// The other node leads, so that whatever we do to the network has to reach it; and we are back in it a second
+    /// or two after a reset.
+    pub(crate) fn member(arguments: &[&str]) -> Scene {
+        let mut world = World::new();
+        let mut node = world.node(2);
+        let dataset = node.form("others");
+        let device = world.system("ot-ncp-ftd", 1);
+        world.host.start_bridge(&[arguments, &[&device]].concat());
+        enter(&world.host, &dataset);
+        Scene { world, node }
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.world.host
+    }
+
+    /// The other node's address in the mesh.
+    pub(crate) fn node_address(&mut self) -> Ipv6Addr {
+        self.node.mesh_local().parse().expect("an address")
+    }
+}
+
+/// Into the network of this dataset (hex), which the driver is given as TLVs.
+pub(crate) fn enter(host: &Host, dataset: &str) {
+    host.ctl(&format!("setprop THREAD_ACTIVE_DATASET_TLVS {dataset}"));
+    host.ctl("setprop NET_IF_UP true");
+    host.ctl("setprop NET_STACK_UP true");
+    host.wait_for_state("associated");
+}
+
+/// Whether one of two pings is answered.
+pub(crate) fn answers(host: &Host, address: Ipv6Addr) -> bool {
+    let target = address.to_string();
+    let words = [
+        "ping", "-6", "-n", "-c", "2", "-i", "0.3", "-W", "1", &target,
+    ];
+    host.try_run(&words).status.success()
+}
