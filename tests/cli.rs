@@ -499,8 +499,8 @@ fn messages_about_the_device() {
         ("sim", "sim: write sim: with the colon to simulate a co-processor"),
         (
             "sim:foo",
-            "sim:foo: no key foo; known are ncp echo seed radio state major bootloader crc align busy boot half-duplex no-int no-res dead-res \
-             stuck-int dead miso-low loopback mode max-speed rearm void garbage flip flip-any refuse lose-edge late-int reset eio",
+            "sim:foo: no key foo; known are ncp echo seed radio state major bootloader crc align busy buffer ring drain stale-room boot boot-low boot-int half-duplex no-int no-res dead-res \
+             stuck-int dead miso-low loopback mode max-speed rearm rearm-spread void garbage late-header data-len flip flip-any refuse lose-edge late-int reset eio",
         ),
         ("sim:crc=1", "sim:crc=1: crc takes no value"),
         ("sim:busy", "sim:busy: busy needs a value; write a time up to 60s, like 3ms, 500us or 1s"),
@@ -625,8 +625,8 @@ fn the_examples_of_the_help_text_parse() {
 
 #[test]
 fn simulated_co_processors() {
-    let text = "echo:seed=0x2A:radio=/run/air:state=ncp.state:major=3:bootloader:crc:align=7:busy=3:boot=1s:half-duplex:no-int:no-res:dead-res:stuck-int:\
-                dead:miso-low:loopback:mode=3:max-speed=1.5M:rearm=200us:void=1%:garbage=0.1%:flip=0.01:flip-any=200ppm:refuse=100%:lose-edge=0.0001%:late-int=500us:reset=1:\
+    let text = "echo:seed=0x2A:radio=/run/air:state=ncp.state:major=3:bootloader:crc:align=7:busy=3:buffer=512:ring=1500:drain=20:stale-room:boot=1s:boot-low:boot-int:half-duplex:no-int:no-res:dead-res:stuck-int:\
+                dead:miso-low:loopback:mode=3:max-speed=1.5M:rearm=200us:rearm-spread=1ms:void=1%:garbage=0.1%:late-header=2%:data-len=3%:flip=0.01:flip-any=200ppm:refuse=100%:lose-edge=0.0001%:late-int=500us:reset=1:\
                 eio=0.5%";
     let rate = |ppm| Rate { ppm };
     let spec = Spec {
@@ -639,7 +639,13 @@ fn simulated_co_processors() {
         crc: true,
         align: 7,
         busy: Duration::from_millis(3),
+        buffer: 512,
+        ring: 1_500,
+        drain: 20,
+        stale_room: true,
         boot: Duration::from_secs(1),
+        boot_low: true,
+        boot_interrupt: true,
         half_duplex: true,
         no_interrupt: true,
         no_reset: true,
@@ -651,8 +657,11 @@ fn simulated_co_processors() {
         mode: Some(3),
         max_speed_hz: 1_500_000,
         rearm: Duration::from_micros(200),
+        rearm_spread: Duration::from_millis(1),
         void: rate(10_000),
         garbage: rate(1_000),
+        late_header: rate(20_000),
+        data_len: rate(30_000),
         flip: rate(10_000),
         flip_any: rate(200),
         refuse: rate(1_000_000),
@@ -664,8 +673,8 @@ fn simulated_co_processors() {
     assert_eq!(text.parse::<Spec>(), Ok(spec.clone()));
     assert_eq!(
         spec.to_string(),
-        "echo:seed=42:radio=/run/air:state=ncp.state:major=3:bootloader:crc:align=7:busy=3ms:boot=1000ms:half-duplex:no-int:no-res:dead-res:\
-         stuck-int:dead:miso-low:loopback:mode=3:max-speed=1500000:rearm=200us:void=1%:garbage=1000ppm:flip=1%:flip-any=200ppm:refuse=100%:lose-edge=1ppm:late-int=500us:reset=100%:eio=5000ppm"
+        "echo:seed=42:radio=/run/air:state=ncp.state:major=3:bootloader:crc:align=7:busy=3ms:buffer=512:ring=1500:drain=20:stale-room:boot=1000ms:boot-low:boot-int:half-duplex:no-int:no-res:dead-res:\
+         stuck-int:dead:miso-low:loopback:mode=3:max-speed=1500000:rearm=200us:rearm-spread=1ms:void=1%:garbage=1000ppm:late-header=2%:data-len=3%:flip=1%:flip-any=200ppm:refuse=100%:lose-edge=1ppm:late-int=500us:reset=100%:eio=5000ppm"
     );
     assert_eq!(Spec::default().to_string(), "");
     assert_eq!(
@@ -859,15 +868,20 @@ proptest! {
     fn specs_round_trip(
         seed in any::<u64>(),
         flags in any::<[bool; 10]>(),
+        more_flags in any::<[bool; 3]>(),
         align in 0usize..=16,
+        sizes in proptest::array::uniform2(prop_oneof![Just(0usize), 64usize..=4096]),
+        drain in 0usize..=100_000,
         mode in proptest::option::of(0u8..=3),
         max_speed_hz: u32,
-        micros in proptest::array::uniform4(prop_oneof![0u64..=60_000_000, (0u64..=60_000).prop_map(|ms| ms * 1_000)]),
-        ppm in proptest::array::uniform8(prop_oneof![0u32..=1_000_000, (0u32..=100).prop_map(|percent| percent * 10_000)]),
+        micros in proptest::array::uniform5(prop_oneof![0u64..=60_000_000, (0u64..=60_000).prop_map(|ms| ms * 1_000)]),
+        ppm in proptest::array::uniform10(prop_oneof![0u32..=1_000_000, (0u32..=100).prop_map(|percent| percent * 10_000)]),
     ) {
         let [echo, crc, half_duplex, no_interrupt, no_reset, stuck_interrupt, dead, dead_reset, miso_low, loopback] = flags;
-        let [busy, boot, late_interrupt, rearm] = micros.map(Duration::from_micros);
-        let [void, garbage, flip, flip_any, refuse, lose_edge, reset, eio] = ppm.map(|ppm| Rate { ppm });
+        let [stale_room, boot_low, boot_interrupt] = more_flags;
+        let [buffer, ring] = sizes;
+        let [busy, boot, late_interrupt, rearm, rearm_spread] = micros.map(Duration::from_micros);
+        let [void, garbage, flip, flip_any, refuse, lose_edge, reset, eio, late_header, data_len] = ppm.map(|ppm| Rate { ppm });
         let kind = if echo { Kind::Echo } else { Kind::Ncp };
         let spec = Spec {
             radio: None,
@@ -876,6 +890,7 @@ proptest! {
             bootloader: false,
             kind, seed, crc, align, busy, boot, half_duplex, no_interrupt, no_reset, stuck_interrupt, dead,
             dead_reset, miso_low, loopback, mode, max_speed_hz, rearm, void, garbage, flip, flip_any, refuse, lose_edge, late_interrupt, reset, eio,
+            buffer, ring, drain, stale_room, boot_low, boot_interrupt, rearm_spread, late_header, data_len,
         };
         prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec.clone()));
         prop_assert!(!spec.to_string().contains([',', '&', ' ']));

@@ -331,8 +331,8 @@ fn lengths_that_cannot_be_are_garbage() {
     for header in [
         "02 FF FF 00 00",
         "02 00 00 FF FF",
-        "02 FC 07 00 00",
-        "02 0F 05 FC 07",
+        "02 01 20 00 00",
+        "02 0F 05 01 20",
     ] {
         let mut t = Trace::no_crc();
         t.edge();

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | void | the slave takes no part: MISO is all FF or all 00 |
 //! | garbage | MISO's header is garbage; half of the time the slave took no part, half of the time it did |
+//! | late-header | the header comes 1 to 4 octets late, with no frame behind it |
+//! | data-len | the slave shows another DATA_LEN than that of its frame, and gives none |
 //! | flip | one bit of the data or CRC octets is flipped, in either direction |
 //! | flip-any | one bit anywhere is flipped, headers included, in either direction |
 //! | refuse | the slave takes nothing (RECV_LEN 0), but may give |
@@ -30,7 +32,7 @@ use super::spec::Spec;
 use crate::bus::{Bus, Line};
 use crate::time::{earliest, Duration, Instant};
 use crate::trace::Way;
-use crate::wire::spi::{self, Header, Reading, ALIGN_MAX, HEADER_LEN};
+use crate::wire::spi::{self, Header, Reading, ALIGN_MAX, FRAME_MAX, HEADER_LEN};
 use fault::{Due, Flip, Rates};
 use nix::errno::Errno;
 use std::io;
@@ -181,7 +183,8 @@ impl<B: Bus> Faults<B> {
             self.note(Fault::Refuse);
             self.mosi[DATA_LEN].fill(0);
         }
-        if let Some((Behind::Took, _)) = due.garbage {
+        let took = matches!(due.garbage, Some((Behind::Took, _)));
+        if took || due.late_header.is_some() || due.data_len.is_some() {
             self.mosi[RECV_LEN].fill(0);
         }
         if let Some(flip) = due.flip.filter(|flip| flip.way == Way::ToSlave) {
@@ -193,6 +196,12 @@ impl<B: Bus> Faults<B> {
         self.note_crc(miso);
         if due.refuse {
             self.hide_recv_len(miso);
+        }
+        if let Some(longer) = due.data_len {
+            self.change_data_len(mosi, miso, longer);
+        }
+        if let Some(octets) = due.late_header {
+            self.delay_header(miso, octets);
         }
         if let Some((behind, seed)) = due.garbage {
             self.make_garbage(miso, behind, seed);
@@ -218,6 +227,43 @@ impl<B: Bus> Faults<B> {
             };
             miso[skipped..skipped + HEADER_LEN].copy_from_slice(&hidden.to_octets());
         }
+    }
+
+    /// A frame of this length is announced; the slave, which was offered nothing, keeps its own.
+    fn change_data_len(&mut self, mosi: &[u8], miso: &mut [u8], longer: bool) {
+        let Reading::Valid { skipped, header } = spi::locate(miso, ALIGN_MAX) else {
+            return;
+        };
+        let offered = match spi::locate(mosi, 0) {
+            Reading::Valid { header, .. } => header.recv_len,
+            _ => 0,
+        };
+        let data_len = match longer {
+            true => (offered + 1).min(FRAME_MAX),
+            false => 0,
+        };
+        if data_len <= offered && longer {
+            return;
+        }
+        self.note(Fault::DataLen { longer });
+        let changed = Header { data_len, ..header };
+        miso[skipped..skipped + HEADER_LEN].copy_from_slice(&changed.to_octets());
+    }
+
+    /// The slave armed its header late, and no frame.
+    fn delay_header(&mut self, miso: &mut [u8], octets: u8) {
+        let Reading::Valid { skipped, header } = spi::locate(miso, ALIGN_MAX) else {
+            return;
+        };
+        self.note(Fault::LateHeader { octets });
+        let late = Header {
+            data_len: 0,
+            ..header
+        };
+        miso.fill(0xFF);
+        let start = (skipped + usize::from(octets)).min(miso.len());
+        let len = HEADER_LEN.min(miso.len() - start);
+        miso[start..start + len].copy_from_slice(&late.to_octets()[..len]);
     }
 
     fn note_flip(&mut self, flipped: Option<Flip>) {

@@ -14,7 +14,12 @@
 //! | `crc` | | the slave offers and checks a CRC (protocol §5.11) |
 //! | `align=N` | 0..=16 | junk octets FF before the slave's header (protocol §5.8) |
 //! | `busy=T` | time | the slave takes no frame for this long after it took one |
+//! | `buffer=N` | 64..=4096 | octets of its buffers, header included, instead of 1300: RECV_LEN is 5 less |
+//! | `ring=N` | 64..=4096 | it takes frames into a ring buffer of so many octets: RECV_LEN is the free room |
+//! | `drain=R` | 1..=100000 | octets that it takes out of the ring in a millisecond; without it, all at once |
+//! | `stale-room` | | a reply that it made while it took no frame is shown with RECV_LEN 0 until it is fetched |
 //! | `boot=T` | time | it answers FF for this long after a reset |
+//! | `boot-low` | | it answers 00 meanwhile; `boot-int`: INT is active meanwhile |
 //! | `half-duplex` | | it takes no frame while it has one to give |
 //! | `no-int`, `no-res` | | there is no such line |
 //! | `dead-res` | | RES is wired to nothing |
@@ -25,8 +30,11 @@
 //! | `mode=N` | 0..=3 | the slave understands this SPI mode alone; without it, every mode |
 //! | `max-speed=HZ` | clock | above it neither end understands the other; without it, no limit |
 //! | `rearm=T` | time | the slave takes no part in a transaction that comes so soon after another |
+//! | `rearm-spread=T` | time | that time varies: up to so much is added, drawn for each transaction |
 //! | `void=P` | rate | transactions that the slave does not see |
 //! | `garbage=P` | rate | transactions with a garbage header |
+//! | `late-header=P` | rate | transactions whose header comes 1 to 4 octets late, with no frame behind it |
+//! | `data-len=P` | rate | transactions that show another DATA_LEN than before, and give no frame |
 //! | `flip=P` | rate | transactions with one bit flipped in data or CRC |
 //! | `flip-any=P` | rate | transactions with one bit flipped anywhere |
 //! | `refuse=P` | rate | transactions in which the slave takes nothing |
@@ -41,6 +49,7 @@
 
 use crate::config::{integer, scaled};
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 use core::time::Duration;
 use std::path::PathBuf;
@@ -122,8 +131,20 @@ pub struct Spec {
     pub align: usize,
     /// `busy=T`: how long the slave takes no frame after it took one (accepts `3`, `3ms`, `500us`, `1s`).
     pub busy: Duration,
+    /// `buffer=N`: octets of the slave's buffers, header included; 0: 1300.
+    pub buffer: usize,
+    /// `ring=N`: RECV_LEN is the free room of a ring buffer of so many octets; 0: there is none.
+    pub ring: usize,
+    /// `drain=R`: octets that are taken out of the ring in a millisecond; 0: all at once.
+    pub drain: usize,
+    /// `stale-room`: a reply that was made while no frame was taken keeps RECV_LEN 0 in its header.
+    pub stale_room: bool,
     /// `boot=T`: how long it answers FF after a reset.
     pub boot: Duration,
+    /// `boot-low`: it answers 00 meanwhile.
+    pub boot_low: bool,
+    /// `boot-int`: INT is active meanwhile.
+    pub boot_interrupt: bool,
     /// `half-duplex`: takes no frame while it has one to give (2016 firmware).
     pub half_duplex: bool,
     /// `no-int`: there is no INT line.
@@ -146,10 +167,16 @@ pub struct Spec {
     pub max_speed_hz: u32,
     /// `rearm=T`: the slave takes no part in a transaction that comes so soon after another.
     pub rearm: Duration,
+    /// `rearm-spread=T`: what is added to it at the most, drawn for each transaction.
+    pub rearm_spread: Duration,
     /// `void=P`: transactions that the slave does not see (MISO all FF).
     pub void: Rate,
     /// `garbage=P`: transactions with a garbage header; half of them are not seen by the slave.
     pub garbage: Rate,
+    /// `late-header=P`: transactions whose header comes 1 to 4 octets late, with no frame behind it.
+    pub late_header: Rate,
+    /// `data-len=P`: transactions that show another DATA_LEN, and give no frame.
+    pub data_len: Rate,
     /// `flip=P`: transactions with one bit flipped in the data or CRC octets of either direction.
     pub flip: Rate,
     /// `flip-any=P`: transactions with one bit flipped anywhere, headers included.
@@ -224,9 +251,9 @@ impl Spec {
                 let major = u8::try_from(integer(value)?).ok()?;
                 self.major = Some(Some(major).filter(|major| *major <= MAX_MAJOR)?);
             }
-            Field::Align => {
-                let align = usize::try_from(integer(value)?).ok()?;
-                self.align = Some(align).filter(|align| *align <= MAX_ALIGN)?;
+            Field::Number(number, range) => {
+                let value = usize::try_from(integer(value)?).ok()?;
+                *number(self) = Some(value).filter(|value| range.contains(value))?;
             }
             Field::Mode => {
                 let mode = u8::try_from(integer(value)?).ok()?;
@@ -260,7 +287,10 @@ impl fmt::Display for Spec {
                     .as_ref()
                     .map(|path| format!("={}", path.display())),
                 Field::Major => spec.major.map(|major| format!("={major}")),
-                Field::Align => (spec.align != 0).then(|| format!("={}", spec.align)),
+                Field::Number(number, _) => {
+                    let number = *number(&mut spec);
+                    (number != 0).then(|| format!("={number}"))
+                }
                 Field::Mode => spec.mode.map(|mode| format!("={mode}")),
                 Field::Clock => (spec.max_speed_hz != 0).then(|| format!("={}", spec.max_speed_hz)),
                 Field::Time(time) => {
@@ -335,7 +365,7 @@ enum Field {
     Seed,
     Path(fn(&mut Spec) -> &mut Option<PathBuf>),
     Major,
-    Align,
+    Number(fn(&mut Spec) -> &mut usize, &'static RangeInclusive<usize>),
     Mode,
     Clock,
     Time(fn(&mut Spec) -> &mut Duration),
@@ -349,7 +379,9 @@ impl Field {
             Field::Seed => "write a number, 0..=18446744073709551615",
             Field::Path(_) => "write a path without a colon",
             Field::Major => "write a number, 0..=127",
-            Field::Align => "write a number, 0..=16",
+            Field::Number(_, range) if **range == ALIGN => "write a number, 0..=16",
+            Field::Number(_, range) if **range == BUFFER => "write a number of octets, 64..=4096",
+            Field::Number(..) => "write a number of octets in a millisecond, 1..=100000",
             Field::Mode => "write a number, 0..=3",
             Field::Clock => "write a clock in Hz, like 8000000, 500k or 8M",
             Field::Time(_) => "write a time up to 60s, like 3ms, 500us or 1s",
@@ -406,14 +438,20 @@ pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all fram
   crc                the slave offers and checks a CRC
   align=N            junk octets before its header, 0..=16
   busy=T, boot=T     takes no frame after one, says nothing after a reset
+  boot-low, boot-int MISO is all 00, INT is active meanwhile
   half-duplex        takes no frame while it has one to give
+  stale-room         what it made while it was busy is shown with RECV_LEN 0
+  buffer=N           octets of its buffers, 64..=4096, instead of 1300
+  ring=N:drain=R     a ring buffer of N octets, R taken out in a millisecond
   no-int, no-res     without that line; stuck-int: INT is active for ever
   dead-res           RES is wired to nothing; loopback: MISO is wired to MOSI
   dead, miso-low     MISO is all FF or all 00 for ever
   mode=N             the slave understands this SPI mode alone
   max-speed=HZ       nothing is understood above this clock (500k, 8M)
   rearm=T            takes no part in a transaction so soon after another
+  rearm-spread=T     up to so much is added to that time
   void=P, garbage=P  transactions not seen, with a garbage header
+  late-header=P      with a header some octets late; data-len=P: another length
   flip=P             with a bit flipped in data or CRC; flip-any=P: anywhere
   refuse=P, reset=P  refused by the slave, followed by a restart
   lose-edge=P        INT edges that wake nobody; late-int=T: INT comes late
@@ -431,9 +469,15 @@ const KEYS: &[(&str, Field)] = &[
     ("major", Field::Major),
     ("bootloader", Field::Flag(|spec| &mut spec.bootloader)),
     ("crc", Field::Flag(|spec| &mut spec.crc)),
-    ("align", Field::Align),
+    ("align", Field::Number(|spec| &mut spec.align, &ALIGN)),
     ("busy", Field::Time(|spec| &mut spec.busy)),
+    ("buffer", Field::Number(|spec| &mut spec.buffer, &BUFFER)),
+    ("ring", Field::Number(|spec| &mut spec.ring, &BUFFER)),
+    ("drain", Field::Number(|spec| &mut spec.drain, &DRAIN)),
+    ("stale-room", Field::Flag(|spec| &mut spec.stale_room)),
     ("boot", Field::Time(|spec| &mut spec.boot)),
+    ("boot-low", Field::Flag(|spec| &mut spec.boot_low)),
+    ("boot-int", Field::Flag(|spec| &mut spec.boot_interrupt)),
     ("half-duplex", Field::Flag(|spec| &mut spec.half_duplex)),
     ("no-int", Field::Flag(|spec| &mut spec.no_interrupt)),
     ("no-res", Field::Flag(|spec| &mut spec.no_reset)),
@@ -445,8 +489,11 @@ const KEYS: &[(&str, Field)] = &[
     ("mode", Field::Mode),
     ("max-speed", Field::Clock),
     ("rearm", Field::Time(|spec| &mut spec.rearm)),
+    ("rearm-spread", Field::Time(|spec| &mut spec.rearm_spread)),
     ("void", Field::Rate(|spec| &mut spec.void)),
     ("garbage", Field::Rate(|spec| &mut spec.garbage)),
+    ("late-header", Field::Rate(|spec| &mut spec.late_header)),
+    ("data-len", Field::Rate(|spec| &mut spec.data_len)),
     ("flip", Field::Rate(|spec| &mut spec.flip)),
     ("flip-any", Field::Rate(|spec| &mut spec.flip_any)),
     ("refuse", Field::Rate(|spec| &mut spec.refuse)),
@@ -461,7 +508,13 @@ const WANT_RATE: &str = "write a rate up to 100%, like 1%, 0.01 or 200ppm";
 const MILLION: u32 = 1_000_000;
 
 /// The most that a real slave was seen to need, with some room (protocol §5.8).
-const MAX_ALIGN: usize = 16;
+const ALIGN: RangeInclusive<usize> = 0..=16;
+
+/// From less than any Spinel host needs to what the longest buffers of SPI peripherals hold.
+const BUFFER: RangeInclusive<usize> = 64..=4096;
+
+/// From a thousandth of the slowest bus that is in use to one that takes no time.
+const DRAIN: RangeInclusive<usize> = 1..=100_000;
 
 /// Clock polarity and phase are two bits.
 const MAX_MODE: u8 = 3;

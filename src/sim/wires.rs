@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `mode` | in another mode each end reads the other's bits one clock late |
 //! | `max-speed` | above this clock MISO is noise, and the slave reads nothing that it understands |
-//! | `rearm` | the slave takes no part in a transaction that comes too soon: MISO is all FF |
+//! | `rearm`, `rearm-spread` | the slave takes no part in a transaction that comes too soon: MISO is all FF |
 //! | `miso-low` | MISO is short to ground: all 00, and the slave takes no part |
 //! | `loopback` | MISO is wired to MOSI, and the slave takes no part |
 //! | `dead-res` | RES is driven and nobody sees it |
@@ -25,13 +25,15 @@ pub struct Wires<B> {
     /// 0: no limit.
     max_speed_hz: u32,
     rearm: Duration,
+    rearm_spread: Duration,
+    /// Until then the slave is not armed again.
+    armed_at: Instant,
     miso_low: bool,
     loopback: bool,
     dead_reset: bool,
     /// The host's.
     mode: u8,
     speed_hz: u32,
-    last: Option<Instant>,
     mosi: Box<[u8; TRANSFER_MAX]>,
 }
 
@@ -46,13 +48,22 @@ impl<B: Bus> Wires<B> {
             slave_mode: spec.mode,
             max_speed_hz: spec.max_speed_hz,
             rearm: spec.rearm,
+            rearm_spread: spec.rearm_spread,
+            armed_at: Instant::ZERO,
             miso_low: spec.miso_low,
             loopback: spec.loopback,
             dead_reset: spec.dead_reset,
             mode: spec.mode.unwrap_or_default(),
             speed_hz: 0,
-            last: None,
             mosi: Box::new([0; TRANSFER_MAX]),
+        }
+    }
+
+    /// How long the slave is not armed after a transaction, whoever took part in it.
+    fn draw_rearm(&mut self) -> Duration {
+        match self.rearm_spread.as_micros() as u64 {
+            0 => self.rearm,
+            spread => self.rearm + Duration::from_micros(self.rng.below(spread + 1)),
         }
     }
 
@@ -85,7 +96,8 @@ impl<B: Bus> Wires<B> {
 
 impl<B: Bus> Bus for Wires<B> {
     fn transfer(&mut self, now: Instant, mosi: &[u8], miso: &mut [u8]) -> io::Result<()> {
-        let last = self.last.replace(now);
+        let is_armed = now >= self.armed_at;
+        self.armed_at = now + self.draw_rearm();
         if self.miso_low {
             miso.fill(0x00);
             return Ok(());
@@ -94,7 +106,7 @@ impl<B: Bus> Bus for Wires<B> {
             miso.copy_from_slice(mosi);
             return Ok(());
         }
-        if last.is_some_and(|last| now.since(last) < self.rearm) {
+        if !is_armed {
             miso.fill(0xFF);
             return Ok(());
         }
@@ -205,6 +217,20 @@ mod tests {
         assert!(is_header(&probe(&mut wires, 0)));
         assert_eq!(probe(&mut wires, 199), [0xFF; 8]);
         assert!(is_header(&probe(&mut wires, 399)));
+    }
+
+    #[test]
+    fn the_time_to_arm_again_varies() {
+        let mut wires = wires("rearm=100us:rearm-spread=100us");
+        let mut at = 0;
+        let mut armed = 0;
+        for _ in 0..1_000 {
+            at += 150;
+            armed += u32::from(is_header(&probe(&mut wires, at)));
+        }
+        assert!((400..600).contains(&armed), "{armed} of 1000");
+        let never = (0..100).any(|n| is_header(&probe(&mut wires, at + 1 + n * 99)));
+        assert!(!never, "less than the least");
     }
 
     #[test]

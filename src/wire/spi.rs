@@ -18,7 +18,7 @@
 //!
 //! What a slave sends is hostile input. [`locate`] finds the header behind alignment junk or says what
 //! stands there instead; a [`Header`] that it returns has the pattern and lengths of at most
-//! [`FRAME_MAX`]. It does not say that the octets were clocked: compare before you slice.
+//! [`LENGTH_MAX`]. It does not say that the octets were clocked: compare before you slice.
 
 use super::fcs::FCS_LEN;
 use core::fmt;
@@ -27,8 +27,12 @@ use core::fmt;
 pub const HEADER_LEN: usize = 5;
 
 /// The longest frame that the bridge moves: 2048 octets with the header, as in `spi-hdlc-adapter`.
-/// OpenThread's own buffers hold 1300. A length above this one makes a header garbage.
+/// OpenThread's own buffers hold 1300. A slave may have larger ones, up to [`LENGTH_MAX`].
 pub const FRAME_MAX: usize = 2043;
+
+/// The greatest length that a header may have; one above it makes the header garbage. Slaves with
+/// buffers of 4096 octets are known; nobody needs twice as much for a frame of 1280.
+pub const LENGTH_MAX: usize = 8192;
 
 /// The most octets that may stand before the slave's header (protocol §5.8).
 pub const ALIGN_MAX: usize = 16;
@@ -45,20 +49,20 @@ pub struct Header {
     pub crc: bool,
     /// CCF: the last frame that the sender received failed its CRC.
     pub crc_failed: bool,
-    /// RECV_LEN, in octets: 0..=[`FRAME_MAX`].
+    /// RECV_LEN, in octets: 0..=[`LENGTH_MAX`].
     pub recv_len: usize,
-    /// DATA_LEN, in octets: 0..=[`FRAME_MAX`].
+    /// DATA_LEN, in octets: 0..=[`LENGTH_MAX`].
     pub data_len: usize,
 }
 
 impl Header {
-    /// Reads a header; `None` if the pattern is wrong or a length is above [`FRAME_MAX`]. The reserved
+    /// Reads a header; `None` if the pattern is wrong or a length is above [`LENGTH_MAX`]. The reserved
     /// bits are not looked at.
     pub fn parse(octets: [u8; HEADER_LEN]) -> Option<Header> {
         let [flags, recv_low, recv_high, data_low, data_high] = octets;
         let recv_len = usize::from(u16::from_le_bytes([recv_low, recv_high]));
         let data_len = usize::from(u16::from_le_bytes([data_low, data_high]));
-        if flags & PATTERN_MASK != PATTERN || recv_len > FRAME_MAX || data_len > FRAME_MAX {
+        if flags & PATTERN_MASK != PATTERN || recv_len > LENGTH_MAX || data_len > LENGTH_MAX {
             return None;
         }
         Some(Header {
@@ -72,7 +76,7 @@ impl Header {
 
     /// The header as it goes on the wire, reserved bits 0.
     pub fn to_octets(self) -> [u8; HEADER_LEN] {
-        debug_assert!(self.recv_len <= FRAME_MAX && self.data_len <= FRAME_MAX);
+        debug_assert!(self.recv_len <= LENGTH_MAX && self.data_len <= LENGTH_MAX);
         let flag = |set, mask| if set { mask } else { 0 };
         let [recv_low, recv_high] = (self.recv_len as u16).to_le_bytes();
         let [data_low, data_high] = (self.data_len as u16).to_le_bytes();
@@ -195,6 +199,9 @@ mod tests {
             ([0x42, 0x20, 0x00, 0x02, 0x00], crc(header(32, 2))),
             ([0x62, 0x0F, 0x05, 0x00, 0x00], failed(header(1295, 0))),
             ([0x02, 0xFB, 0x07, 0xFB, 0x07], header(2043, 2043)),
+            // A slave with a buffer of 4096 octets.
+            ([0x02, 0xFB, 0x0F, 0x00, 0x00], header(4091, 0)),
+            ([0x02, 0x00, 0x20, 0x00, 0x20], header(8192, 8192)),
         ] {
             assert_eq!(Header::parse(octets), Some(expected));
             assert_eq!(expected.to_octets(), octets);
@@ -211,8 +218,8 @@ mod tests {
         for octets in [
             [0x03, 0x20, 0x00, 0x00, 0x00],
             [0x01, 0x20, 0x00, 0x00, 0x00],
-            [0x02, 0xFC, 0x07, 0x00, 0x00],
-            [0x02, 0x00, 0x00, 0xFC, 0x07],
+            [0x02, 0x01, 0x20, 0x00, 0x00],
+            [0x02, 0x00, 0x00, 0x01, 0x20],
             [0x02, 0xFF, 0xFF, 0xFF, 0xFF],
         ] {
             assert_eq!(locate(&octets, 0), Reading::Garbage(octets));

@@ -233,7 +233,12 @@ impl Search<'_> {
                     let bit = bit as u32;
                     set(scenario, Fault::FlipAny { way, bit });
                 }),
-                Fault::Refuse | Fault::LoseEdge | Fault::Reset | Fault::Eio => {}
+                Fault::Refuse
+                | Fault::LateHeader { .. }
+                | Fault::DataLen { .. }
+                | Fault::LoseEdge
+                | Fault::Reset
+                | Fault::Eio => {}
             }
         }
     }

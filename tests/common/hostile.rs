@@ -31,7 +31,7 @@ use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::Spec;
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::fcs::{self, FCS_LEN};
-use spinel_bridge::wire::spi::{FRAME_MAX, HEADER_LEN, TRANSFER_MAX};
+use spinel_bridge::wire::spi::{FRAME_MAX, HEADER_LEN, LENGTH_MAX, TRANSFER_MAX};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
@@ -492,7 +492,7 @@ impl HostileBus<'_> {
         };
         let number = |low: &u8, high: &u8| usize::from(u16::from_le_bytes([*low, *high]));
         let (takes, len) = (number(takes_low, takes_high), number(low, high));
-        if flags & 0x03 != 0x02 || takes > FRAME_MAX || len == 0 || len > recv_len {
+        if flags & 0x03 != 0x02 || takes > LENGTH_MAX || len == 0 || len > recv_len {
             return None;
         }
         let frame = rest.get(..len)?;

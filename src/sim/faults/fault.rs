@@ -19,6 +19,16 @@ pub enum Fault {
         /// Of the garbage.
         seed: u32,
     },
+    /// The header comes late, with no frame behind it. The slave took our frame if it fitted.
+    LateHeader {
+        /// By so many octets: 1..=4.
+        octets: u8,
+    },
+    /// The slave shows another DATA_LEN than that of its frame, and gives none.
+    DataLen {
+        /// More than is offered; otherwise 0.
+        longer: bool,
+    },
     /// One bit of the data or CRC octets is flipped, if there are any.
     Flip {
         /// In whose frame.
@@ -61,6 +71,10 @@ pub struct Injected {
     pub void: u64,
     /// Garbage headers.
     pub garbage: u64,
+    /// Headers that came late.
+    pub late_header: u64,
+    /// Other lengths than that of the frame.
+    pub data_len: u64,
     /// Flipped bits in data or CRC octets.
     pub flip: u64,
     /// Flipped bits anywhere.
@@ -81,6 +95,8 @@ impl Injected {
         *match fault {
             Fault::Void { .. } => &mut self.void,
             Fault::Garbage { .. } => &mut self.garbage,
+            Fault::LateHeader { .. } => &mut self.late_header,
+            Fault::DataLen { .. } => &mut self.data_len,
             Fault::Flip { .. } => &mut self.flip,
             Fault::FlipAny { .. } => &mut self.flip_any,
             Fault::Refuse => &mut self.refuse,
@@ -94,6 +110,8 @@ impl Injected {
     pub fn total(&self) -> u64 {
         self.void
             + self.garbage
+            + self.late_header
+            + self.data_len
             + self.flip
             + self.flip_any
             + self.refuse
@@ -111,6 +129,9 @@ pub(super) struct Due {
     pub(super) void: Option<bool>,
     pub(super) garbage: Option<(Behind, u32)>,
     pub(super) refuse: bool,
+    pub(super) late_header: Option<u8>,
+    /// Whether it is longer than what is offered.
+    pub(super) data_len: Option<bool>,
     pub(super) flip: Option<Flip>,
     pub(super) reset: bool,
 }
@@ -139,6 +160,8 @@ impl Due {
         match fault {
             Fault::Void { low } => self.void = Some(low),
             Fault::Garbage { behind, seed } => self.garbage = Some((behind, seed)),
+            Fault::LateHeader { octets } => self.late_header = Some(octets.clamp(1, LATE_MAX)),
+            Fault::DataLen { longer } => self.data_len = Some(longer),
             Fault::Flip { way, bit } => self.set_flip(way, bit, false),
             Fault::FlipAny { way, bit } => self.set_flip(way, bit, true),
             Fault::Refuse => self.refuse = true,
@@ -158,6 +181,8 @@ impl Due {
 pub(super) struct Rates {
     void: Rate,
     garbage: Rate,
+    late_header: Rate,
+    data_len: Rate,
     flip: Rate,
     flip_any: Rate,
     refuse: Rate,
@@ -171,6 +196,8 @@ impl Rates {
         Rates {
             void: spec.void,
             garbage: spec.garbage,
+            late_header: spec.late_header,
+            data_len: spec.data_len,
             flip: spec.flip,
             flip_any: spec.flip_any,
             refuse: spec.refuse,
@@ -204,6 +231,15 @@ impl Rates {
             let seed = rng.next_u64() as u32;
             due.add(Fault::Garbage { behind, seed });
         }
+        // Rates of 0 draw nothing, so that a seed stays what it was.
+        if self.late_header.ppm > 0 && rng.chance(self.late_header) {
+            let octets = 1 + rng.below(u64::from(LATE_MAX)) as u8;
+            due.add(Fault::LateHeader { octets });
+        }
+        if self.data_len.ppm > 0 && rng.chance(self.data_len) {
+            let longer = rng.below(2) == 1;
+            due.add(Fault::DataLen { longer });
+        }
         if rng.chance(self.flip) {
             let (way, bit) = draw_bit(rng);
             due.add(Fault::Flip { way, bit });
@@ -226,3 +262,6 @@ fn draw_bit(rng: &mut Rng) -> (Way, u32) {
     };
     (way, rng.next_u64() as u32)
 }
+
+/// By as many octets a header can be late without being taken for none at all.
+const LATE_MAX: u8 = 4;
