@@ -42,11 +42,19 @@ pub fn of_join(status: Status) -> Failure {
     )
 }
 
-/// No reply came.
-pub fn unanswered(what: What) -> Failure {
+/// No reply came, and nothing else: the co-processor is reset.
+pub fn silent(what: What, seconds: u64) -> Failure {
     Failure::new(
         Code::Timeout,
-        format!("{what}: the co-processor did not answer within 5 s and is being reset: try again"),
+        format!("{what}: the co-processor did not answer within {seconds} s and is being reset: try again"),
+    )
+}
+
+/// No reply came, but others did.
+pub fn unanswered(what: What, seconds: u64) -> Failure {
+    Failure::new(
+        Code::Timeout,
+        format!("{what}: the co-processor did not answer within {seconds} s; whether it was done is not known: try again"),
     )
 }
 

@@ -29,16 +29,24 @@ pub(super) struct Reply<'a> {
     pub(super) value: &'a [u8],
     /// What it carries if it is a LAST_STATUS.
     status: Option<Status>,
+    /// The command was sent more than once.
+    repeated: bool,
 }
 
 impl<'a> Reply<'a> {
     /// The status, unless it is success, or what was asked for. IN_PROGRESS is success: the outcome
-    /// follows as an update (§4.1).
+    /// follows as an update (§4.1). Of a command that was repeated, the first may have done what the
+    /// second then finds done.
     pub(super) fn error(&self) -> Option<Status> {
         if self.asked_property == Some(Property::LAST_STATUS) {
             return None;
         }
-        let is_good = |status: &Status| matches!(*status, Status::OK | Status::IN_PROGRESS);
+        let is_good = |status: &Status| match *status {
+            Status::OK | Status::IN_PROGRESS => true,
+            Status::ALREADY => self.repeated,
+            Status::ITEM_NOT_FOUND => self.repeated && self.asked == Command::PROP_VALUE_REMOVE,
+            _ => false,
+        };
         self.status.filter(|status| !is_good(status))
     }
 
@@ -133,11 +141,13 @@ impl Host {
             return self.stats.odd += 1;
         };
         let status = status_of(frame);
+        self.watch.replied_at = self.now;
         let matched = self.engine.reply(self.now, tid, status);
         let Matched::Completed {
             owner,
             command,
             property,
+            repeated,
         } = matched
         else {
             return;
@@ -149,6 +159,7 @@ impl Host {
             told_property,
             value,
             status,
+            repeated,
         };
         if let Some(status) = status.filter(|status| status.is_reset()) {
             if property != Some(Property::LAST_STATUS) || owner == Owner::Hint {
@@ -180,7 +191,8 @@ impl Host {
             Owner::Task(id) => self.task_answered(id, reply),
             Owner::Netif => self.netif_answered(reply.error()),
             Owner::Refresh => self.refresh_answered(),
-            Owner::Alive | Owner::Hint => {}
+            Owner::Alive => self.life_answered(),
+            Owner::Hint => {}
         }
     }
 
@@ -298,7 +310,7 @@ impl Host {
         }
     }
 
-    fn netif_answered(&mut self, error: Option<Status>) {
+    pub(super) fn netif_answered(&mut self, error: Option<Status>) {
         self.netif_waits = false;
         self.netif.command_done(error);
     }

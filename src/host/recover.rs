@@ -18,6 +18,10 @@ use std::collections::VecDeque;
 pub(super) struct Watch {
     /// When the last frame came.
     pub(super) heard_at: Instant,
+    /// When the last reply to anything came.
+    pub(super) replied_at: Instant,
+    /// A NOOP is on its way.
+    alive_waits: bool,
     /// When to ask whether it was reset.
     hint_at: Option<Instant>,
     /// Unexpected resets, one forgotten from time to time (§7.3, step 2).
@@ -37,6 +41,8 @@ impl Watch {
     pub(super) fn new(now: Instant, wants_up: bool) -> Self {
         Watch {
             heard_at: now,
+            replied_at: now,
+            alive_waits: false,
             hint_at: None,
             resets: 0,
             resets_since: now,
@@ -81,6 +87,7 @@ impl Watch {
     }
 
     fn forget(&mut self) {
+        self.alive_waits = false;
         self.hint_at = None;
         self.lost_at = None;
         self.refresh.clear();
@@ -279,29 +286,67 @@ impl Host {
 
     pub(super) fn expire_commands(&mut self) {
         while let Some(expired) = self.engine.expire(self.now) {
-            let (owner, why) = match expired {
-                Expired::Stuck => (None, "it takes no frame for 5 s".to_owned()),
+            match expired {
+                Expired::Stuck => {
+                    let why = "it takes no frame for 5 s";
+                    match self.startup.phase {
+                        Phase::Asking => self.fail_attempt(why),
+                        Phase::Ready | Phase::Asleep { .. } => self.misbehaving(why),
+                        _ => {}
+                    }
+                }
                 Expired::Unanswered {
                     owner,
                     command,
                     property,
-                } => {
-                    let what = What(command, property);
-                    let why = format!("no answer to {what} within 5 s");
-                    (Some((owner, what)), why)
-                }
-            };
-            match self.startup.phase {
-                Phase::Asking => self.fail_attempt(&why),
-                Phase::Ready | Phase::Asleep { .. } => {
-                    if let Some((Owner::Task(id), what)) = owner {
-                        self.end_task(id, failure::unanswered(what));
-                    }
-                    self.misbehaving(&why);
-                }
-                _ => {}
+                    since,
+                } => self.unanswered(owner, What(command, property), since),
             }
         }
+    }
+
+    /// No reply came to a command that was sent first at `since`. A co-processor is reset for it only if
+    /// it said nothing at all meanwhile, or answers nothing any more (errata E46); a reply that a bad
+    /// line swallowed costs one command.
+    fn unanswered(&mut self, owner: Owner, what: What, since: Instant) {
+        let seconds = self.now.since(since).as_secs();
+        let why = format!("no answer to {what} within {seconds} s");
+        match self.startup.phase {
+            Phase::Asking => return self.fail_attempt(&why),
+            Phase::Ready | Phase::Asleep { .. } => {}
+            _ => return,
+        }
+        let is_silent = self.watch.heard_at <= since;
+        let is_mute = owner == Owner::Alive && self.watch.replied_at <= since;
+        if owner == Owner::Alive {
+            self.watch.alive_waits = false;
+        }
+        if is_silent || is_mute {
+            if let Owner::Task(id) = owner {
+                self.end_task(id, failure::silent(what, seconds));
+            }
+            return self.misbehaving(&why);
+        }
+        log::warn!("{why}, but the co-processor talks: going on without");
+        match owner {
+            Owner::Task(id) => self.undo_id(id, failure::unanswered(what, seconds)),
+            // As if it had no room for it: it is tried again later.
+            Owner::Netif => self.netif_answered(Some(Status::NOMEM)),
+            Owner::Refresh => self.refresh_answered(),
+            _ => {}
+        }
+        self.ask_for_life();
+    }
+
+    /// Whether it still answers.
+    fn ask_for_life(&mut self) {
+        if !self.watch.alive_waits {
+            self.watch.alive_waits = self.submit_own(Owner::Alive, Command::NOOP, Vec::new());
+        }
+    }
+
+    pub(super) fn life_answered(&mut self) {
+        self.watch.alive_waits = false;
     }
 
     pub(super) fn watch_timeout(&self) -> Option<Instant> {
@@ -324,7 +369,7 @@ impl Host {
         }
         let now = self.now;
         if self.engine.is_idle() && now >= self.watch.heard_at + self.silence_max() {
-            self.submit_own(Owner::Alive, Command::NOOP, Vec::new());
+            self.ask_for_life();
         }
         if self.watch.hint_at.is_some_and(|at| at <= now) {
             self.watch.hint_at = None;

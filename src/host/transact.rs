@@ -6,8 +6,13 @@
 //! * A command that [`Engine::submit`] took ends exactly once: [`Engine::reply`] completes it,
 //!   [`Engine::expire`] gives it up, or [`Engine::clear`] forgets it. `clear` tells nobody; whoever
 //!   calls it knows whom it concerns.
-//! * A TID is never used again while it is outstanding, and one that timed out is left out for one lap,
-//!   so that a late answer cannot be taken for another's (§1.2).
+//! * A command that gets no reply is sent again after 1, 3 and 7 s, if doing it twice does no harm, and
+//!   with its own TID: whichever of the replies comes first is the reply. It is given up after 10 s, and
+//!   one that is sent once only after 5 s.
+//! * Of several writes to one property only one is outstanding, so that a repetition never undoes what
+//!   came after it.
+//! * A TID is never used again while it is outstanding, and one of which a reply may still come is left
+//!   out for one lap, so that a late answer cannot be taken for another's (§1.2).
 //! * A command that waits for its next try still counts as outstanding: during start-up, with one at a
 //!   time, nothing overtakes it.
 
@@ -71,7 +76,14 @@ struct Job<O> {
 #[derive(Debug)]
 struct Outstanding<O> {
     job: Job<O>,
+    /// When it was sent for the first time.
+    since: Instant,
+    /// How often it was sent again.
+    repetitions: usize,
+    /// When it is sent again or given up.
     until: Instant,
+    /// It is to be sent again, as soon as the link takes it.
+    is_due: bool,
 }
 
 #[derive(Debug)]
@@ -104,6 +116,8 @@ pub enum Matched<O> {
         command: Command,
         /// Of a command that concerns one property: which.
         property: Option<Property>,
+        /// It was sent more than once: what it wanted may have been so already.
+        repeated: bool,
     },
 }
 
@@ -118,6 +132,8 @@ pub enum Expired<O> {
         command: Command,
         /// Of a command that concerns one property: which.
         property: Option<Property>,
+        /// When it was sent for the first time.
+        since: Instant,
     },
     /// The link took no frame for [`SEND_TIMEOUT`].
     Stuck,
@@ -211,14 +227,15 @@ impl<O: Copy> Engine<O> {
 
     /// Whether [`Engine::next_frame`] has one.
     pub fn has_frame(&self) -> bool {
-        self.reset.is_some() || (!self.waiting.is_empty() && self.busy() < self.limit)
+        self.reset.is_some() || self.due().is_some() || self.first_free().is_some()
     }
 
     /// The next frame for the link. It counts as sent.
     pub fn next_frame(&mut self, now: Instant) -> Option<&[u8]> {
-        let len = match self.reset.take() {
-            Some(kind) => self.write_reset(kind),
-            None => self.write_next(now)?,
+        let len = match (self.reset.take(), self.due()) {
+            (Some(kind), _) => self.write_reset(kind),
+            (None, Some(tid)) => self.write_again(now, tid)?,
+            (None, None) => self.write_next(now)?,
         };
         self.sendable_since = None;
         self.note_sendable(now);
@@ -228,10 +245,14 @@ impl<O: Copy> Engine<O> {
     /// Takes a reply. `status` is what it carries if it is a LAST_STATUS.
     pub fn reply(&mut self, now: Instant, tid: NonZeroU8, status: Option<Status>) -> Matched<O> {
         let slot = self.outstanding.get_mut(usize::from(tid.get()));
-        let Some(Outstanding { mut job, .. }) = slot.and_then(Option::take) else {
+        let Some(sent) = slot.and_then(Option::take) else {
             self.stats.stale += 1;
             return Matched::Stale;
         };
+        if sent.repetitions > 0 {
+            self.skipped |= 1 << tid.get();
+        }
+        let mut job = sent.job;
         let no_room = matches!(status, Some(Status::BUSY | Status::NOMEM));
         let delay = RETRY_DELAYS.get(job.retries).filter(|_| no_room);
         let matched = match delay {
@@ -261,24 +282,22 @@ impl<O: Copy> Engine<O> {
         }
         for tid in 1..TIDS {
             let slot = &mut self.outstanding[tid];
-            if slot.as_ref().map_or(true, |command| command.until > now) {
+            let Some(sent) = slot.as_mut().filter(|sent| sent.until <= now) else {
                 continue;
-            }
-            let mut job = slot.take()?.job;
-            self.skipped |= 1 << tid;
-            if job.may_repeat() {
-                job.repeated = true;
-                self.stats.repeated += 1;
-                self.waiting.push_front(job);
+            };
+            if sent.repeat() {
                 self.note_sendable(now);
                 continue;
             }
+            let Outstanding { job, since, .. } = slot.take()?;
+            self.skipped |= 1 << tid;
             self.stats.unanswered += 1;
             self.note_sendable(now);
             return Some(Expired::Unanswered {
                 owner: job.owner,
                 command: job.command,
                 property: job.property(),
+                since,
             });
         }
         let since = self.sendable_since?;
@@ -303,6 +322,7 @@ impl<O: Copy> Engine<O> {
             owner: job.owner,
             command: job.command,
             property: job.property(),
+            repeated: job.repeated,
         }
     }
 
@@ -321,23 +341,64 @@ impl<O: Copy> Engine<O> {
         written.unwrap_or(0)
     }
 
-    fn write_next(&mut self, now: Instant) -> Option<usize> {
-        if !self.has_frame() {
+    /// The TID of what is to be sent again first.
+    fn due(&self) -> Option<u8> {
+        let tids = (1..=TID_MAX).zip(self.outstanding.iter().skip(1));
+        let due = tids.filter_map(|(tid, sent)| Some((tid, sent.as_ref()?)));
+        let due = due.filter(|(_, sent)| sent.is_due);
+        due.min_by_key(|(_, sent)| sent.since).map(|(tid, _)| tid)
+    }
+
+    /// The first that waits for nothing but its turn.
+    fn first_free(&self) -> Option<usize> {
+        if self.busy() >= self.limit {
             return None;
         }
+        self.waiting.iter().position(|job| !self.is_held_up(job))
+    }
+
+    /// Whether the property is being written already: what came later has to count in the end.
+    fn is_held_up(&self, job: &Job<O>) -> bool {
+        let Some(property) = job.written() else {
+            return false;
+        };
+        let outstanding = self.outstanding.iter().flatten().map(|sent| &sent.job);
+        let delayed = self.delayed.iter().map(|delayed| &delayed.job);
+        let mut others = outstanding.chain(delayed);
+        others.any(|other| other.written() == Some(property))
+    }
+
+    fn write_again(&mut self, now: Instant, tid: u8) -> Option<usize> {
+        let sent = self.outstanding.get_mut(usize::from(tid))?.as_mut()?;
+        sent.is_due = false;
+        sent.repetitions += 1;
+        sent.job.repeated = true;
+        sent.until = match REPEAT_AFTER.get(sent.repetitions) {
+            Some(&wait) => now + wait,
+            None => (sent.since + REPEATED_TIMEOUT).max(now + REPEAT_AFTER[0]),
+        };
+        self.stats.sent += 1;
+        self.stats.repeated += 1;
+        sent.job.write(&mut self.frame, tid)
+    }
+
+    fn write_next(&mut self, now: Instant) -> Option<usize> {
+        let first = self.first_free()?;
         let tid = self.next_tid()?;
-        let job = self.waiting.pop_front()?;
-        let header = Header::new(0, tid)?;
-        // `submit` saw that it fits.
-        let len = write_frame(&mut self.frame, header, job.command, |payload| {
-            payload.data(&job.payload)
-        })
-        .ok()?;
+        let job = self.waiting.remove(first)?;
+        let len = job.write(&mut self.frame, tid)?;
         self.last_tid = tid;
         self.stats.sent += 1;
+        let wait = match job.may_repeat() {
+            true => REPEAT_AFTER[0],
+            false => REPLY_TIMEOUT,
+        };
         self.outstanding[usize::from(tid)] = Some(Outstanding {
             job,
-            until: now + REPLY_TIMEOUT,
+            since: now,
+            repetitions: 0,
+            until: now + wait,
+            is_due: false,
         });
         Some(len)
     }
@@ -374,18 +435,64 @@ impl<O: Copy> Default for Engine<O> {
     }
 }
 
+impl<O> Outstanding<O> {
+    /// Whether it is to be sent again, now that no reply came in time.
+    fn repeat(&mut self) -> bool {
+        let goes_on = self.repetitions < REPEAT_AFTER.len() && self.job.may_repeat();
+        if goes_on && !self.is_due {
+            self.is_due = true;
+            // A link that takes nothing is another matter ([`Expired::Stuck`]).
+            self.until = self.since + REPEATED_TIMEOUT;
+            return true;
+        }
+        false
+    }
+}
+
 impl<O> Job<O> {
+    /// The frame; `Engine::submit` saw that it fits.
+    fn write(&self, frame: &mut [u8], tid: u8) -> Option<usize> {
+        let header = Header::new(0, tid)?;
+        write_frame(frame, header, self.command, |payload| {
+            payload.data(&self.payload)
+        })
+        .ok()
+    }
+
+    /// Whether it may be done twice: nothing else comes of it, or the second time says so (ALREADY,
+    /// ITEM_NOT_FOUND).
     fn may_repeat(&self) -> bool {
-        let idempotent = matches!(
+        match self.command {
+            Command::NOOP
+            | Command::PROP_VALUE_GET
+            | Command::PROP_VALUE_INSERT
+            | Command::PROP_VALUE_REMOVE
+            | Command::PROP_VALUE_MULTI_GET
+            | Command::NET_CLEAR => true,
+            Command::PROP_VALUE_SET => !self.property().map_or(true, begins_something),
+            _ => false,
+        }
+    }
+
+    /// The property that it changes.
+    fn written(&self) -> Option<Property> {
+        let writes = matches!(
             self.command,
-            Command::PROP_VALUE_GET | Command::PROP_VALUE_SET
+            Command::PROP_VALUE_SET | Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE
         );
-        idempotent && !self.repeated
+        self.property().filter(|_| writes)
     }
 
     fn property(&self) -> Option<Property> {
         property_of(self.command, &self.payload)
     }
+}
+
+/// Whether a SET of it begins something each time, so that a second one is refused, or done twice:
+/// scans, joining, leaving, what goes to other nodes, and streams (protocol §3.4 to §3.11).
+fn begins_something(property: Property) -> bool {
+    let is_stream = matches!(property.0, 112..=127 | 5_888..=6_143);
+    is_stream || ONCE.contains(&property)
 }
 
 /// The property that a command concerns.
@@ -404,13 +511,51 @@ pub const QUEUE_MAX: usize = 64;
 pub const OUTSTANDING_MAX: usize = 8;
 /// Protocol §7.4.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// Protocol §7.4.
+/// Protocol §7.4, of a command that is sent once.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Of a command that is repeated: the two times 5 s of protocol §7.4.
+pub const REPEATED_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a reply is waited for before the command is sent again. A frame that a bad line swallowed
+/// costs one of these, and four of them in a row are rare where one in ten is lost.
+const REPEAT_AFTER: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 /// Protocol §7.4: after BUSY and NOMEM.
 const RETRY_DELAYS: [Duration; 3] = [
     Duration::from_millis(50),
     Duration::from_millis(200),
     Duration::from_millis(1_000),
+];
+/// What a SET begins anew each time.
+const ONCE: &[Property] = &[
+    Property::MAC_SCAN_STATE,
+    Property::NET_LEAVE_GRACEFULLY,
+    Property::MESHCOP_JOINER_COMMISSIONING,
+    Property::THREAD_TMF_PROXY_STREAM,
+    Property::THREAD_UDP_FORWARD_STREAM,
+    Property::THREAD_MGMT_SET_ACTIVE_DATASET,
+    Property::THREAD_MGMT_SET_PENDING_DATASET,
+    Property::THREAD_MGMT_SET_PENDING_DATASET_TLVS,
+    Property::THREAD_MGMT_GET_ACTIVE_DATASET,
+    Property::THREAD_MGMT_GET_PENDING_DATASET,
+    Property::THREAD_LINK_METRICS_QUERY,
+    Property::THREAD_LINK_METRICS_PROBE,
+    Property::THREAD_LINK_METRICS_MGMT_ENH_ACK,
+    Property::THREAD_LINK_METRICS_MGMT_FORWARD,
+    Property::THREAD_MLR_REQUEST,
+    Property::THREAD_BACKBONE_ROUTER_LOCAL_REGISTER,
+    Property::MESHCOP_COMMISSIONER_ANNOUNCE_BEGIN,
+    Property::MESHCOP_COMMISSIONER_ENERGY_SCAN,
+    Property::MESHCOP_COMMISSIONER_PAN_ID_QUERY,
+    Property::MESHCOP_COMMISSIONER_MGMT_GET,
+    Property::MESHCOP_COMMISSIONER_MGMT_SET,
+    Property::CHANNEL_MANAGER_CHANNEL_SELECT,
+    Property::NEST_STREAM_MFG,
+    // INFRA_IF_RECV_ICMP6 and BORDER_AGENT_EPHEMERAL_KEY_ACTIVATE.
+    Property(2_322),
+    Property(2_388),
 ];
 /// TID 0 is in the table, too, and always free.
 const TIDS: usize = TID_MAX as usize + 1;
@@ -418,187 +563,4 @@ const TIDS: usize = TID_MAX as usize + 1;
 const HEAD_MAX: usize = 4;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GET: Command = Command::PROP_VALUE_GET;
-
-    fn at(millis: u64) -> Instant {
-        Instant::from_millis(millis)
-    }
-
-    fn tid(tid: u8) -> NonZeroU8 {
-        NonZeroU8::new(tid).unwrap()
-    }
-
-    /// Engine with `n` GETs of property 33 from owners 0..n, eight at a time.
-    fn engine(n: u32) -> Engine<u32> {
-        let mut engine = Engine::new();
-        engine.set_one_at_a_time(at(0), false);
-        for owner in 0..n {
-            engine.submit(at(0), owner, GET, vec![33]).unwrap();
-        }
-        engine
-    }
-
-    fn sent(engine: &mut Engine<u32>, now: Instant) -> Vec<u8> {
-        let mut headers = Vec::new();
-        while let Some(frame) = engine.next_frame(now) {
-            headers.push(frame[0]);
-        }
-        headers
-    }
-
-    fn owner(matched: Matched<u32>) -> u32 {
-        match matched {
-            Matched::Completed { owner, .. } => owner,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn eight_are_outstanding_and_one_during_start_up() {
-        let mut engine = engine(20);
-        assert_eq!(
-            sent(&mut engine, at(0)),
-            [0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88]
-        );
-        assert_eq!(owner(engine.reply(at(1), tid(3), None)), 2);
-        assert_eq!(sent(&mut engine, at(1)), [0x89]);
-        engine.clear();
-        for owner in 0..3 {
-            engine.submit(at(1), owner, GET, vec![33]).unwrap();
-        }
-        assert_eq!(sent(&mut engine, at(1)), [0x81]);
-    }
-
-    #[test]
-    fn tids_rotate_and_are_not_used_while_outstanding() {
-        let mut engine = engine(1);
-        assert_eq!(sent(&mut engine, at(0)), [0x81]);
-        // TID 1 stays outstanding; the others come and go.
-        let mut headers = Vec::new();
-        for n in 0..15 {
-            engine.submit(at(0), n, GET, vec![33]).unwrap();
-            let header = sent(&mut engine, at(0))[0];
-            headers.push(header);
-            engine.reply(at(0), tid(header & 15), None);
-        }
-        let lap: Vec<u8> = (0x82..=0x8F).chain([0x82]).collect();
-        assert_eq!(headers, lap);
-    }
-
-    #[test]
-    fn busy_is_retried_three_times_and_then_told() {
-        let mut engine = engine(1);
-        engine.set_one_at_a_time(at(0), true);
-        engine.submit(at(0), 9, GET, vec![34]).unwrap();
-        let mut now = at(0);
-        for (n, delay) in [(1, 50), (2, 200), (3, 1_000)] {
-            assert_eq!(engine.next_frame(now), Some(&[0x80 + n, 2, 33][..]));
-            let matched = engine.reply(now, tid(n), Some(Status::BUSY));
-            assert_eq!(matched, Matched::Retrying);
-            assert_eq!(engine.next_frame(now), None, "nothing overtakes it");
-            now = now + Duration::from_millis(delay);
-            assert_eq!(engine.poll_timeout(), Some(now));
-            assert_eq!(engine.expire(now - Duration::from_micros(1)), None);
-            assert!(!engine.has_frame());
-            assert_eq!(engine.expire(now), None);
-        }
-        assert_eq!(engine.next_frame(now), Some(&[0x84, 2, 33][..]));
-        assert_eq!(
-            owner(engine.reply(now, tid(4), Some(Status::NOMEM))),
-            0,
-            "told"
-        );
-        assert_eq!(engine.next_frame(now), Some(&[0x85, 2, 34][..]));
-    }
-
-    #[test]
-    fn get_is_repeated_once_with_another_tid_and_insert_never() {
-        let mut engine = engine(1);
-        assert_eq!(sent(&mut engine, at(0)), [0x81]);
-        assert_eq!(engine.poll_timeout(), Some(at(5_000)));
-        assert_eq!(engine.expire(at(4_999)), None);
-        assert!(!engine.has_frame());
-        assert_eq!(engine.expire(at(5_000)), None);
-        assert_eq!(sent(&mut engine, at(5_000)), [0x82]);
-        assert_eq!(engine.reply(at(5_001), tid(1), None), Matched::Stale);
-        assert_eq!(
-            engine.expire(at(10_000)),
-            Some(Expired::Unanswered {
-                owner: 0,
-                command: GET,
-                property: Some(Property(33)),
-            })
-        );
-        assert_eq!(engine.expire(at(10_000)), None);
-        let insert = Command::PROP_VALUE_INSERT;
-        engine.submit(at(10_000), 5, insert, vec![99, 1]).unwrap();
-        assert_eq!(sent(&mut engine, at(10_000)), [0x83]);
-        assert!(engine.expire(at(15_000)).is_some());
-        assert!(engine.is_idle());
-    }
-
-    #[test]
-    fn a_tid_that_timed_out_is_left_out_for_one_lap() {
-        let mut engine = engine(1);
-        assert_eq!(sent(&mut engine, at(0)), [0x81]);
-        assert_eq!(engine.expire(at(5_000)), None);
-        let mut headers = Vec::new();
-        for _ in 0..30 {
-            engine.submit(at(5_000), 0, GET, vec![33]).unwrap();
-            let header = engine.next_frame(at(5_000)).unwrap()[0];
-            engine.reply(at(5_000), tid(header & 15), None);
-            headers.push(header);
-        }
-        let once: Vec<u8> = (0x82..=0x8F).collect();
-        let then: Vec<u8> = (0x82..=0x8F).chain([0x81, 0x82]).collect();
-        assert_eq!(headers[..14], once);
-        assert_eq!(headers[14..], then);
-    }
-
-    #[test]
-    fn a_reset_goes_first_and_forgets_the_rest() {
-        let mut engine = engine(3);
-        assert_eq!(sent(&mut engine, at(0)), [0x81, 0x82, 0x83]);
-        engine.submit(at(0), 9, GET, vec![33]).unwrap();
-        engine.reset(at(0), None);
-        assert_eq!(engine.next_frame(at(0)), Some(&[0x80, 1][..]));
-        assert_eq!(engine.next_frame(at(0)), None);
-        assert_eq!(engine.reply(at(0), tid(1), None), Matched::Stale);
-        engine.reset(at(0), Some(3));
-        assert_eq!(engine.next_frame(at(0)), Some(&[0x80, 1, 3][..]));
-        assert!(engine.is_idle());
-    }
-
-    #[test]
-    fn a_link_that_takes_nothing_is_told() {
-        let mut engine = engine(1);
-        assert_eq!(engine.expire(at(4_999)), None);
-        assert_eq!(engine.expire(at(5_000)), Some(Expired::Stuck));
-        assert_eq!(engine.expire(at(5_000)), None);
-    }
-
-    #[test]
-    fn the_queue_is_bounded_and_so_is_a_frame() {
-        let mut engine = engine(QUEUE_MAX as u32);
-        assert_eq!(engine.submit(at(0), 0, GET, vec![33]), Err(Refused::Full));
-        engine.clear();
-        let set = Command::PROP_VALUE_SET;
-        assert_eq!(
-            engine.submit(at(0), 0, set, vec![0; 1_297]),
-            Err(Refused::TooLong)
-        );
-        engine.submit(at(0), 0, set, vec![0; 1_296]).unwrap();
-        assert_eq!(engine.next_frame(at(0)).map(<[u8]>::len), Some(1_298));
-    }
-
-    #[test]
-    fn last_status_can_be_asked_for() {
-        let mut engine = Engine::new();
-        engine.submit(at(0), 7, GET, vec![0]).unwrap();
-        assert_eq!(sent(&mut engine, at(0)), [0x81]);
-        assert_eq!(owner(engine.reply(at(0), tid(1), Some(Status::BUSY))), 7);
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ mod explored;
 mod fuzz;
 #[path = "../host_world/mod.rs"]
 mod host_world;
+mod lossy;
 mod sim;
 mod startup;
 mod state;

@@ -5,6 +5,7 @@ use spinel_bridge::ctl::{Answer, Code, Event, Request, Ticket};
 use spinel_bridge::host::kernel::{self, Change};
 use spinel_bridge::host::{Host, Settings};
 use spinel_bridge::sim::ncp::Ncp;
+use spinel_bridge::sim::rng::Rng;
 use spinel_bridge::sim::{Firmware, ResetCause};
 use spinel_bridge::time::{earliest, Duration, Instant};
 use spinel_bridge::wire::packed::Reader;
@@ -283,6 +284,9 @@ pub(crate) struct World {
     events: Vec<Event>,
     /// What the kernel has on the interface.
     pub(crate) addresses: Vec<kernel::Address>,
+    /// Of a thousand frames, so many are lost, either way.
+    pub(crate) lost_of_1000: u64,
+    line: Rng,
 }
 
 impl World {
@@ -297,6 +301,8 @@ impl World {
             answers: Vec::new(),
             events: Vec::new(),
             addresses: Vec::new(),
+            lost_of_1000: 0,
+            line: Rng::new(seed),
         }
     }
 
@@ -334,7 +340,9 @@ impl World {
         for _ in 0..count.min(100_000) {
             let mut moved = false;
             if let Some(frame) = self.host.next_frame() {
-                self.ncp.receive(self.now, frame);
+                if self.line.below(1_000) >= self.lost_of_1000 {
+                    self.ncp.receive(self.now, frame);
+                }
                 moved = true;
             }
             if let Some(cause) = self.ncp.take_reset_request() {
@@ -343,7 +351,9 @@ impl World {
             }
             if self.host.has_room() {
                 if let Some(len) = self.ncp.transmit(self.now, &mut buf) {
-                    self.host.deliver(&buf[..len]);
+                    if self.line.below(1_000) >= self.lost_of_1000 {
+                        self.host.deliver(&buf[..len]);
+                    }
                     moved = true;
                 }
             }
