@@ -6,8 +6,12 @@
 
 #[path = "../hosts/mod.rs"]
 mod hosts;
+#[path = "../process/mod.rs"]
+mod process;
 mod world;
 
+mod frames;
 mod host_scene;
 mod host_verbs;
+mod rcp;
 mod start;

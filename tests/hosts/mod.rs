@@ -88,6 +88,8 @@ pub struct Host {
     bridge: Option<Process>,
     socket: PathBuf,
     log: PathBuf,
+    /// Variables of every command in it.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Host {
@@ -108,6 +110,7 @@ impl Host {
             bridge: None,
             socket: folder.join(&format!("{name}.sock")),
             log: folder.join(&format!("{name}.log")),
+            environment: Vec::new(),
         };
         host.run(&["ip", "link", "set", "lo", "up"]);
         host
@@ -181,6 +184,7 @@ impl Host {
             .arg(format!("--net=/proc/{}/ns/net", self.namespace.0.id()))
             .arg("--")
             .arg(program)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             // Its own group, so that Ctrl-C at the test runner leaves the cleaning up to us.
             .process_group(0)
             .env_remove("JOURNAL_STREAM");

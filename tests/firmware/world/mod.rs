@@ -5,9 +5,13 @@
 // Each test module uses its own part of it.
 #![allow(dead_code)]
 
+mod board;
 mod node;
+mod translator;
 
+pub(crate) use board::Board;
 pub(crate) use node::Node;
+pub(crate) use translator::*;
 
 use crate::hosts::{Folder, Host};
 use std::path::{Path, PathBuf};

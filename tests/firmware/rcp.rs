@@ -1,0 +1,112 @@
+//! The translator in front of OpenThread's RCP on an SPI bus, and OpenThread's own host, unmodified, on our pty.
+
+use crate::world::{program, Board, Node, World};
+use nix::sys::signal::Signal;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// OpenThread's posix host with this radio URL.
+fn posix_host(world: &World, board: &Board, url: &str) -> Node {
+    let mut command = world.host.command(&program("ot-cli"));
+    board
+        .wire(&mut command)
+        .args(["-d", "3", "-v", "-I", "wpan0", url])
+        .current_dir(world.folder.path());
+    Node::start(&mut command)
+}
+
+/// The host is the leader of a network; a second node joins it; they ping each other.
+fn network(world: &World, host: &mut Node) -> Node {
+    let dataset = host.form("posix");
+    let mut second = world.node(2);
+    second.attach(&dataset, &["child", "router"]);
+    for octets in [8, 100, 1_000] {
+        second.ping(&host.mesh_local(), octets);
+        host.ping(&second.mesh_local(), octets);
+    }
+    second
+}
+
+fn uart(world: &World, board: &Board) -> (crate::world::Translator, Node) {
+    let translator = world.translator(board, &[]);
+    let url = format!("spinel+hdlc+uart://{}", translator.link.display());
+    let host = posix_host(world, board, &url);
+    (translator, host)
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn openthread_s_host_on_the_pty_is_a_leader_that_a_node_joins_and_pings() {
+    let world = World::new();
+    let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+    let (translator, mut host) = uart(&world, &board);
+    assert!(host.get("rcp version").starts_with("OPENTHREAD/"));
+    network(&world, &mut host);
+    println!(
+        "{} transactions, {} without an answer; {}",
+        board.transactions(),
+        board.unanswered(),
+        translator.log().lines().count()
+    );
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn openthread_s_host_on_its_forkpty_is_a_leader_that_a_node_joins_and_pings() {
+    let world = World::new();
+    let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+    let mut url = format!(
+        "spinel+hdlc+forkpty://{}?forkpty-arg=--stdio&forkpty-arg=--log&forkpty-arg=none",
+        env!("CARGO_BIN_EXE_spinel-bridge")
+    );
+    for argument in Board::arguments() {
+        url.push_str("&forkpty-arg=");
+        url.push_str(argument);
+    }
+    let mut host = posix_host(&world, &board, &url);
+    network(&world, &mut host);
+}
+
+/// The yardstick: the same host, the same board, no translator.
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn openthread_s_own_spi_host_does_the_same() {
+    let world = World::new();
+    let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+    let url = "spinel+spi:///dev/spidev0.0?gpio-int-device=/dev/gpiochip0&gpio-int-line=0&\
+               gpio-reset-device=/dev/gpiochip0&gpio-reset-line=1&spi-speed=1000000";
+    let mut host = posix_host(&world, &board, url);
+    network(&world, &mut host);
+    println!(
+        "{} transactions, {} without an answer",
+        board.transactions(),
+        board.unanswered()
+    );
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn the_host_recovers_from_an_rcp_that_is_reset_or_killed() {
+    let world = World::new();
+    let mut board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+    let (_translator, mut host) = uart(&world, &board);
+    let mut second = network(&world, &mut host);
+    let address = host.mesh_local();
+
+    // At once, as after a watchdog; and away for a while.
+    for pause in [0, 3] {
+        board.kill();
+        sleep(Duration::from_secs(pause));
+        board.power(&world, "ot-rcp-spi", 1, &[]);
+        second.ping(&address, 100);
+        host.wait_for_role(&["leader"]);
+    }
+    // It hangs for longer than the host waits for an answer (5 s).
+    board.signal(Signal::SIGSTOP);
+    let stopped = Instant::now();
+    sleep(Duration::from_secs(7));
+    board.signal(Signal::SIGCONT);
+    println!("stopped for {:?}", stopped.elapsed());
+    second.ping(&address, 100);
+    host.wait_for_role(&["leader"]);
+}
