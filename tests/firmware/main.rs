@@ -14,4 +14,6 @@ mod frames;
 mod host_scene;
 mod host_verbs;
 mod rcp;
+mod rcp_clients;
+mod spinel_cli;
 mod start;

@@ -10,7 +10,7 @@ mod node;
 mod translator;
 
 pub(crate) use board::Board;
-pub(crate) use node::Node;
+pub(crate) use node::{Line, Node};
 pub(crate) use translator::*;
 
 use crate::hosts::{Folder, Host};
