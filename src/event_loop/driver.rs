@@ -130,9 +130,10 @@ impl<'c> Driver<'c> {
             self.read_packets()?;
             let step = self.step(now)?;
             self.write_packets()?;
-            self.serve_services(now)?;
+            let was_served = self.serve_services(now)?;
             self.hand_out();
-            if step == Step::Idle && !self.can_go_on(now) {
+            // What a service brought about may be a frame, and the carrier had its turn before.
+            if step == Step::Idle && !was_served && !self.can_go_on(now) {
                 self.again = false;
                 break;
             }
@@ -160,7 +161,7 @@ impl<'c> Driver<'c> {
         [
             self.host.poll_timeout(),
             self.carrier.poll_timeout(&self.host),
-            self.services.poll_timeout(),
+            self.services.poll_timeout(self.carrier.is_released()),
             self.alive.due(),
         ]
         .into_iter()
@@ -174,7 +175,8 @@ impl<'c> Driver<'c> {
             || ready.output && !self.host.output().is_empty()
             || ready.control
             || ready.netlink
-            || self.carrier.can_go_on(&ready)
+            || self.host.wants_shell()
+            || self.carrier.can_go_on(&ready, &self.host)
             || self.deadline().is_some_and(|at| at <= now)
     }
 
@@ -309,7 +311,8 @@ impl<'c> Driver<'c> {
             .map_err(Error::Lost)
     }
 
-    fn serve_services(&mut self, now: Instant) -> Result<(), Error> {
+    /// Whether the host was told of something that is done.
+    fn serve_services(&mut self, now: Instant) -> Result<bool, Error> {
         while let Some(service) = self.host.poll_service() {
             if service == host::Service::Upgrade {
                 self.carrier.close(now);
@@ -320,14 +323,14 @@ impl<'c> Driver<'c> {
         self.services.start(is_released, &self.io, now);
         let child = core::mem::take(&mut self.io.ready.child);
         let Some(done) = self.services.poll_done(child, now) else {
-            return Ok(());
+            return Ok(false);
         };
         if matches!(done, host::ServiceDone::Upgraded { .. }) {
             self.carrier.reopen(self.config, &self.clock, &self.io)?;
         }
         self.host.service_done(done);
         self.miss_transport();
-        Ok(())
+        Ok(true)
     }
 
     /// Tells the host of a transport that has yet to be opened.

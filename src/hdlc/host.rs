@@ -91,6 +91,17 @@ impl Carrier {
         self.input.commit(n);
     }
 
+    /// Whether octets wait that [`Carrier::step`] has not taken: the host had no room, or they were too many
+    /// for one step.
+    pub fn has_input(&self) -> bool {
+        !self.input.filled().is_empty()
+    }
+
+    /// Whether [`Carrier::step`] takes frames from the host: not while much waits for the stream.
+    pub fn takes_frames(&self) -> bool {
+        self.is_open && self.output.filled().len() <= AHEAD
+    }
+
     /// The octets for one write to the stream. Empty: nothing to write.
     pub fn output(&self) -> &[u8] {
         self.output.filled()
@@ -187,7 +198,7 @@ impl Carrier {
 
     /// Takes frames from the host, not further ahead of the stream than [`AHEAD`].
     fn send<U: Upper + ?Sized>(&mut self, host: &mut U) {
-        while self.output.filled().len() <= AHEAD {
+        while self.takes_frames() {
             if host.take_reset_request() {
                 self.ask_for_reset();
             }

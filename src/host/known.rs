@@ -12,7 +12,7 @@ use std::net::Ipv6Addr;
 pub enum State {
     /// No valid handshake yet.
     Uninitialized,
-    /// The co-processor cannot be used; only an operator's reset helps.
+    /// The co-processor cannot be used, and is looked for from time to time.
     Fault,
     /// The firmware is being replaced; the transport is closed.
     Upgrading,
@@ -74,6 +74,8 @@ pub struct Known {
     pub state: State,
     /// Why, where it is [`State::Fault`].
     pub fault: Option<String>,
+    /// Why it is left alone for a while, and for how long.
+    pub pause: Option<String>,
     values: BTreeMap<Property, Vec<u8>>,
 }
 
@@ -83,6 +85,7 @@ impl Known {
         Known {
             state: State::Uninitialized,
             fault: None,
+            pause: None,
             values: BTreeMap::new(),
         }
     }

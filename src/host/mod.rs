@@ -9,6 +9,7 @@
 //! | `transact` | TIDs, time-outs and retries (protocol §7.4) |
 //! | `startup` | the handshake, and failing it (§7.3) |
 //! | `recover` | resets, misbehaviour, liveness, firmware (§7.2, §7.4, §7.12) |
+//! | `fault` | giving up, and what leads out of that (§7.2) |
 //! | `receive` | what a frame from the co-processor says |
 //! | `state` | the states and what leads from one to another (§7.2) |
 //! | `requests` | what a client asks for, and when |
@@ -25,6 +26,7 @@
 //! request, or for [`Host::poll_timeout`].
 
 pub mod failure;
+mod fault;
 mod keep;
 pub mod kernel;
 pub mod known;
@@ -277,6 +279,11 @@ impl Host {
     /// tells of it by its reports on the interface only, so it is worth a look.
     pub fn take_groups_changed(&mut self) -> bool {
         core::mem::take(&mut self.groups_changed)
+    }
+
+    /// Whether something waits for the shell that only a turn of it takes: a service, or a look at groups.
+    pub fn wants_shell(&self) -> bool {
+        self.groups_changed || self.outbox.has_service()
     }
 
     /// What the shell is to do next.

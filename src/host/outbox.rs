@@ -52,6 +52,10 @@ impl Outbox {
         self.services.push_back(service);
     }
 
+    pub(super) fn has_service(&self) -> bool {
+        !self.services.is_empty()
+    }
+
     pub(super) fn poll_service(&mut self) -> Option<Service> {
         self.services.pop_front()
     }

@@ -132,7 +132,10 @@ impl Host {
     fn listen_for_reset(&mut self, frame: &Frame<'_>) {
         match status_of(frame) {
             Some(status) if status.is_reset() => self.reset_seen(status),
-            _ => self.stats.untimely += 1,
+            _ => {
+                self.stats.untimely += 1;
+                self.told_something_in_fault();
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! firmware to replace (protocol §7.2, §7.3, §7.4, §7.9, §7.12).
 
 use super::failure::{self, What};
+use super::fault::AFTER_RESET;
 use super::known::State;
 use super::script::Reset;
 use super::startup::{Phase, FAILURES_MAX, STATE};
@@ -52,6 +53,16 @@ impl Watch {
             refresh_waits: false,
             wants_up,
         }
+    }
+
+    /// An operator begins anew.
+    pub(super) fn forgive_resets(&mut self) {
+        self.resets = 0;
+    }
+
+    /// How many restarts count, each of which is forgotten after a while.
+    pub(super) fn resets(&self) -> u32 {
+        self.resets
     }
 
     /// Protection against a co-processor that restarts all the time.
@@ -152,9 +163,14 @@ impl Host {
                 self.watch.count_reset(self.now);
                 self.startup.failures += 1;
                 if self.startup.failures > FAILURES_MAX {
-                    return self.give_up("it restarts during each start-up");
+                    self.give_up("it restarts during each start-up");
+                    return self.told_of_reset_in_fault();
                 }
                 self.pause();
+            }
+            Phase::Fault => {
+                self.watch.count_reset(self.now);
+                self.told_of_reset_in_fault();
             }
             Phase::Ready | Phase::Asleep { .. } => {
                 self.watch.count_reset(self.now);
@@ -166,13 +182,14 @@ impl Host {
                 self.fail_tasks(&failure::reset(&format!("{crashed}{reason}")));
                 self.pause();
             }
-            Phase::Retrying { .. } | Phase::Upgrading | Phase::Fault | Phase::Gone => {}
+            Phase::Retrying { .. } | Phase::Upgrading | Phase::Gone => {}
         }
     }
 
     /// The transport saw a sign of a reset. It is a hint only (errata E26): if no notification follows,
     /// LAST_STATUS is asked for.
     pub(super) fn hint_of_reset(&mut self) {
+        self.shows_life(AFTER_RESET);
         if self.startup.phase == Phase::Ready && self.watch.hint_at.is_none() {
             self.watch.hint_at = Some(self.now + HINT_DELAY);
         }
@@ -181,12 +198,15 @@ impl Host {
     /// The transport was lost, like a serial port that was unplugged: nothing is asked, and nothing is
     /// held against the co-processor, until [`Host::transport_opened`].
     pub fn transport_lost(&mut self) {
-        if matches!(
-            self.startup.phase,
-            Phase::Upgrading | Phase::Fault | Phase::Gone
-        ) {
+        if matches!(self.startup.phase, Phase::Upgrading | Phase::Gone) {
             return;
         }
+        if self.known.state == State::Fault {
+            // What comes back may be another one.
+            self.startup.failures = 0;
+            self.startup.rescue.forget();
+        }
+        self.known.pause = None;
         let failure = failure::unreachable();
         self.fail_tasks(&failure);
         self.forget_coprocessor();
@@ -212,48 +232,6 @@ impl Host {
             return self.give_up(why);
         }
         self.start_reset(Reset::Hard);
-    }
-
-    /// Whether the firmware may be replaced without an operator.
-    pub(super) fn may_upgrade(&self) -> bool {
-        self.settings.has_upgrade_command && self.settings.auto_upgrade
-    }
-
-    /// Too many failures: another firmware may help, once; then only an operator.
-    pub(super) fn give_up(&mut self, why: &str) {
-        if self.may_upgrade() && !self.startup.tried_upgrade {
-            self.startup.tried_upgrade = true;
-            log::warn!("the co-processor cannot be initialised: {why}: replacing its firmware");
-            return self.start_upgrade();
-        }
-        self.fault(why.to_owned());
-    }
-
-    /// FAULT: an operator's reset leads out of it.
-    pub(super) fn fault(&mut self, why: String) {
-        log::error!("the co-processor cannot be used: {why}; `spinelctl reset` tries again");
-        self.known.fault = Some(why.clone());
-        let failure = self.fault_failure();
-        self.fail_all_tasks(&failure);
-        self.fail_pending(&failure);
-        self.forget_coprocessor();
-        self.startup.phase = Phase::Fault;
-        let fields = Fields::new().with("reason", crate::ctl::Field::text(&*why));
-        self.outbox.event(Event {
-            name: "fault",
-            fields,
-        });
-        self.known.fault = Some(why);
-        self.set_state(State::Fault);
-    }
-
-    /// What a request is told in FAULT.
-    pub(super) fn fault_failure(&self) -> Failure {
-        let why = self.known.fault.as_deref().unwrap_or("it failed");
-        Failure::new(
-            Code::State,
-            format!("the co-processor cannot be used: {why}; `reset` tries again"),
-        )
     }
 
     /// UPGRADING: the transport is closed until the command ends (§7.12).
@@ -462,7 +440,7 @@ impl Host {
     }
 
     /// Requests that wait for the end of the start-up get `failure`.
-    fn fail_pending(&mut self, failure: &Failure) {
+    pub(super) fn fail_pending(&mut self, failure: &Failure) {
         for (ticket, _) in mem::take(&mut self.requests.pending) {
             let answer = crate::ctl::Answer::Failed(failure.clone());
             self.outbox.answer(ticket, answer);

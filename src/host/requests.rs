@@ -108,7 +108,8 @@ impl Host {
             )),
             Phase::Gone if *request != Request::Upgrade => Admission::Never(failure::unreachable()),
             _ if begins_anew => Admission::Now,
-            Phase::Fault => Admission::Never(self.fault_failure()),
+            // Also while it is looked for.
+            _ if self.known.state == State::Fault => Admission::Never(self.fault_failure()),
             Phase::Asleep { .. } if sleeps => Admission::Now,
             Phase::Asleep { .. } => Admission::Never(Failure::new(
                 Code::State,

@@ -2,6 +2,7 @@
 
 use super::failure::{self, What};
 use super::keep::{Keep, RESUME};
+use super::known::State;
 use super::receive::Reply;
 use super::script::{Act, OnError, Report, Reset, Retain, Script, Send, Step, Until};
 use super::startup::{property_payload, Phase};
@@ -270,6 +271,7 @@ impl Host {
             Act::Joining => task.is_joining = true,
             Act::Sniff => task.doing = Doing::Sniffing,
             Act::Upgrade => {
+                self.startup.rescue.forget_upgrades();
                 self.start_upgrade();
                 task.doing = Doing::Upgrading;
             }
@@ -280,13 +282,17 @@ impl Host {
     fn reset_for(&mut self, task: &mut Task, how: Reset) {
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
+        self.startup.rescue.forget();
+        self.startup.rescue.forget_upgrades();
+        self.watch.forgive_resets();
         self.fail_tasks(&failure::reset("a client asked for it"));
         if how == Reset::Soft(Some(BOOTLOADER)) {
-            // Nothing that speaks Spinel comes back; an operator's reset looks for it.
-            self.fault("it was sent to its bootloader".to_owned());
+            // Nothing that speaks Spinel comes back, and whoever loads a firmware is not to be disturbed.
+            self.fault_until_told("it was sent to its bootloader".to_owned());
             self.engine.reset(self.now, Some(BOOTLOADER));
             return;
         }
+        self.set_state(State::Uninitialized);
         self.start_reset(how);
         task.doing = Doing::Starting;
     }

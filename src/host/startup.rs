@@ -2,6 +2,7 @@
 //! follows when an attempt fails.
 
 use super::failure::What;
+use super::fault::Rescue;
 use super::known::{Known, State};
 use super::receive::Reply;
 use super::script::Reset;
@@ -74,6 +75,8 @@ pub(super) struct Startup {
     pub(super) tried_upgrade: bool,
     /// What was known before, so that only changes are told.
     pub(super) before: Known,
+    /// How FAULT is left.
+    pub(super) rescue: Rescue,
 }
 
 impl Startup {
@@ -87,6 +90,7 @@ impl Startup {
             checked: None,
             tried_upgrade: false,
             before: Known::new(),
+            rescue: Rescue::default(),
         }
     }
 
@@ -119,6 +123,7 @@ impl Host {
     /// Step 1, with what the co-processor had forgotten.
     pub(super) fn start_reset(&mut self, how: Reset) {
         self.forget_coprocessor();
+        self.known.pause = None;
         match how {
             Reset::Hard if self.settings.has_hardware_reset => self.wants_reset_line = true,
             Reset::Hard => self.engine.reset(self.now, None),
@@ -127,17 +132,34 @@ impl Host {
         self.startup.phase = Phase::Resetting {
             until: self.now + RESET_TIMEOUT + self.settings.reset_allowance,
         };
-        self.set_state(State::Uninitialized);
+        self.becomes_uninitialized();
     }
 
     /// Step 2.
     pub(super) fn pause(&mut self) {
         self.forget_coprocessor();
-        let pause = PAUSE + self.watch.runaway_pause(self.now);
+        let runaway = self.watch.runaway_pause(self.now);
+        self.tell_pause(runaway);
+        let pause = PAUSE + runaway;
         self.startup.phase = Phase::Pausing {
             until: self.now + pause,
         };
-        self.set_state(State::Uninitialized);
+        self.becomes_uninitialized();
+    }
+
+    /// Why nothing happens for a while, and what to do about it.
+    fn tell_pause(&mut self, runaway: Duration) {
+        self.known.pause = None;
+        if runaway.is_zero() {
+            return;
+        }
+        let resets = self.watch.resets();
+        let why = format!(
+            "it restarted {resets} times in a short time: left alone for {} s; `spinelctl reset` begins at once",
+            (runaway.as_millis() + 999) / 1_000
+        );
+        log::warn!("the co-processor: {why}");
+        self.known.pause = Some(why);
     }
 
     pub(super) fn startup_timeout(&self) -> Option<Instant> {
@@ -145,6 +167,7 @@ impl Host {
             Phase::Resetting { until }
             | Phase::Pausing { until }
             | Phase::Retrying { until, .. } => Some(until),
+            Phase::Fault => self.startup.rescue.at,
             _ => None,
         }
     }
@@ -156,12 +179,14 @@ impl Host {
         match self.startup.phase {
             Phase::Resetting { .. } => self.fail_attempt("it reported no reset within 5 s"),
             Phase::Retrying { reset, .. } => self.start_reset(reset),
+            Phase::Fault => self.look_again(),
             _ => self.start_asking(),
         }
     }
 
     /// Steps 3 to 12 from the beginning.
     pub(super) fn start_asking(&mut self) {
+        self.known.pause = None;
         self.startup.plan = VecDeque::from([
             Ask::Get(Property::PROTOCOL_VERSION),
             Ask::Get(Property::NCP_VERSION),
@@ -248,9 +273,10 @@ impl Host {
             },
             Property::INTERFACE_TYPE => match value.uint_packed() {
                 Ok(THREAD) => {}
-                Ok(BOOTLOADER) if self.may_upgrade() && !self.startup.tried_upgrade => {
+                Ok(BOOTLOADER) if !self.startup.tried_upgrade && self.may_upgrade() => {
                     log::warn!("the co-processor is in its bootloader: replacing the firmware");
                     self.startup.tried_upgrade = true;
+                    self.note_upgrade();
                     self.start_upgrade();
                 }
                 Ok(BOOTLOADER) if self.startup.tried_upgrade => self.fault(
@@ -303,7 +329,11 @@ impl Host {
                 self.startup.checked = self.startup.checking.take();
                 if upgrade && self.may_upgrade() {
                     log::info!("the firmware is to be replaced");
+                    self.note_upgrade();
                     self.start_upgrade();
+                } else if upgrade && self.settings.has_upgrade_command && self.settings.auto_upgrade
+                {
+                    // Too often: told already.
                 } else if upgrade && self.settings.has_upgrade_command {
                     log::warn!("the firmware is to be replaced: run spinelctl upgrade, or start me with --auto-upgrade");
                 } else if upgrade {
@@ -343,6 +373,9 @@ impl Host {
         if half_way {
             log::warn!("the co-processor was joining, and nobody knows for whom: resetting it");
             self.startup.failures += 1;
+            if self.resets_in_look() {
+                return self.forget_coprocessor();
+            }
             if self.startup.failures > FAILURES_MAX {
                 return self.give_up("it is joining each time");
             }
@@ -383,11 +416,18 @@ impl Host {
     /// An attempt failed: another one after a reset (§7.3), or none any more.
     pub(super) fn fail_attempt(&mut self, why: &str) {
         self.startup.failures += 1;
-        log::warn!(
-            "the co-processor cannot be initialised ({}. attempt): {why}",
-            self.startup.failures
-        );
+        if self.known.state == State::Fault {
+            log::debug!("the co-processor still cannot be initialised: {why}");
+        } else {
+            log::warn!(
+                "the co-processor cannot be initialised ({}. attempt): {why}",
+                self.startup.failures
+            );
+        }
         self.forget_coprocessor();
+        if self.resets_in_look() {
+            return;
+        }
         if self.startup.failures > FAILURES_MAX {
             return self.give_up(why);
         }
@@ -399,7 +439,7 @@ impl Host {
                 Reset::Soft(None)
             },
         };
-        self.set_state(State::Uninitialized);
+        self.becomes_uninitialized();
     }
 }
 

@@ -40,6 +40,7 @@ impl Host {
         self.startup.phase = Phase::Ready;
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
+        self.startup.rescue.forget();
         self.watch.heard_at = self.now;
         self.engine.set_one_at_a_time(self.now, false);
         let is_up = self.known.flag(Property::NET_STACK_UP);

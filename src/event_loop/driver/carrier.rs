@@ -1,7 +1,7 @@
 //! What carries frames to the co-processor: a link on its bus, or HDLC on a stream. Either can be
 //! closed for a while, so that a firmware upgrade gets at the device.
 
-use crate::bridge::{self, Step};
+use crate::bridge::{self, Step, Upper};
 use crate::bus::Bus;
 use crate::config::{Config, Device};
 use crate::event_loop::{open_device, release_reset, settings, start, Clock, Error};
@@ -111,12 +111,14 @@ impl Carrier {
     }
 
     /// Whether a stream has something that no event will announce.
-    pub(super) fn can_go_on(&mut self, ready: &Ready) -> bool {
+    pub(super) fn can_go_on(&mut self, ready: &Ready, host: &Host) -> bool {
         match self {
             Carrier::Stream { stream, hdlc } => {
                 stream.is_open()
                     && (ready.stream && !hdlc.input().is_empty()
-                        || ready.stream_room && !hdlc.output().is_empty())
+                        || ready.stream_room && !hdlc.output().is_empty()
+                        // The host had no room for it, and has some since.
+                        || hdlc.has_input() && host.has_room())
             }
             _ => false,
         }
@@ -217,7 +219,8 @@ fn step_stream(
             Read::NoClient | Read::End => lost(hdlc, host, io),
         }
     }
-    let step = hdlc.step(host);
+    let mut step = hdlc.step(host);
+    let is_full = !hdlc.takes_frames();
     while io.ready.stream_room && !hdlc.output().is_empty() {
         match stream.write(hdlc.output(), now) {
             Write::Octets(n) => hdlc.output_written(n),
@@ -229,6 +232,10 @@ fn step_stream(
             }
             Write::NoClient | Write::End => lost(hdlc, host, io),
         }
+    }
+    if is_full && hdlc.takes_frames() {
+        // What the host had to keep can follow; no event tells of it.
+        step = Step::Again;
     }
     Ok(step)
 }

@@ -65,21 +65,22 @@ impl<'c> Services<'c> {
 
     /// Starts what can be started. An upgrade waits until the device `is_released`.
     pub(super) fn start(&mut self, is_released: bool, io: &Io, now: Instant) {
-        while self.running.is_none() {
-            match self.waiting.front() {
-                None => return,
-                Some(Service::Upgrade) if !is_released => return,
-                Some(_) => {}
-            }
+        while self.can_start(is_released) {
             if let Some(service) = self.waiting.pop_front() {
                 self.serve(service, io, now);
             }
         }
     }
 
-    /// When [`Services::poll_done`] has something to do.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        if !self.done.is_empty() {
+    fn can_start(&self, is_released: bool) -> bool {
+        let may_start = |service: &Service| is_released || *service != Service::Upgrade;
+        self.running.is_none() && self.waiting.front().is_some_and(may_start)
+    }
+
+    /// When [`Services::start`] or [`Services::poll_done`] has something to do. What waits for the one that
+    /// ends is due at that moment: no event tells of it.
+    pub(super) fn poll_timeout(&self, is_released: bool) -> Option<Instant> {
+        if !self.done.is_empty() || self.can_start(is_released) {
             return Some(Instant::ZERO);
         }
         self.running.as_ref()?.0.poll_timeout()
@@ -245,6 +246,34 @@ mod tests {
         services.add(check("old"));
         let replace = ServiceDone::FirmwareChecked { upgrade: true };
         assert_eq!(ends(&mut services, &io), [replace]);
+    }
+
+    /// The end of a command and that of its output may come in one wake-up: nothing wakes us again.
+    #[test]
+    fn what_waits_for_the_end_of_another_is_due_with_that_end() {
+        let config = config::Host {
+            retain: Some(Retain::Command("true".into())),
+            ..config::Host::default()
+        };
+        let (io, mut services) = (Io::new().expect("epoll"), Services::new(&config));
+        services.add(Service::Retain(vec![1]));
+        services.start(false, &io, Instant::ZERO);
+        services.add(Service::Forget);
+        assert!(services.poll_timeout(false) > Some(Instant::ZERO));
+        let began = std::time::Instant::now();
+        while services.running.is_some() {
+            assert!(began.elapsed().as_secs() < 60, "no end");
+            assert_eq!(services.poll_done(true, Instant::ZERO), None);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(services.poll_timeout(false), Some(Instant::ZERO));
+        services.start(false, &io, Instant::ZERO);
+        assert!(services.waiting.is_empty());
+        // An upgrade is due when the device is free, not before.
+        let mut services = Services::new(&config);
+        services.add(Service::Upgrade);
+        assert_eq!(services.poll_timeout(false), None);
+        assert_eq!(services.poll_timeout(true), Some(Instant::ZERO));
     }
 
     #[test]

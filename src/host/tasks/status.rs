@@ -37,6 +37,9 @@ fn row(known: &Known) -> Fields {
     if let (State::Fault, Some(fault)) = (known.state, &known.fault) {
         row.push("fault", Field::text(fault));
     }
+    if let Some(pause) = &known.pause {
+        row.push("pause", Field::text(pause));
+    }
     for (name, property) in [
         ("ncp_version", Property::NCP_VERSION),
         ("rcp_version", Property::RCP_VERSION),
