@@ -35,6 +35,11 @@ impl Server {
         let name = format!("spinelctl-{}-{number}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).unwrap();
+        Server::at(directory, interface)
+    }
+
+    /// In this directory, which is removed at the end.
+    fn at(directory: PathBuf, interface: &str) -> Self {
         let path = directory.join("wpan0.sock");
         let settings = Settings {
             interface: interface.into(),
@@ -544,4 +549,75 @@ fn the_documents_list_every_verb_and_exit_code() {
         let row = format!("\n| {} | {}: ", code.exit(), code);
         assert!(documents.contains(&row), "missing: {row}");
     }
+}
+
+#[test]
+fn a_socket_that_is_about_to_be_there_is_waited_for() {
+    let name = format!("spinelctl-late-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("wpan0.sock");
+    let mut early = ctl()
+        .arg("--socket")
+        .arg(&path)
+        .arg("status")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // By now it has looked, and found nothing.
+    sleep(Duration::from_millis(300));
+    assert!(early.try_wait().unwrap().is_none(), "it did not wait");
+    let server = Server::at(directory, "wpan0");
+    let output = early.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0);
+    assert!(text(&output.stdout).contains("state        = offline"));
+    drop(server);
+}
+
+#[test]
+fn a_state_is_waited_for() {
+    let server = Server::start();
+    for args in [
+        &["--wait", "offline"][..],
+        &["--wait=initialized", "version"],
+    ] {
+        let output = server.run(args);
+        assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
+    }
+    let output = server.run(&["--wait", "associated", "--timeout", "1", "version"]);
+    assert_eq!(code(&output), i32::from(Code::Timeout.exit()));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("--wait associated: the state is still offline after 1 s"),
+        "{message}"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+/// The whole time counts, not only that after the greeting.
+#[test]
+fn a_daemon_that_does_not_greet_is_given_up_in_time() {
+    let name = format!("spinelctl-silent-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("wpan0.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let socket = path.to_str().unwrap();
+    let output = alone(&["--socket", socket, "--timeout", "1", "status"]);
+    let message = text(&output.stderr);
+    assert_eq!(code(&output), i32::from(Code::Timeout.exit()), "{message}");
+    assert!(message.contains("nothing was heard for 1 s"), "{message}");
+    let _ = std::fs::remove_dir_all(directory);
+}
+
+#[test]
+fn what_is_no_socket_and_a_word_too_many_are_said_to_be() {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let output = alone(&["--socket", manifest, "status"]);
+    let message = text(&output.stderr);
+    assert!(message.contains("it is not a socket"), "{message}");
+    let output = alone(&["interfaces", "wpan0"]);
+    assert_eq!(code(&output), i32::from(Code::Usage.exit()));
+    let output = alone(&["-h", "scan"]);
+    assert!(text(&output.stdout).starts_with("spinelctl scan"));
 }

@@ -18,11 +18,13 @@ use spinel_bridge::ctl::verbs::{self, Does, Local};
 use spinel_bridge::ctl::{Answer, Code, Failure, Field, Fields};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     match arguments().and_then(|args| run(&args)) {
@@ -47,13 +49,14 @@ fn run(args: &[String]) -> Result<(), Failure> {
         Command::Help(None) => print(&client::help()),
         Command::Help(Some(verb)) => help_of(&verb),
         Command::Version => print(&format!("spinelctl {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Wait(options) => await_state(&options),
         Command::Run(invocation) => match invocation.verb.does {
             Does::Local(Local::Help) => match invocation.local.is_empty() {
                 true => print(&client::help()),
                 false => help_of(&invocation.local.join(" ")),
             },
             Does::Local(Local::Completion) => completion_script(&invocation.local),
-            Does::Local(Local::Interfaces) => interfaces(&invocation.options),
+            Does::Local(Local::Interfaces) => interfaces(&invocation),
             Does::Ask(_) | Does::Serve(_) => ask(invocation),
         },
     }
@@ -69,11 +72,17 @@ fn completion_script(words: &[String]) -> Result<(), Failure> {
     print(&script.ok_or_else(|| usage("completion: name a shell: bash, zsh or fish"))?)
 }
 
-fn interfaces(options: &Options) -> Result<(), Failure> {
+fn interfaces(invocation: &Invocation) -> Result<(), Failure> {
+    if let Some(word) = invocation.words.first() {
+        return Err(usage(format!(
+            "interfaces takes no argument, and {word} is one"
+        )));
+    }
+    let options = &invocation.options;
     let rows: Vec<Fields> = sockets(Path::new(DIRECTORY))
         .into_iter()
         .map(|(interface, path)| {
-            let lives = match Connection::open(&path, None) {
+            let lives = match Connection::open(&path, GREETING) {
                 Ok(_) => true,
                 // It listens, and this user, or one client more, is not wanted.
                 Err(failure) => matches!(failure.code, Code::Denied | Code::Busy),
@@ -87,7 +96,7 @@ fn interfaces(options: &Options) -> Result<(), Failure> {
     let text: String = if options.json {
         rows.iter().map(|row| json::line(None, row)).collect()
     } else {
-        client::rows(&rows)
+        client::rows(&rows, true)
     };
     print(&text)
 }
@@ -109,7 +118,10 @@ fn ask(mut invocation: Invocation) -> Result<(), Failure> {
     };
     check(&invocation)?;
     let options = &invocation.options;
-    let mut connection = Connection::open(&socket(options)?, None)?;
+    if options.wait.is_some() {
+        await_state(options)?;
+    }
+    let mut connection = connect(options)?;
     if goes_on {
         // Ctrl-C is how these end.
         let ends = Arc::new(AtomicBool::new(true));
@@ -122,6 +134,7 @@ fn ask(mut invocation: Invocation) -> Result<(), Failure> {
         goes_on: goes_on && !matches!(file, Some(name) if name != "-"),
         json: options.json,
         values: invocation.switches.contains(&"value-only"),
+        lists: invocation.lists(),
         rows: Vec::new(),
         progress: io::stderr().is_terminal() && !options.json,
         shows_progress: false,
@@ -149,6 +162,83 @@ fn check(invocation: &Invocation) -> Result<(), Failure> {
         Word::split(second.unwrap_or_default()).collect::<Result<_, _>>()?;
     let words: Vec<Word<'_>> = second.into_iter().chain(words).collect();
     verbs::parse(first, &words).map(|_| ())
+}
+
+/// Connects. A daemon that was started a moment ago has no socket yet: a little while is given to it.
+fn connect(options: &Options) -> Result<Connection, Failure> {
+    let greeting = options.timeout.unwrap_or(GREETING).min(GREETING);
+    let until = Instant::now() + APPEARS.min(greeting);
+    loop {
+        let path = socket(options)?;
+        let is_socket =
+            std::fs::metadata(&path).map_or(true, |found| found.file_type().is_socket());
+        if is_socket && !is_listened_to(&path) && Instant::now() < until {
+            std::thread::sleep(APPEARS_STEP);
+            continue;
+        }
+        return Connection::open(&path, greeting);
+    }
+}
+
+/// Waits for the state that `--wait` names.
+fn await_state(options: &Options) -> Result<(), Failure> {
+    let Some(wanted) = options.wait else {
+        return Ok(());
+    };
+    let patience = options.timeout.unwrap_or(client::SILENCE);
+    let until = Instant::now() + patience;
+    let mut connection = connect(options)?;
+    // Events from now on, then what is so now: nothing in between is missed.
+    let mut requests = ["monitor", "status"].into_iter();
+    let mut last = String::from("unknown");
+    let mut send = |connection: &mut Connection| match requests.next() {
+        Some(verb) => connection.send(verb, &[]),
+        None => Ok(()),
+    };
+    send(&mut connection)?;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        connection.wait(Some(left))?;
+        let state = match connection.read() {
+            Ok(Told::Answer { answer, .. }) => match answer {
+                Answer::Row(row) => row.get("state").map(shown),
+                Answer::Done => {
+                    send(&mut connection)?;
+                    None
+                }
+                Answer::Failed(failure) => return Err(failure),
+                Answer::Progress { .. } => None,
+            },
+            Ok(Told::Event { name, fields }) if name == "state" => fields.get("state").map(shown),
+            Ok(_) => None,
+            Err(failure) if failure.code == Code::Timeout => break,
+            Err(failure) => return Err(failure),
+        };
+        if let Some(state) = state {
+            if client::is_awaited(wanted, &state) {
+                return Ok(());
+            }
+            last = state;
+        }
+    }
+    Err(Failure::new(
+        Code::Timeout,
+        format!(
+            "--wait {wanted}: the state is still {last} after {} s: spinelctl status tells more",
+            patience.as_secs()
+        ),
+    ))
+}
+
+fn shown(field: &Field) -> String {
+    match field {
+        Field::Word(text) | Field::Text(text) => text.clone(),
+        Field::Bool(value) => value.to_string(),
+        Field::Number(value) => value.to_string(),
+    }
 }
 
 fn socket(options: &Options) -> Result<PathBuf, Failure> {
@@ -189,6 +279,8 @@ struct Output {
     goes_on: bool,
     json: bool,
     values: bool,
+    /// One row looks like many.
+    lists: bool,
     rows: Vec<Fields>,
     progress: bool,
     shows_progress: bool,
@@ -253,7 +345,7 @@ impl Output {
         let text = if self.values {
             client::values(&self.rows)
         } else {
-            client::rows(&self.rows)
+            client::rows(&self.rows, self.lists)
         };
         print(&text)
     }
@@ -298,6 +390,14 @@ fn print(text: &str) -> Result<(), Failure> {
 fn usage(message: impl Into<String>) -> Failure {
     Failure::new(Code::Usage, message)
 }
+
+/// A daemon that listens greets within a turn of its loop, which takes a second or so, even in a firmware
+/// upgrade.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// A daemon that starts has its socket within some tens of milliseconds; a busy board takes longer.
+const APPEARS: Duration = Duration::from_secs(2);
+const APPEARS_STEP: Duration = Duration::from_millis(50);
 
 /// wpantund's and OpenThread's default.
 const INTERFACE: &str = "wpan0";

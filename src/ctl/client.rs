@@ -6,5 +6,5 @@ mod options;
 mod show;
 
 pub use help::{help, help_of};
-pub use options::{parse, Command, Invocation, Options};
+pub use options::{is_awaited, parse, Command, Invocation, Options, SILENCE, STATES};
 pub use show::{event_line, rows, values};

@@ -246,6 +246,10 @@ impl Told {
     /// A [`Failure`] for a line that is none of these, a later version's kind among them.
     pub fn parse(line: &str) -> Result<Self, Failure> {
         let line = line.trim_matches([' ', '\t', '\r']);
+        // A name with one would move the cursor of whoever prints it; in values they are escaped.
+        if line.contains(|c: char| c.is_control() && c != '\t') {
+            return Err(not_told(line));
+        }
         let (tag, rest) = split_word(line);
         let (kind, rest) = split_word(rest);
         if tag == EVENT {
@@ -626,6 +630,21 @@ mod tests {
             any::<String>().prop_map(Field::Text),
             any::<String>().prop_map(Field::Word),
         ]
+    }
+
+    #[test]
+    fn control_characters_are_nowhere_but_escaped() {
+        for line in [
+            "* \u{b}!",
+            "* event \u{b}=1",
+            "1 row \u{b}=1",
+            "1 row name=\"\u{1b}[2J\"",
+            "1 error usage \u{b}",
+            "* spinel-bridge \u{b} protocol=1 interface=wpan0",
+        ] {
+            assert!(Told::parse(line).is_err(), "{line:?}");
+        }
+        assert!(Told::parse("1\trow name=\"\\u{1b}[2J\"").is_ok());
     }
 
     /// What a value is after it was written: a word that needs quotes is a text.

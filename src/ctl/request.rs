@@ -4,11 +4,45 @@ use crate::time::Duration;
 use crate::wire::ids::Property;
 use std::net::Ipv6Addr;
 
+/// What the host itself knows and wpantund has a name for (protocol §8.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusName {
+    /// `NCP:State`.
+    State,
+    /// `Daemon:Version`.
+    DriverVersion,
+    /// `Daemon:FaultReason`.
+    Fault,
+    /// `Network:NodeType`.
+    NodeType,
+    /// `Network:IsConnected`.
+    IsConnected,
+}
+
+impl StatusName {
+    /// All of them, with wpantund's names.
+    pub const ALL: &'static [(&'static str, StatusName)] = &[
+        ("NCP:State", StatusName::State),
+        ("Daemon:Version", StatusName::DriverVersion),
+        ("Daemon:FaultReason", StatusName::Fault),
+        ("Network:NodeType", StatusName::NodeType),
+        ("Network:IsConnected", StatusName::IsConnected),
+    ];
+
+    /// wpantund's name.
+    pub fn name(self) -> &'static str {
+        let found = StatusName::ALL.iter().find(|(_, status)| *status == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
+
 /// A request, checked as far as that is possible without the co-processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// State, versions, addresses and network, in one row.
     Status,
+    /// One thing of it, by wpantund's name.
+    StatusValue(StatusName),
     /// All properties that are remembered.
     ListProperties,
     /// The value of a property.

@@ -1,6 +1,7 @@
 //! The names that `wpanctl` users know for properties (protocol §8.4), so that `getprop
 //! Network:Name` works here, too. Values are written in the property's own signature all the same.
 
+use super::request::StatusName;
 use super::{Code, Failure};
 use crate::ctl::verbs::nearest;
 use crate::nearest::NAME_MAX;
@@ -11,8 +12,8 @@ use crate::wire::ids::{Property, PROPERTIES};
 pub enum Named {
     /// A property of the co-processor.
     Property(Property),
-    /// Something that the host knows; `status` tells it.
-    Status,
+    /// Something that the host itself knows.
+    Status(StatusName),
 }
 
 /// Looks a name up: Spinel's in any case, with or without `PROP_`; a number, decimal or hex; or
@@ -36,8 +37,11 @@ pub fn lookup(name: &str) -> Result<Named, Failure> {
     if let Some(&(_, property)) = found {
         return Ok(Named::Property(property));
     }
-    if STATUS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        return Ok(Named::Status);
+    let status = StatusName::ALL
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some(&(_, status)) = status {
+        return Ok(Named::Status(status));
     }
     Err(unknown(name))
 }
@@ -75,15 +79,6 @@ fn strip_prefix<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
 
 /// Before the name of a counter.
 const COUNTER: &str = "NCP:Counter:";
-
-/// What `status` tells (protocol §8.4).
-const STATUS: &[&str] = &[
-    "NCP:State",
-    "Daemon:Version",
-    "Daemon:FaultReason",
-    "Network:NodeType",
-    "Network:IsConnected",
-];
 
 /// How names begin that are wpantund's alone.
 const FOREIGN: &[&str] = &[
@@ -237,7 +232,7 @@ mod tests {
         ] {
             assert_eq!(lookup(name), Ok(Named::Property(property)), "{name}");
         }
-        assert_eq!(lookup("ncp:state"), Ok(Named::Status));
+        assert_eq!(lookup("ncp:state"), Ok(Named::Status(StatusName::State)));
     }
 
     #[test]

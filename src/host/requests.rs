@@ -87,7 +87,7 @@ impl Host {
 
     fn admit(&self, request: &Request) -> Admission {
         let needs_nothing = match request {
-            Request::Status | Request::ListProperties => true,
+            Request::Status | Request::StatusValue(_) | Request::ListProperties => true,
             // Without a co-processor they are our own alone, and may tell why there is none.
             Request::Counters { .. } => !self.known.state.is_initialized(),
             _ => false,

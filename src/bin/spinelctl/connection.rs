@@ -6,6 +6,7 @@ use spinel_bridge::ctl::line::{self, Told};
 use spinel_bridge::ctl::{Code, Failure};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,12 +39,11 @@ pub(crate) fn sockets(directory: &Path) -> Vec<(String, PathBuf)> {
 }
 
 impl Connection {
-    /// Connects, and reads the greeting.
-    pub(crate) fn open(path: &Path, timeout: Option<Duration>) -> Result<Self, Failure> {
+    /// Connects, and reads the greeting, which is to come within `greeting`.
+    pub(crate) fn open(path: &Path, greeting: Duration) -> Result<Self, Failure> {
         let stream = UnixStream::connect(path).map_err(|error| unreachable(path, &error))?;
-        // A daemon that listens greets within a turn of its loop.
-        let waits = stream.set_read_timeout(Some(GREETING));
-        let writes = stream.set_write_timeout(Some(GREETING));
+        let waits = stream.set_read_timeout(Some(greeting));
+        let writes = stream.set_write_timeout(Some(greeting));
         waits
             .and(writes)
             .map_err(|error| unreachable(path, &error))?;
@@ -51,7 +51,7 @@ impl Connection {
             reader: BufReader::new(stream),
             path: path.to_owned(),
             interface: String::new(),
-            timeout: Some(GREETING),
+            timeout: Some(greeting),
         };
         match connection.read()? {
             Told::Greeting {
@@ -84,7 +84,6 @@ impl Connection {
                 ))
             }
         }
-        connection.wait(timeout)?;
         Ok(connection)
     }
 
@@ -183,7 +182,9 @@ impl Connection {
 }
 
 fn unreachable(path: &Path, error: &io::Error) -> Failure {
+    let is_other = std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket());
     let advice = match error.kind() {
+        _ if is_other => "it is not a socket: give the one that spinel-bridge --tun made",
         io::ErrorKind::NotFound => {
             "is spinel-bridge --tun running? spinelctl interfaces lists what is"
         }
@@ -200,9 +201,6 @@ fn unreachable(path: &Path, error: &io::Error) -> Failure {
 
 /// The only request of a connection.
 const TAG: &str = "1";
-
-/// The daemon's loop turns at least every second or so, even in a firmware upgrade.
-const GREETING: Duration = Duration::from_secs(10);
 
 /// Twice what the protocol permits.
 const LINE_MAX: usize = 131_072;

@@ -33,6 +33,8 @@ Options:
   --socket PATH         its control socket, wherever it is
   --json                for programs: an object for each row, one on each line
   --timeout SECONDS     give up if nothing is heard for so long
+  --wait STATE          first wait for this state of the interface: initialized,
+                        offline, associated, ...; without a verb nothing else
   -V, --version         print the version
   -h, --help            print this
 

@@ -15,6 +15,8 @@ pub enum Command {
     Help(Option<String>),
     /// Our own version.
     Version,
+    /// Wait for the state of [`Options::wait`], and nothing else.
+    Wait(Options),
     /// Run a verb.
     Run(Invocation),
 }
@@ -30,6 +32,8 @@ pub struct Options {
     pub json: bool,
     /// How long an answer may take; `None`: as long as is usual for it.
     pub timeout: Option<Duration>,
+    /// The state that is waited for before the verb is asked.
+    pub wait: Option<&'static str>,
 }
 
 /// A verb and what it was given.
@@ -68,10 +72,14 @@ pub fn parse(args: &[String]) -> Result<Command, Failure> {
     let mut options = Options::default();
     let verb = loop {
         let Some(arg) = args.next() else {
+            if options.wait.is_some() {
+                return Ok(Command::Wait(options));
+            }
             return Err(usage("a verb is missing: spinelctl help lists them"));
         };
         if matches!(arg, "-h" | "-?" | "--help") {
-            return Ok(Command::Help(None));
+            let verb: Vec<&str> = args.take_while(|word| !is_option(word)).collect();
+            return Ok(Command::Help((!verb.is_empty()).then(|| verb.join(" "))));
         }
         if matches!(arg, "-V" | "--version") {
             return Ok(Command::Version);
@@ -136,6 +144,17 @@ impl Invocation {
         self.verb.name == "pcap" || matches!(self.verb.does, Does::Serve(Serve::Monitor))
     }
 
+    /// Whether its answer is a list, of which one row looks like many.
+    pub fn lists(&self) -> bool {
+        let name = self.words.first().map(|name| lookup(name));
+        match (self.verb.name, name) {
+            ("getprop", Some(Ok(Named::Property(property)))) => property
+                .info()
+                .is_some_and(|info| info.signature.as_str().starts_with('A')),
+            (name, _) => LISTS.contains(&name),
+        }
+    }
+
     /// How long nothing may be heard from the daemon before it is given up; `None`: for ever.
     pub fn patience(&self) -> Option<Duration> {
         let usual = match self.verb.name {
@@ -174,6 +193,18 @@ impl Options {
                     ))
                 })?;
                 self.timeout = Some(Duration::from_secs(seconds));
+            }
+            "--wait" => {
+                let text = value()?;
+                let found = STATES.iter().find(|state| **state == text);
+                let found = found.ok_or_else(|| {
+                    usage(format!(
+                        "--wait {}: give one of {}",
+                        quoted(text),
+                        STATES.join(", ")
+                    ))
+                })?;
+                self.wait = Some(found);
             }
             "--json" if attached.is_none() => self.json = true,
             _ => return Ok(false),
@@ -411,11 +442,54 @@ fn usage(message: impl Into<String>) -> Failure {
     Failure::new(Code::Usage, message)
 }
 
+/// Verbs whose answer is a list.
+const LISTS: &[&str] = &[
+    "scan",
+    "interfaces",
+    "counters",
+    "allowlist",
+    "denylist",
+    "gpio",
+];
+
 /// For suggestions.
-const GLOBAL: &[&str] = &["--json", "--timeout", "--socket", "--interface", "--help"];
+const GLOBAL: &[&str] = &[
+    "--json",
+    "--timeout",
+    "--wait",
+    "--socket",
+    "--interface",
+    "--help",
+];
+
+/// What can be waited for: the states of the host driver (protocol §7.2), and `initialized` for all in which
+/// the co-processor takes commands.
+pub const STATES: &[&str] = &[
+    "initialized",
+    "uninitialized",
+    "uninitialized:fault",
+    "uninitialized:upgrading",
+    "offline",
+    "offline:commissioned",
+    "offline:deep-sleep",
+    "associating",
+    "associating:credentials-needed",
+    "associated",
+    "associated:no-parent",
+];
+
+/// Whether `state` is what is waited for. `offline` is also `offline:commissioned`, since a network may be
+/// stored or not; `associated` is not `associated:no-parent`, which has no network.
+pub fn is_awaited(wanted: &str, state: &str) -> bool {
+    match wanted {
+        "initialized" => !state.starts_with("uninitialized") && state != "offline:deep-sleep",
+        "offline" => matches!(state, "offline" | "offline:commissioned"),
+        _ => state == wanted,
+    }
+}
 
 /// Longer than the longest wait of the host (joining: 60 s, protocol §7.4, and its retries).
-const SILENCE: Duration = Duration::from_secs(180);
+pub const SILENCE: Duration = Duration::from_secs(180);
 
 /// Nothing is heard of the upgrade command but its end; then comes the start-up, which is given up and
 /// begun anew a few times.

@@ -4,9 +4,10 @@ use crate::ctl::{Field, Fields};
 use core::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
-/// Rows as text: one row, and rows of one value each, as a list of names and values; others as a table
-/// with a column for each name. Rows that have nothing in common stand apart.
-pub fn rows(rows: &[Fields]) -> String {
+/// Rows as text: rows of one value each, and a single row unless `lists` says that there could be more, as
+/// a list of names and values; others as a table with a column for each name. Rows that have nothing in
+/// common stand apart.
+pub fn rows(rows: &[Fields], lists: bool) -> String {
     let mut text = String::new();
     let mut rest = rows;
     while let Some(first) = rest.first() {
@@ -15,7 +16,7 @@ pub fn rows(rows: &[Fields]) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&show(block));
+        text.push_str(&show(block, lists));
         rest = after;
     }
     text
@@ -30,8 +31,8 @@ fn belongs(row: &Fields, first: &Fields) -> bool {
         || !is_single(row) && row.0.iter().any(is_shared)
 }
 
-fn show(rows: &[Fields]) -> String {
-    if rows.len() == 1 || rows.iter().all(|row| row.0.len() == 1) {
+fn show(rows: &[Fields], lists: bool) -> String {
+    if rows.len() == 1 && !lists || rows.iter().all(|row| row.0.len() == 1) {
         list(rows)
     } else {
         table(rows)
@@ -158,7 +159,7 @@ mod tests {
     fn a_table() {
         let found = [network("Test-Net", 11), network("é", 26).with("rssi", -60)];
         assert_eq!(
-            rows(&found),
+            rows(&found, true),
             "\
 name      channel  joinable  rssi
 Test-Net  11       true      -
@@ -175,7 +176,7 @@ name        channel  joinable
 家のネット  11       true
 home        26       true
 ";
-        assert_eq!(rows(&found), table);
+        assert_eq!(rows(&found, true), table);
     }
 
     #[test]
@@ -185,13 +186,16 @@ home        26       true
                 .with("name", Field::text(name))
                 .with("value", 1)
         };
-        let text = rows(&[
-            counted("packets"),
-            counted("frames"),
-            Fields::new().with("TX", 2),
-            Fields::new().with("RX", 3),
-            Fields::new().with("a", 4).with("b", 5),
-        ]);
+        let text = rows(
+            &[
+                counted("packets"),
+                counted("frames"),
+                Fields::new().with("TX", 2),
+                Fields::new().with("RX", 3),
+                Fields::new().with("a", 4).with("b", 5),
+            ],
+            false,
+        );
         let wanted = "name     value\n\
                       packets  1\n\
                       frames   1\n\
@@ -205,23 +209,29 @@ home        26       true
     }
 
     #[test]
+    fn one_of_a_list_looks_like_many() {
+        let table = "name  channel  joinable\nhome  11       true\n";
+        assert_eq!(rows(&[network("home", 11)], true), table);
+    }
+
+    #[test]
     fn a_list() {
         assert_eq!(
-            rows(&[network("a b", 11)]),
+            rows(&[network("a b", 11)], false),
             "name     = a b\nchannel  = 11\njoinable = true\n"
         );
         let list = [
             Fields::new().with("CAPS", Field::text("[1 2]")),
             Fields::new().with("NET_ROLE", 3),
         ];
-        assert_eq!(rows(&list), "CAPS     = [1 2]\nNET_ROLE = 3\n");
+        assert_eq!(rows(&list, false), "CAPS     = [1 2]\nNET_ROLE = 3\n");
         assert_eq!(values(&list), "[1 2]\n3\n");
-        assert_eq!(rows(&[]), "");
+        assert_eq!(rows(&[], true), "");
     }
 
     #[test]
     fn a_name_from_the_air_cannot_move_the_cursor() {
-        let shown = rows(&[network("\u{1b}[2J\n\u{202e}\"\\", 1)]);
+        let shown = rows(&[network("\u{1b}[2J\n\u{202e}\"\\", 1)], false);
         assert!(
             shown.starts_with("name     = \\u{1b}[2J\\n\\u{202e}\"\\\n"),
             "{shown}"

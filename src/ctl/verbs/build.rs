@@ -25,7 +25,7 @@ pub(super) fn get(args: &Args<'_>) -> Built {
     };
     Ok(match lookup(&name)? {
         Named::Property(property) => Request::Get(property),
-        Named::Status => Request::Status,
+        Named::Status(name) => Request::StatusValue(name),
     })
 }
 
@@ -50,7 +50,7 @@ pub(super) fn remove(args: &Args<'_>) -> Built {
 fn writable(args: &Args<'_>) -> Result<Property, Failure> {
     let name = args.need("NAME")?;
     match lookup(&name)? {
-        Named::Status => Err(args.wrong(format!("{name} can only be read, by status"))),
+        Named::Status(_) => Err(args.wrong(format!("{name} can only be read"))),
         Named::Property(property) if is_never_written(property) => Err(Failure::new(
             Code::Denied,
             format!("{property} carries raw frames, which nobody can send from here"),
@@ -75,10 +75,7 @@ fn value(
     let wrong = |why: String| {
         Failure::new(
             Code::Usage,
-            format!(
-                "{property}: {why}; it is packed {}",
-                quoted(signature.as_str())
-            ),
+            format!("{property}: {why}; its value is {}", signature.in_words()),
         )
     };
     let unfit = |why: String| match property.is_secret() {

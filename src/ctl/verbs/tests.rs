@@ -1,6 +1,7 @@
 use super::super::line::{RequestLine, Word};
 use super::super::request::{
     Filter, Network, NodeType, Prefix, RandomKind, Request as R, ResetKind, Scan, ScanKind,
+    StatusName,
 };
 use super::*;
 use crate::time::Duration;
@@ -100,7 +101,7 @@ fn every_verb_of_the_host_becomes_its_request() {
         ("getprop", R::ListProperties),
         ("getprop NET_ROLE", R::Get(P::NET_ROLE)),
         ("get Network:Role", R::Get(P::NET_ROLE)),
-        ("get NCP:State", R::Status),
+        ("get NCP:State", R::StatusValue(StatusName::State)),
         ("get 15360", R::Get(P(15360))),
         ("set PHY_TX_POWER -4", R::Set(P::PHY_TX_POWER, vec![0xFC])),
         (r#"set Network:Name "My Net""#, R::Set(P::NET_NETWORK_NAME, b"My Net\0".to_vec())),

@@ -62,6 +62,7 @@ pub fn script(request: &Request, known: &Known, context: &Context) -> Result<Scr
     }
     match request {
         Request::Status => Ok(status::status(known)),
+        Request::StatusValue(name) => Ok(status::value(*name, known)),
         Request::ListProperties => Ok(status::list(known)),
         Request::Counters { clear: false } => counters::show(known),
         Request::Counters { clear: true } => counters::clear(known),
@@ -140,6 +141,7 @@ fn decides_by_itself(request: &Request) -> bool {
     matches!(
         request,
         Request::Status
+            | Request::StatusValue(_)
             | Request::ListProperties
             | Request::Counters { .. }
             | Request::Reset(_)

@@ -169,12 +169,9 @@ fn check_item(
 fn check_value(info: PropertyInfo, signature: Signature<'_>, octets: &[u8]) -> Result<(), Failure> {
     let wrong = |why: &str| {
         usage(format!(
-            "{}: {why}; its value is packed as {}",
+            "{}: {why}; its value is {}",
             info.name,
-            match signature.as_str() {
-                "" => "nothing",
-                codes => codes,
-            }
+            signature.in_words()
         ))
     };
     match Items::new(signature, octets).check() {

@@ -1,6 +1,7 @@
 //! Status (protocol §8.4), and the list of what is remembered.
 
 use super::{property, reader};
+use crate::ctl::request::StatusName;
 use crate::ctl::{Field, Fields};
 use crate::host::known::{Known, State, REMEMBERED};
 use crate::host::script::{Script, Send, Step};
@@ -15,6 +16,19 @@ pub(super) fn status(known: &Known) -> Script {
         script.push(Send::noop());
     }
     script.then(Step::Row(row(known)))
+}
+
+/// One thing that the host itself knows, by wpantund's name.
+pub(super) fn value(name: StatusName, known: &Known) -> Script {
+    let value = match name {
+        StatusName::State => Field::word(known.state),
+        StatusName::DriverVersion => Field::word(env!("CARGO_PKG_VERSION")),
+        // wpantund says this where there is none.
+        StatusName::Fault => Field::text(known.fault.as_deref().unwrap_or("ncp:no-fault")),
+        StatusName::NodeType => Field::word(node_type(known)),
+        StatusName::IsConnected => Field::Bool(known.state == State::Associated),
+    };
+    Script::new().then(Step::Row(Fields::new().with(name.name(), value)))
 }
 
 /// One row for each property that is remembered: its name and its value. Keys are not shown here:

@@ -24,10 +24,10 @@ impl fmt::Display for TextError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             TextError::Missing(code) => {
-                write!(f, "a value is missing: give {} ({code})", wanted(code))
+                write!(f, "a value is missing: give {}", wanted(code))
             }
             TextError::Invalid(code, text) => {
-                write!(f, "{} is not {} ({code})", Quoted(text), wanted(code))
+                write!(f, "{} is not {}", Quoted(text), wanted(code))
             }
             TextError::Expected(wanted, "") => write!(f, "the text ends before its '{wanted}'"),
             TextError::Expected(wanted, text) => {
@@ -46,6 +46,56 @@ impl std::error::Error for TextError<'_> {}
 impl From<Overflow> for TextError<'_> {
     fn from(_: Overflow) -> Self {
         TextError::TooLong
+    }
+}
+
+impl<'s> Signature<'s> {
+    /// What a value is, for a person: `a list of (an IPv6 address, a number 0..=255)`.
+    pub fn in_words(self) -> impl fmt::Display + 's {
+        InWords(self.0.as_bytes())
+    }
+}
+
+struct InWords<'s>(&'s [u8]);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut codes = self.0;
+        let mut separator = "";
+        while let Some((member, rest)) = Member::split(codes) {
+            codes = rest;
+            if member.code == b'.' {
+                continue;
+            }
+            f.write_str(separator)?;
+            separator = ", ";
+            match member.code {
+                b't' => write!(f, "({})", InWords(member.inner))?,
+                b'A' => write!(f, "a list in [ ] of {}", InWords(member.inner))?,
+                code => f.write_str(kind(code.into()))?,
+            }
+        }
+        match separator {
+            "" => f.write_str("nothing"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A value of a code, without how it is written.
+fn kind(code: char) -> &'static str {
+    match code {
+        'C' => "a number 0..=255",
+        'S' => "a number 0..=65535",
+        'L' => "a number 0..=4294967295",
+        'X' => "a number 0..=18446744073709551615",
+        'i' => "a number 0..=2097151",
+        '6' => "an IPv6 address",
+        'E' => "an EUI-64",
+        'e' => "an EUI-48",
+        'D' | 'd' => "octets in hex",
+        'U' => "a text",
+        code => wanted(code),
     }
 }
 
@@ -416,19 +466,47 @@ mod tests {
     #[test]
     fn wrong_texts_say_what_is_wrong() {
         for (codes, text, message) in [
-            ("C", "", "a value is missing: give a number 0..=255, decimal or 0x.. (C)"),
-            (".A(C)", " ", "a value is missing: give an array in [ ] (A)"),
-            ("C", "256", "\"256\" is not a number 0..=255, decimal or 0x.. (C)"),
-            ("C", "+1", "\"+1\" is not a number 0..=255, decimal or 0x.. (C)"),
-            ("C", "0x", "\"0x\" is not a number 0..=255, decimal or 0x.. (C)"),
-            ("c", "-129", "\"-129\" is not a number -128..=127 (c)"),
-            ("i", "2097152", "\"2097152\" is not a number 0..=2097151, decimal or 0x.. (i)"),
-            ("b", "yes", "\"yes\" is not true or false (b)"),
-            ("6", "fd00::/64", "\"fd00::/64\" is not an IPv6 address like fd00::1 (6)"),
-            ("E", "0012", "\"0012\" is not an EUI-64 of 16 hex digits (E)"),
-            ("D", "AAB", "\"AAB\" is not pairs of hex digits, or - for none (D)"),
-            ("D", "AA:", "\"AA:\" is not pairs of hex digits, or - for none (D)"),
-            ("D", "éé", "\"éé\" is not pairs of hex digits, or - for none (D)"),
+            (
+                "C",
+                "",
+                "a value is missing: give a number 0..=255, decimal or 0x..",
+            ),
+            (".A(C)", " ", "a value is missing: give an array in [ ]"),
+            (
+                "C",
+                "256",
+                "\"256\" is not a number 0..=255, decimal or 0x..",
+            ),
+            ("C", "+1", "\"+1\" is not a number 0..=255, decimal or 0x.."),
+            ("C", "0x", "\"0x\" is not a number 0..=255, decimal or 0x.."),
+            ("c", "-129", "\"-129\" is not a number -128..=127"),
+            (
+                "i",
+                "2097152",
+                "\"2097152\" is not a number 0..=2097151, decimal or 0x..",
+            ),
+            ("b", "yes", "\"yes\" is not true or false"),
+            (
+                "6",
+                "fd00::/64",
+                "\"fd00::/64\" is not an IPv6 address like fd00::1",
+            ),
+            ("E", "0012", "\"0012\" is not an EUI-64 of 16 hex digits"),
+            (
+                "D",
+                "AAB",
+                "\"AAB\" is not pairs of hex digits, or - for none",
+            ),
+            (
+                "D",
+                "AA:",
+                "\"AA:\" is not pairs of hex digits, or - for none",
+            ),
+            (
+                "D",
+                "éé",
+                "\"éé\" is not pairs of hex digits, or - for none",
+            ),
             ("C", "1 2", "there is no member for \"2\": remove it"),
             ("", "2", "there is no member for \"2\": remove it"),
             ("A(C)", "1", "'[' is wanted before \"1\""),
@@ -436,11 +514,11 @@ mod tests {
             ("A(C)", "[1)", "']' is wanted before \")\""),
             ("t(C)", "(1 2)", "')' is wanted before \"2)\""),
             ("U", "\"a", "the text ends before its '\"'"),
-            ("C", "(", "\"(\" is not a number 0..=255, decimal or 0x.. (C)"),
+            ("C", "(", "\"(\" is not a number 0..=255, decimal or 0x.."),
             (
                 "C",
                 "0123456789012345678901234567890123456789",
-                "\"01234567890123456789012345678901...\" is not a number 0..=255, decimal or 0x.. (C)",
+                "\"01234567890123456789012345678901...\" is not a number 0..=255, decimal or 0x..",
             ),
         ] {
             let error = encode(codes, text).unwrap_err();

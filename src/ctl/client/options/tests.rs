@@ -278,6 +278,7 @@ fn our_own_options() {
             socket: None,
             json: true,
             timeout: Some(Duration::from_secs(5)),
+            wait: None,
         }
     );
     assert_eq!(invocation.switches, ["value-only"]);
@@ -286,6 +287,17 @@ fn our_own_options() {
         ["-"]
     );
     assert!(matches!(args(&["-h"]), Ok(Command::Help(None))));
+    assert!(
+        matches!(args(&["-h", "gpio", "set"]), Ok(Command::Help(Some(name))) if name == "gpio set")
+    );
+    let Ok(Command::Wait(options)) = args(&["--wait", "associated"]) else {
+        panic!("nothing is waited for");
+    };
+    assert_eq!(options.wait, Some("associated"));
+    assert_eq!(
+        run(&["--wait=offline", "form"]).options.wait,
+        Some("offline")
+    );
     assert!(matches!(args(&["scan", "--help"]), Ok(Command::Help(Some(name))) if name == "scan"));
     assert!(matches!(args(&["--version"]), Ok(Command::Version)));
 }
@@ -295,6 +307,7 @@ fn refusals() {
     for (list, says) in [
         (&[][..], "a verb is missing"),
         (&["stauts"], "did you mean status?"),
+        (&["--wait", "assoc", "status"], "give one of initialized, "),
         (&["--jsno", "status"], "did you mean --json?"),
         (&["-q", "status"], "see spinelctl --help"),
         (&["scan", "--enrgy"], "did you mean --energy?"),
@@ -323,4 +336,28 @@ proptest! {
             prop_assert!(!failure.message.contains(char::is_control));
         }
     }
+}
+
+#[test]
+fn what_can_be_waited_for_are_the_states() {
+    use crate::host::known::State;
+    for state in [
+        State::Uninitialized,
+        State::Fault,
+        State::Upgrading,
+        State::DeepSleep,
+        State::Offline,
+        State::Commissioned,
+        State::Associating,
+        State::CredentialsNeeded,
+        State::Associated,
+        State::Isolated,
+    ] {
+        let name = state.to_string();
+        assert!(STATES.contains(&name.as_str()), "{name}");
+        assert!(is_awaited(&name, &name), "{name}");
+        assert_eq!(is_awaited("initialized", &name), state.is_initialized());
+    }
+    assert!(is_awaited("offline", "offline:commissioned"));
+    assert!(!is_awaited("associated", "associated:no-parent"));
 }

@@ -165,7 +165,7 @@ fn properties_are_refused_by_their_row() {
         (Request::Set(Property(15_360), vec![0; 2000]), "1300"),
         (
             Request::Insert(Property::MAC_ALLOWLIST, vec![0; 10]),
-            "packed as Ec",
+            "its value is an EUI-64, a number -128..=127",
         ),
     ] {
         refused(request, &known, Code::Usage, part);
