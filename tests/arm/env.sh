@@ -7,7 +7,8 @@ arm_root="$(cd "$arm_root" && pwd)"
 # Debian's compiler and cargo, not those of rustup.
 unset CARGO RUSTC RUSTDOC RUSTFLAGS RUSTC_WRAPPER CARGO_BUILD_TARGET
 export PATH="$arm_root/usr/bin:$PATH"
-export LD_LIBRARY_PATH="$arm_root/usr/lib/x86_64-linux-gnu"
+# Some packages of Debian 12 keep their libraries in /lib (libpcre3, for one), most in /usr/lib.
+export LD_LIBRARY_PATH="$arm_root/usr/lib/x86_64-linux-gnu:$arm_root/lib/x86_64-linux-gnu"
 
 export CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc

@@ -22,7 +22,7 @@ root="$cache/root"
 export RUSTFLAGS='-C target-feature=+crt-static'
 cargo build --quiet --locked --release --target "$TRIPLE" --bin spinel-bridge --bin spinelctl
 cargo build --quiet --locked --release --target "$TRIPLE" --example vm-guest
-LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu" make -s -C "$here/module" \
+LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu" make -s -C "$here/module" \
     KDIR="$root/usr/src/linux-headers-$version" OUT="$cache/module" 2>&1 |
     { grep -v '^Skipping BTF generation' || true; }
 
