@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn golden_file() {
         let name = PROGRAM.len() as u8;
-        let padded = (PROGRAM.len() + 3) / 4 * 4;
+        let padded = PROGRAM.len().next_multiple_of(4);
         let mut golden = vec![0x0A, 0x0D, 0x0D, 0x0A, 36 + padded as u8, 0, 0, 0];
         golden.extend([0x4D, 0x3C, 0x2B, 0x1A, 1, 0, 0, 0]);
         golden.extend([0xFF; 8]);

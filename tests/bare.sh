@@ -29,7 +29,9 @@ main() {
 	*) set -- tests/run.sh "$@" ;;
 	esac
 	need mmdebstrap mmdebstrap unshare util-linux git git
-	[ $keep = yes ] && [ -d "$root" ] || make_root
+	if [ $keep = no ] || [ ! -d "$root" ]; then
+		make_root
+	fi
 	# Mounts and processes of it end with the namespaces.
 	unshare --mount --pid --ipc --uts --fork --kill-child bash "$0" --inside "$root" "$(rustc --print sysroot)" "$@" ||
 		status=$?

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checks what the project depends on, without the network: licences, sources, what README says of them, versions that
-# are there more than once, build scripts, the least Rust, and that unsafe code is denied. Each failure is one line that
-# says what to do. What a database of advisories knows (cargo audit) takes the network and is not checked here.
+# Checks what the project depends on: licences, sources, what README says of them, versions that are there more than
+# once, build scripts, the least Rust, and that unsafe code is denied. Each failure is one line that says what to do. The
+# network is used only for crates of Cargo.lock that this machine has not yet. What a database of advisories knows (cargo
+# audit) is not checked here.
 set -euo pipefail
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -10,13 +11,16 @@ cd "$top"
 # One of these must be enough to use a crate ("OR"), and all that go with it ("AND") must be here.
 licences=" MIT Apache-2.0 BSD-2-Clause BSD-3-Clause Unicode-3.0 "
 
-# In the tree more than once, and why that stays: spidev and gpio-cdev bring older nix; macros bring both syn.
+# In the tree more than once, and why that stays: spidev and gpio-cdev bring older nix; macros bring both syn;
+# netlink-packet-utils the older thiserror.
 duplicates="nix 0.27.1 0.29.0 0.31.3
-syn 2.0.119 3.0.9"
+syn 2.0.119 3.0.9
+thiserror 1.0.69 2.0.20
+thiserror-impl 1.0.69 2.0.20"
 
 # Crates that run a program of theirs while we are built. All but two only ask for the version of rustc or the target;
 # tun-tap compiles a C file of 60 lines, libc asks for the system.
-builders=" getrandom libc memoffset nix num-traits paste proc-macro2 quote serde serde_core serde_json signal-hook
+builders=" anyhow getrandom libc memoffset nix num-traits paste proc-macro2 quote serde serde_core serde_json signal-hook
  thiserror tun-tap zerocopy zmij "
 
 # Where unsafe code is allowed: tests that run between fork and exec, and one that counts allocations.
@@ -27,14 +31,19 @@ tests/process/mod.rs"
 main() {
 	need python3 python3
 	host=$(rustc -vV | sed -n 's/^host: //p')
-	if ! cargo metadata --format-version 1 --locked --offline --filter-platform "$host" >"$work/metadata" 2>"$work/cargo"
+	# A build has fetched what this machine needs; all means those of other systems too.
+	if ! cargo fetch --quiet --locked 2>"$work/cargo" ||
+		! cargo metadata --format-version 1 --locked --offline >"$work/all" 2>"$work/cargo" ||
+		! cargo metadata --format-version 1 --locked --offline --filter-platform "$host" >"$work/metadata" 2>"$work/cargo"
 	then
 		bad "Cargo.lock is up to date and its crates are there: run cargo fetch --locked" "$work/cargo"
 		result
 	fi
 	ok "Cargo.lock is up to date"
+	least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 	table >"$work/table"
 	check_rows
+	check_manifests
 	check_checksums
 	check_duplicates
 	check_readme
@@ -128,12 +137,31 @@ bad_source() {
 }
 
 bad_rust() {
-	local least
-	least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 	if [ "$rust" != - ] && [ "$(printf '%s\n' "$rust" "$least" | sort -V | tail -n 1)" != "$least" ] &&
 		[ "${rust%.0}" != "$least" ]; then
 		echo "$name $version: needs Rust $rust, we say $least: cargo update -p $name --precise with an older one"
 	fi
+}
+
+# A vendored build parses the manifest of every package of the lock, also of those that are never compiled: an edition or
+# a Rust that the oldest cargo does not know ends it. (fuzz/ has a lock of its own, which no image vendors.)
+check_manifests() {
+	python3 - "$work/all" "$least" >"$work/said" <<'PYTHON'
+import json, sys
+least = tuple(map(int, sys.argv[2].split(".")))
+packages = json.load(open(sys.argv[1]))["packages"]
+# 2024 came with Rust 1.85.
+newest = 2024 if least >= (1, 85) else 2021
+for package in packages:
+    name, rust = f"{package['name']} {package['version']}", package["rust_version"]
+    if int(package["edition"]) > newest:
+        print(f"{name}: edition {package['edition']}: cargo tree -i {package['name']} --target all says who brings it")
+    if rust and tuple(map(int, rust.split(".")))[:2] > least:
+        print(f"{name}: needs Rust {rust}, we say {sys.argv[2]}: cargo update --precise with an older one")
+if len(packages) < 50:
+    print(f"cargo metadata knows only {len(packages)} packages: is it that of the whole lock?")
+PYTHON
+	told "all of Cargo.lock can be read by the cargo of Rust $least, as vendored builds do"
 }
 
 bad_builder() {

@@ -6,18 +6,20 @@
 
 use crate::host::kernel::{Address, Change};
 use netlink_packet_core::{
-    DefaultNla, Emitable, NetlinkBuffer, NetlinkHeader, Parseable, NLM_F_ACK, NLM_F_CREATE,
-    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REPLACE, NLM_F_REQUEST,
+    NetlinkBuffer, NetlinkHeader, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR,
+    NLM_F_REPLACE, NLM_F_REQUEST,
 };
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressMessageBuffer,
     CacheInfo,
 };
-use netlink_packet_route::link::{In6AddrGenMode, LinkFlags, LinkHeader, LinkMessageBuffer};
+use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessageBuffer};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::AddressFamily;
+use netlink_packet_utils::nla::DefaultNla;
+use netlink_packet_utils::{Emitable, Parseable};
 use nix::libc;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -102,8 +104,7 @@ fn address(added: bool, payload: &[u8]) -> Option<Message> {
 
 /// MTU 1280 (protocol §7.7), and no link-local address of the kernel's own.
 pub(super) fn set_up_link(index: u32, sequence: u32) -> Vec<u8> {
-    let mode = u8::from(&In6AddrGenMode::None);
-    let inet6 = DefaultNla::new(IFLA_INET6_ADDR_GEN_MODE, vec![mode]);
+    let inet6 = DefaultNla::new(IFLA_INET6_ADDR_GEN_MODE, vec![IN6_ADDR_GEN_MODE_NONE]);
     let families = DefaultNla::new(u8::from(AddressFamily::Inet6).into(), octets(&inet6));
     let attributes = [
         DefaultNla::new(libc::IFLA_MTU, MTU.to_ne_bytes().to_vec()),
@@ -231,8 +232,9 @@ fn octets(part: &impl Emitable) -> Vec<u8> {
 /// Of the interface (protocol §7.7), as rtnetlink wants it.
 const MTU: u32 = 1280;
 
-/// How addresses are made (linux/if_link.h).
+/// How addresses are made, and that none are (linux/if_link.h).
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 
 /// `struct nlmsghdr`.
 const HEADER_LEN: usize = 16;

@@ -75,9 +75,9 @@ impl Reassembler {
         let index = self.find(now, source, tag, size);
         let partial = self.partial.get_mut(index)?;
         partial.packet[start..end].copy_from_slice(data);
-        let units = start / 8..(end + 7) / 8;
+        let units = start / 8..end.div_ceil(8);
         partial.there[units].fill(true);
-        let all = (size + 7) / 8;
+        let all = size.div_ceil(8);
         if partial.there[..all].iter().all(|there| *there) {
             return Some(self.partial.swap_remove(index).packet);
         }
