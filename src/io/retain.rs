@@ -35,7 +35,7 @@ pub fn recall(retain: &Retain) -> io::Result<Option<Vec<u8>>> {
             let status = child.wait()?;
             if !status.success() {
                 let message = format!("the command said {status}");
-                return Err(io::Error::new(io::ErrorKind::Other, message));
+                return Err(io::Error::other(message));
             }
             output?
         }

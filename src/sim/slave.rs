@@ -380,7 +380,7 @@ impl Ring {
     fn put(&mut self, now: Instant, frame: &[u8], settings: &Settings) {
         let micros = match settings.drain {
             0 => 0,
-            drain => ((frame.len() * 1_000 + drain - 1) / drain) as u64,
+            drain => (frame.len() * 1_000).div_ceil(drain) as u64,
         };
         self.empty_at = self.empty_at.max(now) + Duration::from_micros(micros);
         self.frames.push_back((self.empty_at, frame.to_vec()));
@@ -398,7 +398,7 @@ impl Ring {
 
     fn room(&self, now: Instant, settings: &Settings) -> usize {
         let micros = self.empty_at.since(now).as_micros() as usize;
-        let waiting = (micros * settings.drain + 999) / 1_000;
+        let waiting = (micros * settings.drain).div_ceil(1_000);
         settings.ring.saturating_sub(waiting).min(LENGTH_MAX)
     }
 }

@@ -83,7 +83,7 @@ impl Host {
             Some(at) => {
                 let left = at.saturating_duration_since(Instant::now());
                 // poll counts in milliseconds, and a pause is not cut short.
-                let millis = (left.as_micros() + 999) / 1_000;
+                let millis = left.as_micros().div_ceil(1_000);
                 PollTimeout::try_from(millis).expect("a short pause")
             }
         };

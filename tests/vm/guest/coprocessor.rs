@@ -108,7 +108,7 @@ impl FarSide {
         let timeout = match self.slave.poll_timeout() {
             None => PollTimeout::NONE,
             Some(at) => {
-                let millis = (at.since(now).as_micros() + 999) / 1_000;
+                let millis = at.since(now).as_micros().div_ceil(1_000);
                 PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
             }
         };
