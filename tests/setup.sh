@@ -31,6 +31,8 @@ package() {
 
 # A venv without ensurepip has no pip; Debian keeps it in python3-venv.
 package python3-venv python3 -c 'import ensurepip, venv'
+package git git --version
+package procps ps --version # and kill
 package shellcheck shellcheck --version
 package strace strace -V
 package valgrind valgrind --version # counts instructions (benches/table.rs)
