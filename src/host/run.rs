@@ -4,14 +4,16 @@ use super::failure::{self, What};
 use super::keep::{Keep, RESUME};
 use super::known::State;
 use super::receive::Reply;
-use super::script::{Act, OnError, Report, Reset, Retain, Script, Send, Step, Until};
+use super::script::{
+    Act, Judge, OnError, Report, Reset, Retain, Script, Send, Step, Until, Verdict,
+};
 use super::startup::{property_payload, Phase};
 use super::tasks;
 use super::transact::{property_of, Refused};
 use super::wait::{Scan, Waiting};
 use super::{Host, Owner, Service};
 use crate::ctl::{Answer, Code, Failure, Fields, Ticket};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::ids::{Command, Property};
 use std::collections::VecDeque;
 
@@ -40,6 +42,8 @@ pub(super) struct Task {
 struct Judged {
     rows: Vec<Fields>,
     skips_next: bool,
+    /// To be sent once more, after a pause.
+    again: Option<(Duration, Send)>,
 }
 
 /// Who wants it done.
@@ -325,6 +329,10 @@ impl Host {
                     if judged.skips_next {
                         task.steps.pop_front();
                     }
+                    if let Some((pause, send)) = judged.again {
+                        task.steps.push_front(Step::Send(send));
+                        task.steps.push_front(Step::Pause(pause));
+                    }
                     task.sent.push((send.command, send.payload));
                     self.run(task);
                 }
@@ -352,20 +360,40 @@ impl Host {
                 OnError::Fail => false,
                 OnError::Tolerate | OnError::SkipNext => true,
                 OnError::TolerateAlready => status.is_done_already(),
-                OnError::OrElse => status.is_absent(),
+                OnError::OrElse => status.is_absent() || status.is_done_already(),
             };
             if !tolerated {
                 return Err(failure::of_status(what(send), status));
             }
             return Ok(Judged {
                 rows: Vec::new(),
-                skips_next: send.on_error == OnError::SkipNext,
+                skips_next: match send.on_error {
+                    OnError::SkipNext => true,
+                    OnError::OrElse => status.is_done_already(),
+                    _ => false,
+                },
+                again: None,
             });
         }
         self.note_effect(send);
+        let rows = match send.report {
+            Report::Judged(judge) => match (judge.verdict)(reply.value) {
+                Verdict::Over(rows) => rows,
+                Verdict::Again => {
+                    return Ok(Judged {
+                        rows: Vec::new(),
+                        skips_next: false,
+                        again: Some(again(send, judge)?),
+                    })
+                }
+                Verdict::Failed(failure) => return Err(failure),
+            },
+            _ => rows_of(send, reply)?,
+        };
         Ok(Judged {
-            rows: rows_of(send, reply)?,
+            rows,
             skips_next: send.on_error == OnError::OrElse,
+            again: None,
         })
     }
 
@@ -574,7 +602,8 @@ impl Host {
 /// What the client is told of a good answer.
 fn rows_of(send: &Send, reply: &Reply<'_>) -> Result<Vec<Fields>, Failure> {
     match send.report {
-        Report::Nothing => Ok(Vec::new()),
+        // Rows of what is judged are its judge's.
+        Report::Nothing | Report::Judged(_) => Ok(Vec::new()),
         Report::Rows(rows) => Ok(rows(reply.value)),
         Report::Counter(counter) => Ok(tasks::counter_rows(counter, reply.value)),
         Report::Property(property) => match reply.value_of(property) {
@@ -584,6 +613,15 @@ fn rows_of(send: &Send, reply: &Reply<'_>) -> Result<Vec<Fields>, Failure> {
             None => Ok(Vec::new()),
         },
     }
+}
+
+/// The same once more, after a pause; or why not.
+fn again(send: &Send, judge: Judge) -> Result<(Duration, Send), Failure> {
+    let Some(times) = judge.times.checked_sub(1) else {
+        return Err(Failure::new(Code::Timeout, judge.otherwise));
+    };
+    let report = Report::Judged(Judge { times, ..judge });
+    Ok((judge.every, send.clone().reporting(report)))
 }
 
 fn what(send: &Send) -> What {

@@ -257,6 +257,32 @@ pub enum Report {
     Rows(fn(&[u8]) -> Vec<Fields>),
     /// `name` and `value` of a counter of 32 bits.
     Counter(Property),
+    /// Whether the task goes on at all is decided by the value.
+    Judged(Judge),
+}
+
+/// Who decides by a value whether a task goes on, where the co-processor does not tell it unasked.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge {
+    /// What the value's octets mean.
+    pub verdict: fn(&[u8]) -> Verdict,
+    /// The pause before the command is sent again.
+    pub every: Duration,
+    /// How often it is sent again at the most.
+    pub times: u8,
+    /// What is said after that, with [`Code::Timeout`].
+    pub otherwise: &'static str,
+}
+
+/// What a [`Judge`] says.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The task goes on; these rows are reported.
+    Over(Vec<Fields>),
+    /// It is not decided yet.
+    Again,
+    /// The task fails.
+    Failed(Failure),
 }
 
 /// What a task waits for.

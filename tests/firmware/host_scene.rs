@@ -49,3 +49,9 @@ pub(crate) fn answers(host: &Host, address: Ipv6Addr) -> bool {
     ];
     host.try_run(&words).status.success()
 }
+/// Our own address in the mesh.
+pub(crate) fn mesh_local(host: &Host) -> Ipv6Addr {
+    let status = host.status().expect("a status");
+    let address = status["mesh_local_address"].as_str();
+    address.expect("an address in the mesh").parse().unwrap()
+}

@@ -11,6 +11,7 @@ mod process;
 mod world;
 
 mod frames;
+mod host_joining;
 mod host_scene;
 mod host_verbs;
 mod rcp;

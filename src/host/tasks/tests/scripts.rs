@@ -328,7 +328,7 @@ fn commissioner() {
     let eui64 = Some([0, 0x12, 0x4B, 0, 1, 2, 3, 4]);
     assert_eq!(
         steps(Request::Commissioner(true)),
-        ["03 82 01 02 |", "03 90 2A 01 ~", "pause 1s", "02 82 01 ?"]
+        ["03 82 01 02 |", "03 90 2A 01 ~", "02 82 01 ?"]
     );
     assert_eq!(
         steps(Request::Commissioner(false)),
@@ -342,6 +342,7 @@ fn commissioner() {
     assert_eq!(
         steps(add(eui64)),
         [
+            "02 82 01 ?",
             "04 83 01 08 00 00 12 4B 00 01 02 03 04 78 00 00 00 4A 30 31 4E 4D 45 00 |",
             "04 8F 2A 4A 30 31 4E 4D 45 00 78 00 00 00 00 12 4B 00 01 02 03 04"
         ]
@@ -349,13 +350,14 @@ fn commissioner() {
     assert_eq!(
         steps(add(None)),
         [
+            "02 82 01 ?",
             "04 83 01 00 00 78 00 00 00 4A 30 31 4E 4D 45 00 |",
             "04 8F 2A 4A 30 31 4E 4D 45 00 78 00 00 00"
         ]
     );
     assert_eq!(
         steps(Request::CommissionerRemove { eui64 }),
-        ["05 83 01 08 00 00 12 4B 00 01 02 03 04 ~"]
+        ["02 82 01 ?", "05 83 01 08 00 00 12 4B 00 01 02 03 04 ~"]
     );
 }
 

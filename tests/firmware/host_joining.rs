@@ -1,0 +1,212 @@
+//! Joining by passphrase, on either side; and what may pass while devices may join.
+
+use crate::host_scene::{mesh_local, Scene};
+use crate::hosts::{wait, Host, Process};
+use crate::world::{Node, World};
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn devices_are_let_in_by_their_passphrase() {
+    let scene = Scene::member(&[]);
+    let host = scene.host();
+    assert!(host.ctl("commissioner start").contains("= 2"));
+    host.ctl("commissioner add any J01NME 300");
+    let mut device = scene.world.node(3);
+    device.run("ifconfig up");
+    assert!(join(&mut device, "WR0NGPSK").contains("Security"));
+    assert!(join(&mut device, "J01NME").contains("success"));
+    device.run("thread start");
+    device.wait_for_role(&["child", "router"]);
+    device.ping(&mesh_local(host).to_string(), 8);
+    assert_eq!(device.get("networkname"), "others");
+
+    // One alone, by its name.
+    host.ctl("commissioner remove any");
+    let mut device = scene.world.node(4);
+    device.run("ifconfig up");
+    let eui64 = device.get("eui64");
+    host.ctl(&format!("commissioner add {eui64} A10NEPSK"));
+    assert!(join(&mut device, "A10NEPSK").contains("success"));
+}
+
+/// The last line that joining says.
+fn join(device: &mut Node, pskd: &str) -> String {
+    device.run(&format!("joiner start {pskd}"));
+    device
+        .0
+        .wait_for("the joiner's end", |line| line.starts_with("Join "))
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn there_is_one_commissioner() {
+    let mut scene = Scene::member(&[]);
+    let (code, why) = scene.host().refused("commissioner add any J01NME");
+    assert_eq!(code, 5, "{why}");
+    assert!(why.contains("commissioner start"), "{why}");
+    // By another name: ours could take over from one of the same.
+    scene.node.run("commissioner id somebody");
+    scene.node.run("commissioner start");
+    scene
+        .node
+        .0
+        .wait_for("a commissioner", |line| line == "Commissioner: active");
+    let (code, why) = scene.host().refused("commissioner start");
+    assert_eq!(code, 6, "{why}");
+    assert!(why.contains("another commissioner"), "{why}");
+    scene.node.run("commissioner stop");
+    let host = scene.host();
+    // The leader gets to know it a little later.
+    host.wait_for("our turn", |host| {
+        let output = host.try_ctl("commissioner start");
+        output.status.success().then_some(())
+    });
+    assert!(host.ctl("commissioner").contains("= 2"));
+    // Whoever is it already is not refused.
+    assert!(host.ctl("commissioner start").contains("= 2"));
+    host.ctl("commissioner stop");
+    assert!(host.ctl("commissioner").contains("= 0"));
+    host.ctl("commissioner stop");
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn we_join_by_passphrase() {
+    let world = World::with_ncp();
+    let host = &world.host;
+    let mut node = world.node(2);
+    node.form("others");
+    let (code, why) = host.refused("joiner start J01NME");
+    assert_eq!(code, 9, "nobody permits it: {why}");
+    node.run("commissioner start");
+    node.0
+        .wait_for("a commissioner", |line| line == "Commissioner: active");
+    node.run("commissioner joiner add * J01NME 300");
+    let (code, why) = host.refused("joiner start WR0NGPSK");
+    assert_eq!(code, 10, "{why}");
+    assert!(why.contains("passphrase"), "{why}");
+    assert_eq!(host.state(), "offline");
+
+    let mut joining = Command::new(env!("CARGO_BIN_EXE_spinelctl"));
+    joining.arg("--socket").arg(host.socket());
+    joining.args(["joiner", "start", "WR0NGPSK"]);
+    let mut joining = Process(joining.stderr(Stdio::null()).spawn().unwrap());
+    host.wait_for("the joiner at work", |host| {
+        (!host.ctl("joiner").contains("= 0")).then_some(())
+    });
+    host.ctl("joiner stop");
+    assert_ne!(joining.ended(), Some(0));
+    assert!(host.ctl("joiner").contains("= 0"));
+
+    host.ctl("joiner start J01NME");
+    assert_eq!(host.state(), "associated");
+    let status = host.status().unwrap();
+    assert_eq!(status["network_name"], "others", "{status}");
+    host.ping(node.mesh_local().parse().unwrap());
+    // For good.
+    host.ctl("reset");
+    host.wait_for_state("associated");
+}
+
+/// Whoever knows no key yet speaks without one. While devices may join, that passes on the port of their traffic, and
+/// at no other time.
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn insecure_packets_pass_while_devices_may_join() {
+    let scene = Scene::member(&[]);
+    let host = scene.host();
+    let status = host.status().unwrap();
+    let ours = status["link_local_address"].as_str().unwrap().to_owned();
+    let mut device = scene.world.node(3);
+    device.run(&format!("channel {}", status["channel"]));
+    device.run(&format!("panid {}", status["panid"].as_str().unwrap()));
+    device.run("ifconfig up");
+    device.run("udp open");
+    device.run("udp bind -u :: 5684");
+    device.run("udp linksecurity disable");
+    device.run("unsecureport add 5684");
+    let received = scene.world.folder.join("received");
+    let _listener = listen(host, 5684, &received);
+
+    send(&mut device, &format!("{ours} 5684 before"));
+    host.ctl("permit-join 60");
+    host.wait_for("an insecure packet", |_| {
+        device.run(&format!("udp send {ours} 5684 while"));
+        read(&received).contains("while").then_some(())
+    });
+    host.ctl("permit-join 0");
+    let dropped = "packets dropped: insecure";
+    let before = counter(host, dropped);
+    send(&mut device, &format!("{ours} 5684 after"));
+    // Behind it, on the same way, comes one that passes.
+    host.ctl("permit-join 60");
+    host.wait_for("an insecure packet", |_| {
+        device.run(&format!("udp send {ours} 5684 again"));
+        read(&received).contains("again").then_some(())
+    });
+    let said = read(&received);
+    assert!(
+        !said.contains("before") && !said.contains("after"),
+        "{said}"
+    );
+    assert_eq!(counter(host, dropped), before, "the NCP has let it through");
+
+    // The time is over by itself.
+    host.ctl("permit-join 1");
+    host.wait_for("the end of the time", |host| {
+        host.ctl("get THREAD_ASSISTING_PORTS")
+            .contains("[]")
+            .then_some(())
+    });
+}
+
+/// Sends this datagram, and waits until it has arrived at the NCP.
+fn send(device: &mut Node, datagram: &str) {
+    let acknowledged = |device: &mut Node| {
+        let counters = device.run("counters mac").join("\n");
+        let (_, rest) = counters.split_once("TxAcked: ").expect("a counter");
+        let digits = rest.split_whitespace().next().expect("a number");
+        digits.parse::<u32>().unwrap()
+    };
+    let before = acknowledged(device);
+    device.run(&format!("udp send {datagram}"));
+    wait("an acknowledgement", || {
+        (acknowledged(device) > before).then_some(())
+    });
+}
+
+/// Writes what comes over UDP into a file.
+fn listen(host: &Host, port: u16, file: &std::path::Path) -> Process {
+    let listener = host
+        .command("socat")
+        .arg("-u")
+        .arg(format!("UDP6-RECV:{port}"))
+        .arg(format!("CREATE:{}", file.display()))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wanted = format!(":{port:04X} ");
+    host.wait_for("the listener", |host| {
+        host.run(&["cat", "/proc/net/udp6"])
+            .contains(&wanted)
+            .then_some(())
+    });
+    Process(listener)
+}
+
+fn read(file: &std::path::Path) -> String {
+    let mut text = String::new();
+    if let Ok(mut file) = std::fs::File::open(file) {
+        file.read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
+fn counter(host: &Host, name: &str) -> u64 {
+    let text = host.ctl("counters");
+    let line = text.lines().find(|line| line.starts_with(name));
+    let line = line.expect("a counter");
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
