@@ -147,7 +147,7 @@ pub static VERBS: &[Verb] = &[
         args: &[
             arg("kind", Value, Of(&["active", "energy", "discover"]), "what to look for (active)"),
             short("energy", 'e', Means("kind", "energy"), Any(""), "energy on each channel"),
-            short("discover", 'd', Means("kind", "discover"), Any(""), "networks, by MLE discovery"),
+            short("discover", 'd', Means("kind", "discover"), Any(""), "networks by MLE discovery, with their names"),
             short("channels", 'c', Value, Any("LIST"), "11,12,20-26 or all"),
             arg("channel", Value, Any("N"), "one channel"),
             arg("period", Value, Any("MS"), "time on each channel, 1..=65535 (200)"),
@@ -156,7 +156,7 @@ pub static VERBS: &[Verb] = &[
             short("panid", 'p', Value, Any("PANID"), "discovery: only this PAN"),
         ],
         examples: &[
-            ("scan", "all networks in reach"),
+            ("scan", "all networks in reach (today's Thread beacons have no name)"),
             ("scan --energy -c 11-26", "how busy the channels are"),
             ("scan --discover --joinable", "who lets devices in"),
         ],

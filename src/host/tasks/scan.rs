@@ -155,11 +155,14 @@ fn read_net(net: &mut Reader<'_>, row: &mut Fields) -> Result<(), Malformed> {
         flags & BEACON_NATIVE_COMMISSIONER != 0,
     );
     row.push("joinable", flags & BEACON_JOINABLE != 0);
-    let name = String::from_utf8_lossy(net.utf8()?);
-    row.push("network_name", Field::text(name));
+    // Beacons of today's Thread carry no more than addresses: firmware fills the rest with zeros. MLE discovery knows.
+    let name = net.utf8()?;
+    if !name.is_empty() {
+        row.push("network_name", Field::text(String::from_utf8_lossy(name)));
+    }
     for member in ["xpanid", "steering_data"] {
         let octets = net.data_with_length()?;
-        if !octets.is_empty() {
+        if octets.iter().any(|&octet| octet != 0) {
             row.push(member, hex(octets));
         }
     }

@@ -32,6 +32,14 @@ fn beacons() {
 #[test]
 fn members_of_a_beacon_may_be_missing() {
     assert_eq!(beacon_row(&[]), None);
+    // As firmware tells of a beacon without a payload.
+    let nameless = hex("14 EC 0D 00 86 CC 64 2E 3E 41 8B 73 FF FF A4 FD 00
+        0D 00 03 00 00 08 00 00 00 00 00 00 00 00 00");
+    assert_eq!(
+        row(beacon_row(&nameless)),
+        "channel=20 rssi=-20 address=86CC642E3E418B73 panid=0xfda4 lqi=0 protocol=3 version=0 \
+         native_commissioner=false joinable=false"
+    );
     let octets = hex(BEACON);
     assert_eq!(row(beacon_row(&octets[..1])), "channel=15");
     assert_eq!(row(beacon_row(&octets[..2])), "channel=15 rssi=-60");
