@@ -14,6 +14,7 @@ mkdir -p "$target/vm"
 cache="$(cd "$target/vm" && pwd)"
 
 "$here/setup.sh"
+"$here/../firmware/build.sh"
 version="$(cat "$cache/version")"
 root="$cache/root"
 
@@ -34,6 +35,14 @@ cp "$root/bin/busybox" "$guest/bin/"
 cp "$target/$TRIPLE/release/spinel-bridge" "$target/$TRIPLE/release/spinelctl" \
     "$target/$TRIPLE/release/examples/vm-guest" "$guest/bin/"
 cp "$cache/module/spinel_vm.ko" "$root/lib/modules/$version/kernel/drivers/net/tun.ko" "$guest/"
+# OpenThread's firmware, as it is, with the libraries that it is linked to and their loader.
+for program in ot-ncp-ftd-spi ot-cli-ftd; do
+    cp "$target/firmware/bin/$program" "$guest/bin/"
+    ldd "$target/firmware/bin/$program" | sed -n 's|^[^/]*\(/[^ ]*\) (.*|\1|p' | while read -r library; do
+        mkdir -p "$guest${library%/*}"
+        cp -L "$library" "$guest$library"
+    done
+done
 chmod +x "$guest/init"
 (cd "$guest" && find . | "$root/bin/busybox" cpio -o -H newc) >"$cache/initramfs" 2>"$cache/cpio.log" ||
     { cat "$cache/cpio.log" >&2 && exit 1; }
@@ -62,6 +71,7 @@ only="${1:-}"
 boot traffic
 boot faults
 boot network
+boot firmware
 boot small-bufsiz spidev.bufsiz=512
 
 echo "$passed passed, $failed failed"

@@ -8,6 +8,7 @@ mod cases;
 mod client;
 mod coprocessor;
 mod faults;
+mod firmware;
 mod network;
 mod process;
 mod traffic;
@@ -30,6 +31,7 @@ fn run(set: &str, only: &str) -> ExitCode {
     match set {
         "traffic" => cases::run(traffic::CASES, only),
         "faults" => cases::run(faults::CASES, only),
+        "firmware" => cases::run(firmware::CASES, only),
         "network" => cases::run(network::CASES, only),
         "small-bufsiz" => cases::run(faults::SMALL_BUFSIZ, only),
         _ => usage(),

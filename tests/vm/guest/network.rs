@@ -77,7 +77,7 @@ fn kill() -> Outcome {
     Ok("the same partition".to_owned())
 }
 
-fn start(options: &[&str]) -> Result<Bridge, String> {
+pub(crate) fn start(options: &[&str]) -> Result<Bridge, String> {
     let bridge = Bridge::tun(&[&["--tun", "wpan0"], LINES, options, &[DEVICE]].concat())?;
     until(LONG, || {
         ctl(&["status"]).is_ok_and(|said| !said.contains("uninitialized"))
@@ -85,7 +85,7 @@ fn start(options: &[&str]) -> Result<Bridge, String> {
     Ok(bridge)
 }
 
-fn await_state(state: &str) -> Result<(), String> {
+pub(crate) fn await_state(state: &str) -> Result<(), String> {
     let mut said = String::new();
     let done = until(LONG, || {
         said = ctl(&["--json", "status"]).unwrap_or_default();
@@ -111,7 +111,7 @@ fn prefix_of(address: Ipv6Addr) -> String {
     format!("{a:x}:{b:x}:{c:x}:")
 }
 
-fn ping(target: Ipv6Addr, len: usize) -> Result<(), String> {
+pub(crate) fn ping(target: Ipv6Addr, len: usize) -> Result<(), String> {
     let len = len.to_string();
     let said = run(
         "ping6",
@@ -123,7 +123,7 @@ fn ping(target: Ipv6Addr, len: usize) -> Result<(), String> {
     }
 }
 
-fn ctl(words: &[&str]) -> Result<String, String> {
+pub(crate) fn ctl(words: &[&str]) -> Result<String, String> {
     run("spinelctl", words)
 }
 
@@ -144,7 +144,7 @@ fn run(program: &str, words: &[&str]) -> Result<String, String> {
 }
 
 /// Payloads of an echo request, in octets; 1,232 fill the MTU of 1,280.
-const LENGTHS: [usize; 4] = [8, 56, 500, 1_232];
+pub(crate) const LENGTHS: [usize; 4] = [8, 56, 500, 1_232];
 
 /// Attaching takes 2.5 s in the simulated mesh; the machine is emulated.
 const LONG: Duration = Duration::from_secs(20);
