@@ -156,7 +156,7 @@ impl Host {
         let resets = self.watch.resets();
         let why = format!(
             "it restarted {resets} times in a short time: left alone for {} s; `spinelctl reset` begins at once",
-            (runaway.as_millis() + 999) / 1_000
+            runaway.as_millis().div_ceil(1_000)
         );
         log::warn!("the co-processor: {why}");
         self.known.pause = Some(why);
