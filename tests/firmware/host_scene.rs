@@ -33,6 +33,17 @@ impl Scene {
     }
 }
 
+/// Our host driver on the NCP `number` of this air, in a namespace of its own and so with routes of its own.
+pub(crate) fn another(world: &World, number: u32) -> Host {
+    let mut host = Host::new(&world.folder, &format!("bridge{number}"));
+    host.start_bridge(&[&format!(
+        "system:exec nsenter --net={} -- sh -c '{}'",
+        world.host.namespace(),
+        world.shell("ot-ncp-ftd", number)
+    )]);
+    host
+}
+
 /// Into the network of this dataset (hex), which the driver is given as TLVs.
 pub(crate) fn enter(host: &Host, dataset: &str) {
     host.ctl(&format!("setprop THREAD_ACTIVE_DATASET_TLVS {dataset}"));

@@ -13,6 +13,7 @@ mod world;
 mod frames;
 mod host_joining;
 mod host_scene;
+mod host_traffic;
 mod host_verbs;
 mod rcp;
 mod rcp_clients;

@@ -163,6 +163,11 @@ impl Host {
         self.socket = PathBuf::from(arguments[arguments.len() - 2]);
     }
 
+    /// The path by which programs enter this namespace.
+    pub fn namespace(&self) -> String {
+        format!("/proc/{}/ns/net", self.namespace.0.id())
+    }
+
     /// Where the control socket is.
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -181,7 +186,7 @@ impl Host {
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .arg(format!("--net=/proc/{}/ns/net", self.namespace.0.id()))
+            .arg(format!("--net={}", self.namespace()))
             .arg("--")
             .arg(program)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
