@@ -73,6 +73,7 @@ fn add(text: &str) -> Change {
     Change::AddAddress {
         address: address(text),
         deprecated: false,
+        routed: true,
     }
 }
 
@@ -97,7 +98,7 @@ fn readable(fd: RawFd, within: Duration) -> bool {
 fn next(netlink: &mut Netlink) -> Event {
     let end = Instant::now() + LIMIT;
     loop {
-        if let Some(event) = netlink.poll_event() {
+        if let Some(event) = poll(netlink) {
             return event;
         }
         let left = end.saturating_duration_since(Instant::now());
@@ -121,9 +122,21 @@ fn until(netlink: &mut Netlink, last: Event) -> Vec<Event> {
 /// Nothing more comes for a while: a quarter of a second, in which the kernel does what it does later.
 fn silent(netlink: &mut Netlink) {
     while readable(netlink.fd(), Duration::from_millis(250)) {
-        assert_eq!(netlink.poll_event(), None);
+        assert_eq!(poll(netlink), None);
     }
-    assert_eq!(netlink.poll_event(), None);
+    assert_eq!(poll(netlink), None);
+}
+
+/// The next event of our interface; another one is `lo` with its own address.
+fn poll(netlink: &mut Netlink) -> Option<Event> {
+    loop {
+        match netlink.poll_event()? {
+            Event::ElsewhereAdded(address) | Event::ElsewhereRemoved(address) => {
+                assert!(address.address.is_loopback(), "{address}");
+            }
+            event => return Some(event),
+        }
+    }
 }
 
 fn start() -> (Tun, Netlink) {
@@ -179,6 +192,7 @@ fn addresses_and_routes_are_applied() {
             netlink.apply(&Change::AddAddress {
                 address,
                 deprecated,
+                routed: true,
             });
             until(
                 &mut netlink,

@@ -91,6 +91,9 @@ As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
                              too (default no)
   --no-routes[=yes|no]       make no kernel routes of the network's off-mesh
                              routes (default no)
+  --default-route[=yes|no]   let the network's default route compete with the
+                             host's own, which it comes after otherwise
+                             (default no)
 
 Configuration file (key = value; a key is an option without its dashes):
   --config FILE              what the command line does not say; also a

@@ -69,6 +69,11 @@ impl Args {
             ),
             ("--show-rloc", &self.show_rloc, &mut host.show_rloc),
             ("--no-routes", &self.no_routes, &mut no_routes),
+            (
+                "--default-route",
+                &self.default_route,
+                &mut host.default_route,
+            ),
         ] {
             if let Some(given) = last(option, values) {
                 *switch = given.toggle()?;

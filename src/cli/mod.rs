@@ -237,6 +237,9 @@ struct Args {
     /// in the kernel
     #[argh(option)]
     no_routes: Vec<String>,
+    /// before that of the host
+    #[argh(option)]
+    default_route: Vec<String>,
     /// path of the configuration file
     #[argh(option)]
     config: Vec<String>,

@@ -314,6 +314,7 @@ pub(super) static OPTIONS: &[Opt] = &[
     host("--skip-link-local", SWITCH),
     host("--show-rloc", SWITCH),
     host("--no-routes", SWITCH),
+    host("--default-route", SWITCH),
     once("--config", &[], Takes::Value),
     once("--check", &[], Takes::Nothing),
     once("--version", &["V"], Takes::TheEnd),

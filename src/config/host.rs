@@ -47,6 +47,9 @@ pub struct Host {
     /// Whether the network's off-mesh routes become routes of the kernel (protocol §7.8). Default: yes;
     /// `--no-routes`.
     pub routes: bool,
+    /// Whether the network's default route competes with the host's own. Default: no, it comes last;
+    /// `--default-route`.
+    pub default_route: bool,
 }
 
 impl Default for Host {
@@ -66,6 +69,7 @@ impl Default for Host {
             skip_link_local: false,
             show_rloc: false,
             routes: true,
+            default_route: false,
         }
     }
 }

@@ -439,6 +439,7 @@ fn host_settings(config: &Config) -> io::Result<host::Settings> {
             skip_link_local: wanted.skip_link_local,
             show_rloc: wanted.show_rloc,
             routes: wanted.routes,
+            default_route: wanted.default_route,
         },
         ..host::Settings::default()
     })

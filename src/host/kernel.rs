@@ -31,6 +31,8 @@ pub enum Change {
         address: Address,
         /// Preferred lifetime 0, valid for ever.
         deprecated: bool,
+        /// The kernel makes a route to its prefix.
+        routed: bool,
     },
     /// Remove an address.
     RemoveAddress(Address),
@@ -61,6 +63,10 @@ pub enum Event {
     AddressAdded(Address),
     /// The interface lost this address.
     AddressRemoved(Address),
+    /// Another interface of this host has this address.
+    ElsewhereAdded(Address),
+    /// Another interface lost this address.
+    ElsewhereRemoved(Address),
     /// The answer to a change of an address, each of which has one: whether the interface has it now.
     /// It comes after all that happened before the change, and before all that happens later.
     Answered {

@@ -36,6 +36,7 @@ mod ncp;
 mod published;
 mod routes;
 mod shared;
+pub(super) mod trust;
 
 #[cfg(test)]
 mod model;
@@ -52,6 +53,7 @@ use published::{Published, Step};
 use routes::Routes;
 use shared::{Origin, Outcome, Row, Shared};
 use std::net::Ipv6Addr;
+use trust::Trust;
 
 /// What is synchronised, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub struct Settings {
     pub show_rloc: bool,
     /// Add routes where the network's off-mesh routes lead; those to its own prefixes are always there.
     pub routes: bool,
+    /// The network's default route competes with the host's own.
+    pub default_route: bool,
 }
 
 impl Default for Settings {
@@ -77,6 +81,7 @@ impl Default for Settings {
             skip_link_local: true,
             show_rloc: false,
             routes: true,
+            default_route: false,
         }
     }
 }
@@ -89,6 +94,7 @@ pub struct Netif {
     groups: Shared,
     published: Published,
     routes: Routes,
+    trust: Trust,
     facts: Facts,
     link_local: Option<Ipv6Addr>,
     mesh_local: Option<Ipv6Addr>,
@@ -130,6 +136,7 @@ impl Netif {
             groups: Shared::new("multicast groups"),
             published: Published::default(),
             routes: Routes::default(),
+            trust: Trust::default(),
             facts: Facts::default(),
             link_local: None,
             mesh_local: None,
@@ -232,6 +239,8 @@ impl Netif {
                     row.kernel_lost(flushed);
                 }
             }
+            Event::ElsewhereAdded(address) => self.trust.elsewhere_added(address),
+            Event::ElsewhereRemoved(address) => self.trust.elsewhere_removed(address),
             Event::Answered { address, present } => {
                 if let Some(row) = self.addresses.find(&address.address) {
                     row.kernel_answered(present);
@@ -248,12 +257,14 @@ impl Netif {
             }
             Event::ListBegins => {
                 self.kernel_lists = true;
+                self.trust.list_begins();
                 for row in &mut self.addresses.rows {
                     row.seen = false;
                 }
             }
             Event::ListEnds => {
                 self.kernel_lists = false;
+                self.trust.list_ends();
                 let flushed = !self.kernel_up;
                 for row in &mut self.addresses.rows {
                     if !row.seen {
@@ -355,6 +366,11 @@ impl Netif {
     /// Whether packets may come from this address: the co-processor has it.
     pub fn owns_source(&self, address: &Ipv6Addr) -> bool {
         matches!(self.addresses.get(address), Some(row) if row.told.any())
+    }
+
+    /// Whether an address is this host's, on whatever interface: packets from the network cannot be from it.
+    pub fn is_of_this_host(&self, address: &Ipv6Addr) -> bool {
+        self.owns_source(address) || self.trust.is_elsewhere(address)
     }
 
     /// How many items found no room in the tables.

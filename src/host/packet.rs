@@ -9,6 +9,7 @@
 mod tests;
 
 use crate::host::known::State;
+use crate::host::netif::trust::is_in_packets;
 use crate::host::netif::Netif;
 use crate::time::Instant;
 use core::fmt;
@@ -91,6 +92,8 @@ reasons! {
     NeighbourDiscovery "packets dropped: neighbour discovery";
     /// From an address that the co-processor does not have.
     ForeignSource "packets dropped: foreign source";
+    /// From the network, with a source that is this host's own, of whatever interface.
+    OwnSource "packets dropped: source of this host";
     /// Our own multicast came back.
     MulticastLoop "packets dropped: multicast loops";
     /// Insecure, and nobody is joining.
@@ -147,6 +150,10 @@ pub fn inbound(
     }
     if packet.destination.is_multicast() && path.netif.owns_source(&packet.source) {
         return Err(Dropped::MulticastLoop);
+    }
+    // Services trust those who are on this host (RFC 4291, section 2.5.3, and many a configuration).
+    if path.netif.is_of_this_host(&packet.source) {
+        return Err(Dropped::OwnSource);
     }
     match stream {
         Stream::Net => {
@@ -337,10 +344,11 @@ impl Packet {
     }
 
     fn check_addresses(&self) -> Result<(), Dropped> {
+        // IPv4-mapped ones would reach services of IPv4. From nobody is who looks for a duplicate, which is
+        // the co-processor's business.
         if self.source.is_multicast()
-            || self.source.is_loopback()
-            || self.destination.is_loopback()
-            || self.destination.is_unspecified()
+            || !is_in_packets(self.source)
+            || !is_in_packets(self.destination)
         {
             return Err(Dropped::BadAddress);
         }

@@ -240,6 +240,10 @@ impl Netlink {
                     Event::AddressRemoved(address)
                 });
             }
+            Message::Address { address, added, .. } => self.events.push_back(match added {
+                true => Event::ElsewhereAdded(address),
+                false => Event::ElsewhereRemoved(address),
+            }),
             Message::Interrupted => self.dump.again = true,
             Message::Done if self.dump.sequence == Some(sequence) => self.listed(sequence),
             Message::Answer(errno) => self.answered(sequence, errno),

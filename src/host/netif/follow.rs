@@ -2,6 +2,7 @@
 
 use super::item::{self, NetEntry};
 use super::published::Step;
+use super::routes::Wish;
 use super::shared::{Kernel, Op, Origin, REPEATS};
 use super::{Netif, Task};
 use crate::host::kernel::{Address, Change};
@@ -53,7 +54,11 @@ impl Netif {
         let mut wanted = Vec::new();
         for entry in self.routes.slaac() {
             let prefix = entry.prefix;
-            if prefix == mesh_local_prefix || self.is_ours_alone(entry) || self.has_one_in(prefix) {
+            if self.trust.on_mesh(prefix).is_err()
+                || prefix == mesh_local_prefix
+                || self.is_ours_alone(entry)
+                || self.has_one_in(prefix)
+            {
                 continue;
             }
             let address = formed(prefix, mesh_local);
@@ -109,10 +114,22 @@ impl Netif {
     }
 
     pub(super) fn address_change(&mut self) -> Option<Change> {
+        let on_mesh: Vec<Address> = self
+            .routes
+            .on_mesh()
+            .chain(self.mesh_local.map(|address| item::prefix_of(address, 64)))
+            .collect();
         for row in &mut self.addresses.rows {
-            let wanted = row.origin != Origin::Nobody;
-            let stale = matches!(row.origin, Origin::Ncp | Origin::Slaac)
-                && row.deprecated != row.kernel_deprecated;
+            let is_mesh = matches!(row.origin, Origin::Ncp | Origin::Slaac);
+            let mut wanted = row.origin != Origin::Nobody;
+            if is_mesh {
+                let mut on_mesh = on_mesh.iter().copied();
+                if let Err(why) = self.trust.address(row.address.address, &mut on_mesh) {
+                    wanted = false;
+                    self.trust.tell("address", row.address, why);
+                }
+            }
+            let stale = is_mesh && row.deprecated != row.kernel_deprecated;
             let add = match row.kernel {
                 Kernel::Absent if wanted => true,
                 Kernel::Present if wanted && stale => true,
@@ -136,6 +153,8 @@ impl Netif {
                 return Some(Change::AddAddress {
                     address: row.address,
                     deprecated: row.deprecated,
+                    // fe80::/64 is everybody's; other routes of what the mesh says are ours.
+                    routed: !is_mesh || item::is_link_local(row.address.address),
                 });
             }
             row.kernel = Kernel::Removing;
@@ -205,7 +224,13 @@ impl Netif {
 
     /// The next route.
     pub(super) fn route_change(&mut self) -> Option<Change> {
-        self.routes.poll(self.facts.rloc16, self.settings.routes)
+        let wish = Wish {
+            mesh_local: self.mesh_local.map(|address| item::prefix_of(address, 64)),
+            rloc16: self.facts.rloc16,
+            off_mesh: self.settings.routes,
+            default_route: self.settings.default_route,
+        };
+        self.routes.poll(&wish, &mut self.trust)
     }
 }
 

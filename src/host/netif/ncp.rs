@@ -73,7 +73,11 @@ impl Netif {
     }
 
     pub(super) fn address_told(&mut self, listed: Listed, has: bool) {
-        let address = listed.address;
+        // Nothing of a mesh is wider (Thread 1.3, section 5.10).
+        let address = Address {
+            prefix_len: listed.address.prefix_len.max(64),
+            ..listed.address
+        };
         if !self.is_shown(address.address) {
             return;
         }

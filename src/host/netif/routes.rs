@@ -1,9 +1,8 @@
 //! The prefixes and routes of the network, and the kernel's routes to them.
 
-use super::item::{
-    is_link_local, NetEntry, ON_MESH, PREFERENCE, PREFERENCE_HIGH, PREFERENCE_LOW, SLAAC,
-};
+use super::item::{NetEntry, ON_MESH, PREFERENCE, PREFERENCE_HIGH, PREFERENCE_LOW, SLAAC};
 use super::shared::ROWS;
+use super::trust::{is_default, Refused, Trust};
 use crate::host::kernel::{Address, Change};
 
 /// What the co-processor listed, and which routes the kernel was given for it.
@@ -59,14 +58,19 @@ impl Routes {
 
     /// The prefixes on which hosts form their own addresses.
     pub(super) fn slaac(&self) -> impl Iterator<Item = &NetEntry> {
-        self.on_mesh.iter().filter(|entry| {
-            entry.flags & SLAAC != 0 && entry.prefix.prefix_len == 64 && is_routable(entry.prefix)
-        })
+        self.on_mesh
+            .iter()
+            .filter(|entry| entry.flags & SLAAC != 0 && entry.prefix.prefix_len == 64)
     }
 
-    /// What is to be changed in the kernel. `own`: our RLOC16. `off_mesh`: its routes lead on, too.
-    pub(super) fn poll(&mut self, own: Option<u16>, off_mesh: bool) -> Option<Change> {
-        let wanted = self.wanted(own, off_mesh);
+    /// All on-mesh prefixes, also those that are not used.
+    pub(super) fn on_mesh(&self) -> impl Iterator<Item = Address> + '_ {
+        self.on_mesh.iter().map(|entry| entry.prefix)
+    }
+
+    /// What is to be changed in the kernel.
+    pub(super) fn poll(&mut self, wish: &Wish, trust: &mut Trust) -> Option<Change> {
+        let wanted = self.wanted(wish, trust);
         if let Some(index) = self
             .installed
             .iter()
@@ -85,21 +89,55 @@ impl Routes {
 
     /// What leads into the network: its prefixes, and where others lead on to. Where packets leave the
     /// network here, the host has the route.
-    fn wanted(&self, own: Option<u16>, off_mesh: bool) -> Vec<(Address, u32)> {
-        let on_mesh = self.on_mesh.iter().filter(|entry| {
-            entry.flags & ON_MESH != 0 && entry.prefix.prefix_len > 0 && is_routable(entry.prefix)
-        });
+    fn wanted(&self, wish: &Wish, trust: &mut Trust) -> Vec<(Address, u32)> {
+        let mut wanted = Vec::new();
+        let mut want =
+            |what, prefix, metric, allowed: Result<(), Refused>, trust: &mut Trust| match allowed {
+                Ok(()) => wanted.push((prefix, metric)),
+                Err(why) => trust.tell(what, prefix, why),
+            };
+        if let Some(prefix) = wish.mesh_local {
+            let allowed = trust.on_mesh(prefix);
+            want(
+                "mesh-local prefix",
+                prefix,
+                METRIC_MESH_LOCAL,
+                allowed,
+                trust,
+            );
+        }
+        for entry in &self.on_mesh {
+            if entry.flags & ON_MESH != 0 && Some(entry.prefix) != wish.mesh_local {
+                let allowed = trust.on_mesh(entry.prefix);
+                want(
+                    "on-mesh prefix",
+                    entry.prefix,
+                    METRIC_MEDIUM,
+                    allowed,
+                    trust,
+                );
+            }
+        }
         let ours = |prefix| {
             let mut entries = self.off_mesh.iter();
-            entries.any(|entry| entry.prefix == prefix && entry.is_own(own))
+            entries.any(|entry| entry.prefix == prefix && entry.is_own(wish.rloc16))
         };
-        let leads_on =
-            |entry: &&NetEntry| off_mesh && is_routable(entry.prefix) && !ours(entry.prefix);
-        let beyond = self.off_mesh.iter().filter(leads_on);
-        on_mesh
-            .map(|entry| (entry.prefix, METRIC_MEDIUM))
-            .chain(beyond.map(|entry| (entry.prefix, metric(entry.flags))))
-            .collect()
+        let leads_on = |entry: &&NetEntry| wish.off_mesh && !ours(entry.prefix);
+        for entry in self.off_mesh.iter().filter(leads_on) {
+            let allowed = trust.route(entry.prefix);
+            let is_last = is_default(entry.prefix) && !wish.default_route;
+            let metric = match is_last {
+                // One that only looks longer would be taken before any default route.
+                true if entry.prefix.prefix_len > 0 => {
+                    trust.tell("route", entry.prefix, Refused::Default);
+                    continue;
+                }
+                true => metric(entry.flags).saturating_add(METRIC_LAST),
+                false => metric(entry.flags),
+            };
+            want("route", entry.prefix, metric, allowed, trust);
+        }
+        wanted
     }
 
     fn cut(&mut self) {
@@ -117,6 +155,19 @@ impl Routes {
     }
 }
 
+/// What else decides which routes there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// The /64 of the mesh-local addresses.
+    pub(super) mesh_local: Option<Address>,
+    /// Ours.
+    pub(super) rloc16: Option<u16>,
+    /// Its off-mesh routes lead on, too.
+    pub(super) off_mesh: bool,
+    /// The mesh's default route competes with the host's own.
+    pub(super) default_route: bool,
+}
+
 /// Without its publisher a removal means what this co-processor published.
 fn change(list: &mut Vec<NetEntry>, entry: NetEntry, inserted: bool) {
     let same = |other: &NetEntry| {
@@ -130,11 +181,6 @@ fn change(list: &mut Vec<NetEntry>, entry: NetEntry, inserted: bool) {
     }
 }
 
-/// Groups and the link itself need no route.
-fn is_routable(prefix: Address) -> bool {
-    !prefix.address.is_multicast() && !is_link_local(prefix.address)
-}
-
 fn metric(flags: u8) -> u32 {
     match flags & PREFERENCE {
         PREFERENCE_HIGH => METRIC_HIGH,
@@ -144,8 +190,16 @@ fn metric(flags: u8) -> u32 {
     }
 }
 
+/// As the kernel's own routes to the prefix of an address (`IP6_RT_PRIO_ADDRCONF`).
+const METRIC_MESH_LOCAL: u32 = 256;
+
+/// Behind every default route of the host: programs that manage networks give some hundred up to some ten
+/// thousand (NetworkManager adds 20,000 to one that does not work).
+const METRIC_LAST: u32 = 1_000_000;
+
 /// RFC 4191 preferences as metrics: half, once and twice the kernel's own default of 1024
-/// (`IP6_RT_PRIO_USER`), and one more, so that a route that somebody added by hand goes first.
+/// (`IP6_RT_PRIO_USER`), and one more. Between routes of the same prefix the lower one goes first, also of
+/// those that somebody added by hand.
 const METRIC_HIGH: u32 = 513;
 const METRIC_MEDIUM: u32 = 1025;
 const METRIC_LOW: u32 = 2049;

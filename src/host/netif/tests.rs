@@ -144,6 +144,7 @@ fn show(change: &Change) -> String {
         Change::AddAddress {
             address,
             deprecated: true,
+            ..
         } => format!("+{address} deprecated"),
         Change::AddAddress { address, .. } => format!("+{address}"),
         Change::RemoveAddress(address) => format!("-{address}"),
@@ -242,7 +243,10 @@ fn own_addresses_need_no_table() {
     let mut world = World::new();
     world.told(Property::IPV6_LL_ADDR, &ip("fe80::1").octets());
     world.told(Property::IPV6_ML_ADDR, &ip("fd00::1").octets());
-    assert_eq!(world.changes(), ["+fe80::1/64", "+fd00::1/64"]);
+    assert_eq!(
+        world.changes(),
+        ["+fe80::1/64", "+fd00::1/64", "+route fd00::/64 256"]
+    );
     // The table has one of them, and loses it again.
     world.told(
         Property::IPV6_ADDRESS_TABLE,
@@ -253,9 +257,17 @@ fn own_addresses_need_no_table() {
     assert!(world.netif.owns_source(&ip("fe80::1")));
     // A new network; then none.
     world.told(Property::IPV6_ML_ADDR, &ip("fd01::1").octets());
-    assert_eq!(world.changes(), ["-fd00::1/64", "+fd01::1/64"]);
+    assert_eq!(
+        world.changes(),
+        [
+            "-fd00::1/64",
+            "+fd01::1/64",
+            "-route fd00::/64 256",
+            "+route fd01::/64 256"
+        ]
+    );
     world.told(Property::IPV6_ML_ADDR, &[0; 16]);
-    assert_eq!(world.changes(), ["-fd01::1/64"]);
+    assert_eq!(world.changes(), ["-fd01::1/64", "-route fd01::/64 256"]);
     world.is_silent();
 }
 
@@ -527,6 +539,7 @@ fn addresses_are_formed_on_prefixes() {
             "+fd00::1122:3344:5566:7788/64",
             "+2001:db8:1:0:1122:3344:5566:7788/64",
             "+2001:db8:2:0:1122:3344:5566:7788/64",
+            "+route fd00::/64 256",
         ]
     );
     assert_eq!(world.commands().len(), 2);
@@ -561,7 +574,7 @@ fn no_address_is_formed_where_the_host_has_one() {
     world
         .netif
         .kernel(Event::AddressAdded(address("fd01::1/64")));
-    assert_eq!(world.changes(), ["+fd00::5/64"]);
+    assert_eq!(world.changes(), ["+fd00::5/64", "+route fd00::/64 256"]);
     assert_eq!(world.commands().len(), 4);
     // The leader's copy of our own, and the local one.
     let copies = [
@@ -596,12 +609,14 @@ fn routes_of_others_become_routes() {
         net("fd13::/64", 0x00, "00 00 00 A4"),
         net("fe80::/64", 0x00, "00 00 00 A4"),
         net("ff00::/8", 0x00, "00 00 00 A4"),
+        // As good as the default route, and before it.
+        net("8000::/1", 0x40, "00 00 00 A4"),
     ];
     world.told(Property::THREAD_OFF_MESH_ROUTES, &table(&routes));
     let expected = [
         "+route 2001:db8::/32 1025",
         "+route 2001:db8:f::/48 513",
-        "+route ::/0 2049",
+        "+route ::/0 1002049",
     ];
     assert_eq!(world.changes(), expected);
     // The kernel forgets them with the interface.
@@ -624,6 +639,58 @@ fn routes_of_others_become_routes() {
     let own = [net("2001:db8:1::/64", 0x01, "00 00 A4 00")];
     world.told(Property::THREAD_ON_MESH_NETS, &table(&own));
     assert_eq!(world.changes(), ["+route 2001:db8:1::/64 1025"]);
+}
+
+/// The gateway of the LAN, a DNS server of everybody, and the LAN itself.
+#[test]
+fn the_mesh_takes_nothing_of_other_interfaces() {
+    let mut world = World::new();
+    let lan = address("2001:db8:7::5/64");
+    world.netif.kernel(Event::ElsewhereAdded(lan));
+    let hostile = [
+        "2001:db8:7::1/64",
+        "2001:4860:4860::8888/0",
+        "::ffff:127.0.0.1/128",
+    ];
+    world.told(Property::IPV6_ADDRESS_TABLE, &address_table(&hostile));
+    let nets = [
+        net("2001:db8:7::/64", 0x31, "00 00 A4 00"),
+        net("::/1", 0x31, "00 00 A4 00"),
+        net("2001:db8:7::1/128", 0x31, "00 00 A4 00"),
+    ];
+    world.told(Property::THREAD_ON_MESH_NETS, &table(&nets));
+    let routes = [
+        net("2001:db8:7::1/128", 0x40, "00 00 00 A4"),
+        net("2000::/3", 0x40, "00 00 00 A4"),
+    ];
+    world.told(Property::THREAD_OFF_MESH_ROUTES, &table(&routes));
+    world.told(Property::IPV6_ML_ADDR, &ip("2001:db8:7::9").octets());
+    assert_eq!(world.changes(), [""; 0]);
+    // Nor later, when the LAN comes up after the mesh.
+    let mut world = World::new();
+    let mesh = [net("fd07::/64", 0x01, "00 00 A4 00")];
+    world.told(Property::THREAD_ON_MESH_NETS, &table(&mesh));
+    world.told(Property::IPV6_ADDRESS_TABLE, &address_table(&["fd07::1/0"]));
+    assert_eq!(world.changes(), ["+fd07::1/64", "+route fd07::/64 1025"]);
+    let lan = address("fd07::5/64");
+    world.netif.kernel(Event::ElsewhereAdded(lan));
+    assert_eq!(world.changes(), ["-fd07::1/64", "-route fd07::/64 1025"]);
+    world.netif.kernel(Event::ElsewhereRemoved(lan));
+    assert_eq!(world.changes(), ["+fd07::1/64", "+route fd07::/64 1025"]);
+}
+
+#[test]
+fn the_default_route_competes_if_it_may() {
+    let mut world = World::with(Settings {
+        default_route: true,
+        ..Settings::default()
+    });
+    let routes = [
+        net("::/0", 0x40, "00 00 00 A4"),
+        net("2000::/3", 0x00, "00 00 00 A4"),
+    ];
+    world.told(Property::THREAD_OFF_MESH_ROUTES, &table(&routes));
+    assert_eq!(world.changes(), ["+route ::/0 513", "+route 2000::/3 1025"]);
 }
 
 #[test]

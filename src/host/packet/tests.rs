@@ -1,5 +1,6 @@
 use super::*;
 use crate::host::kernel;
+use crate::host::kernel::Address;
 use crate::host::known::Known;
 use crate::time::Duration;
 use crate::wire::ids::Property;
@@ -7,6 +8,8 @@ use proptest::prelude::*;
 
 const OWN: &str = "fdde:ad00:beef:0:11:1122:2233:3344";
 const PEER: &str = "fdde:ad00:beef::ff:fe00:fc00";
+/// This host, on another interface.
+const LAN: &str = "fd12:1::5";
 /// The port of commissioning (protocol §7.7).
 const PORT: u16 = 5684;
 
@@ -153,7 +156,11 @@ fn shapes_are_checked_both_ways() {
     for (packet, expected) in rows {
         let mut world = World::new(State::Associated);
         assert_eq!(world.out(packet).err(), expected);
-        assert_eq!(world.come(Stream::Net, packet).err(), expected);
+        let mut back = packet.to_vec();
+        if let Some(addresses) = back.get_mut(8..40) {
+            addresses.rotate_left(16);
+        }
+        assert_eq!(world.come(Stream::Net, &back).err(), expected);
     }
 }
 
@@ -201,7 +208,7 @@ fn noise_of_the_kernel_is_dropped_in_every_state() {
 fn addresses_out() {
     let rows = [
         ("fdde:ad00:beef::1", PEER, Some(Dropped::ForeignSource)),
-        ("::", PEER, Some(Dropped::ForeignSource)),
+        ("::", PEER, Some(Dropped::BadAddress)),
         ("ff02::1", PEER, Some(Dropped::BadAddress)),
         ("::1", PEER, Some(Dropped::BadAddress)),
         (OWN, "::", Some(Dropped::BadAddress)),
@@ -233,10 +240,21 @@ fn addresses_in() {
         ("ff03::1", OWN, Some(Dropped::BadAddress)),
         ("::1", OWN, Some(Dropped::BadAddress)),
         (PEER, "::1", Some(Dropped::BadAddress)),
+        // What services take for this host itself, or for somebody in IPv4.
+        (OWN, OWN, Some(Dropped::OwnSource)),
+        (LAN, OWN, Some(Dropped::OwnSource)),
+        ("::", OWN, Some(Dropped::BadAddress)),
+        ("::ffff:127.0.0.1", OWN, Some(Dropped::BadAddress)),
+        ("::127.0.0.1", OWN, Some(Dropped::BadAddress)),
+        (PEER, "::ffff:127.0.0.1", Some(Dropped::BadAddress)),
         (PEER, "ff01::1", Some(Dropped::Scope)),
     ];
     for (from, to, expected) in rows {
         let mut world = World::new(State::Associated);
+        world.netif.kernel(kernel::Event::ElsewhereAdded(Address {
+            address: LAN.parse().unwrap(),
+            prefix_len: 64,
+        }));
         let packet = udp(from, to, 1, 2);
         assert_eq!(
             world.come(Stream::Net, &packet).err(),

@@ -134,8 +134,9 @@ pub(super) fn change(index: u32, sequence: u32, change: &Change) -> Option<Vec<u
         Change::AddAddress {
             address,
             deprecated,
+            routed,
         } => {
-            let message = address_message(index, address, Some(deprecated));
+            let message = address_message(index, address, Some((deprecated, routed)));
             // An address that is there gets the new lifetimes.
             let flags = NLM_F_CREATE | NLM_F_REPLACE;
             (libc::RTM_NEWADDR, octets(&message), flags)
@@ -173,21 +174,26 @@ fn link_up(index: u32, up: bool) -> LinkHeader {
     header
 }
 
-/// With lifetimes if it is to be added: valid for ever.
-fn address_message(index: u32, address: Address, deprecated: Option<bool>) -> AddressMessage {
+/// With lifetimes if it is to be added: valid for ever. `added`: whether it is deprecated, and whether the
+/// kernel makes a route to its prefix.
+fn address_message(index: u32, address: Address, added: Option<(bool, bool)>) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet6;
     message.header.prefix_len = address.prefix_len;
     message.header.index = index;
     message.attributes = vec![AddressAttribute::Address(IpAddr::V6(address.address))];
-    if let Some(deprecated) = deprecated {
+    if let Some((deprecated, routed)) = added {
         let mut lifetimes = CacheInfo::default();
         lifetimes.ifa_preferred = if deprecated { 0 } else { u32::MAX };
         lifetimes.ifa_valid = u32::MAX;
         // The mesh makes sure that addresses are unique.
         message.header.flags = AddressHeaderFlags::Nodad;
+        let flags = match routed {
+            true => AddressFlags::Nodad,
+            false => AddressFlags::Nodad | AddressFlags::Noprefixroute,
+        };
         message.attributes.extend([
-            AddressAttribute::Flags(AddressFlags::Nodad),
+            AddressAttribute::Flags(flags),
             AddressAttribute::CacheInfo(lifetimes),
         ]);
     }
@@ -259,6 +265,7 @@ mod tests {
                 Change::AddAddress {
                     address,
                     deprecated: true,
+                    routed: true,
                 },
                 true,
             ),
@@ -326,6 +333,7 @@ mod tests {
         let lifetimes = |preferred| format!("14000600{preferred}ffffffff0000000000000000");
         let address = format!("14000100fd00{}", &ours[4..]);
         let added = format!("0a40020007000000{address}0800080002000000");
+        let unrouted = format!("0a40020007000000{address}0800080002020000");
         let route = format!("0a400000fe0400010000000008000400070000000800060000010000{address}");
         for (octets, expected) in [
             (
@@ -356,6 +364,7 @@ mod tests {
                 change(Change::AddAddress {
                     address: prefix,
                     deprecated: true,
+                    routed: true,
                 }),
                 head(0x48, 0x14, 0x0505) + &added + &lifetimes("00000000"),
             ),
@@ -363,8 +372,9 @@ mod tests {
                 change(Change::AddAddress {
                     address: prefix,
                     deprecated: false,
+                    routed: false,
                 }),
-                head(0x48, 0x14, 0x0505) + &added + &lifetimes("ffffffff"),
+                head(0x48, 0x14, 0x0505) + &unrouted + &lifetimes("ffffffff"),
             ),
             (
                 change(Change::RemoveAddress(prefix)),
