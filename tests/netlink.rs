@@ -127,13 +127,11 @@ fn silent(netlink: &mut Netlink) {
     assert_eq!(poll(netlink), None);
 }
 
-/// The next event of our interface; another one is `lo` with its own address.
+/// The next event of our interface; `lo` and a test's own have addresses, too.
 fn poll(netlink: &mut Netlink) -> Option<Event> {
     loop {
         match netlink.poll_event()? {
-            Event::ElsewhereAdded(address) | Event::ElsewhereRemoved(address) => {
-                assert!(address.address.is_loopback(), "{address}");
-            }
+            Event::ElsewhereAdded(_) | Event::ElsewhereRemoved(_) => {}
             event => return Some(event),
         }
     }
