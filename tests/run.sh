@@ -66,7 +66,7 @@ step 'fuzz targets, 30 s each' 8 '' 'what' fuzz/run.sh 30
 lane
 step '32 and 64 bit ARM' 8 '' 'what' tests/arm.sh
 group
-step 'virtual machine: real spidev and gpiochip' 4 '' '' tests/vm/run.sh
+step 'virtual machine: real spidev and gpiochip' 4 '' 'firmware' tests/vm/run.sh
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' tests/run.sh | sed '/^set/d'

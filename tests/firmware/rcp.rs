@@ -67,21 +67,43 @@ fn openthread_s_host_on_its_forkpty_is_a_leader_that_a_node_joins_and_pings() {
     network(&world, &mut host);
 }
 
-/// The yardstick: the same host, the same board, no translator.
-#[test]
-#[ignore = "needs tests/firmware/build.sh"]
-fn openthread_s_own_spi_host_does_the_same() {
-    let world = World::new();
-    let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+/// The yardstick: the same host, the same board, and OpenThread's own driver of spidev in place of the translator.
+fn spi_host(world: &World, board: &Board) -> Node {
     let url = "spinel+spi:///dev/spidev0.0?gpio-int-device=/dev/gpiochip0&gpio-int-line=0&\
                gpio-reset-device=/dev/gpiochip0&gpio-reset-line=1&spi-speed=1000000";
-    let mut host = posix_host(&world, &board, url);
-    network(&world, &mut host);
-    println!(
-        "{} transactions, {} without an answer",
-        board.transactions(),
-        board.unanswered()
-    );
+    posix_host(world, board, url)
+}
+
+/// What a hundred pings cost: transactions, and what the host says of their time.
+fn cost(board: &Board, host: &mut Node, second: &mut Node) -> (u64, String) {
+    let (before, unanswered) = (board.transactions(), board.unanswered());
+    let said = host.run(&format!("ping {} 200 100 0.02 3", second.mesh_local()));
+    let line = said.last().expect("a summary");
+    assert!(line.contains("100 packets received"), "{line}");
+    let unanswered = board.unanswered() - unanswered;
+    let said = format!("{unanswered} of them unanswered; {line}");
+    (board.transactions() - before, said)
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn the_translator_needs_no_more_transactions_than_openthread_s_own_spi_host() {
+    let world = World::new();
+    let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+    let (_translator, mut host) = uart(&world, &board);
+    let mut second = network(&world, &mut host);
+    let (ours, our_time) = cost(&board, &mut host, &mut second);
+
+    let world = World::new();
+    let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
+    let mut host = spi_host(&world, &board);
+    let mut second = network(&world, &mut host);
+    let (theirs, their_time) = cost(&board, &mut host, &mut second);
+
+    println!("a hundred pings: {ours} transactions, {our_time}");
+    println!("with OpenThread's own: {theirs} transactions, {their_time}");
+    // The network itself says something now and then.
+    assert!(ours <= theirs + theirs / 10, "{ours}, {theirs}");
 }
 
 #[test]
