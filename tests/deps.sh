@@ -145,6 +145,7 @@ bad_rust() {
 
 # A vendored build parses the manifest of every package of the lock, also of those that are never compiled: an edition or
 # a Rust that the oldest cargo does not know ends it. (fuzz/ has a lock of its own, which no image vendors.)
+# What the manifests do not say, clippy's incompatible_msrv finds in our own code; tests/arm.sh builds with 1.85.
 check_manifests() {
 	python3 - "$work/all" "$least" >"$work/said" <<'PYTHON'
 import json, sys

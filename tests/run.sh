@@ -11,7 +11,7 @@
 #
 # Builds that are shared: "build" (target/release) by "init files" and "systemd service"; those of "tests"
 # (target/debug) by "real firmware". Each for itself: lints and documentation (target/debug, without code), the small
-# variants (target/features, target/static), the oldest Rust (target/oldest), fuzz (fuzz/target), the static programs
+# variants (target/features, target/static), fuzz (fuzz/target), the static programs
 # of the virtual machine, and ARM (target/arm). Downloads, C and C++ builds stay in target/ and are not made again.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
