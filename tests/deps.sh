@@ -20,7 +20,7 @@ thiserror-impl 1.0.69 2.0.20"
 
 # Crates that run a program of theirs while we are built. All but two only ask for the version of rustc or the target;
 # tun-tap compiles a C file of 60 lines, libc asks for the system.
-builders=" anyhow getrandom libc memoffset nix num-traits paste proc-macro2 quote serde serde_core serde_json signal-hook
+builders=" anyhow generic-array getrandom libc memoffset nix num-traits paste proc-macro2 quote serde serde_core serde_json signal-hook
  thiserror tun-tap zerocopy zmij "
 
 # Where unsafe code is allowed: tests that run between fork and exec, and one that counts allocations.

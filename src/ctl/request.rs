@@ -231,6 +231,12 @@ pub struct Network {
     pub xpanid: Option<[u8; 8]>,
     /// The network key.
     pub key: Option<[u8; 16]>,
+    /// The key of commissioners.
+    pub pskc: Option<[u8; 16]>,
+    /// The passphrase of commissioners, 6..=255 octets: the PSKc is made of it.
+    pub passphrase: Option<String>,
+    /// All of it: the active dataset as MeshCoP TLVs. Nothing else is given beside it.
+    pub dataset: Option<Vec<u8>>,
     /// The key sequence counter.
     pub key_sequence: Option<u32>,
     /// A /64.

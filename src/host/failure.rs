@@ -143,7 +143,7 @@ fn advice(status: Status) -> (Code, &'static str) {
             (Code::State, "it is so already")
         }
         Status::STACK_REJECTED => (
-            Code::Denied,
+            Code::Failed,
             "it does not let that be changed; it may be its own",
         ),
         Status::ITEM_NOT_FOUND

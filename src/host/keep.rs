@@ -1,9 +1,10 @@
 //! What a reset of the co-processor must not lose: settings of the user (protocol §7.3, step 12) and
 //! the network's credentials.
 
-use super::known::Known;
+use super::known::{Known, State, DATASET};
 use super::script::{OnError, Report, Retain, Script, Send, Step};
 use super::startup::property_payload;
+use super::Host;
 use crate::wire::ids::{Capability, Command, Property};
 
 pub(super) struct Keep {
@@ -11,6 +12,34 @@ pub(super) struct Keep {
     settings: Vec<(Command, Property, Vec<u8>)>,
     /// The active dataset as TLVs.
     retained: Option<Vec<u8>>,
+    /// The network may have another one by now.
+    is_outdated: bool,
+}
+
+impl Host {
+    /// A property changed: is it one of those that a dataset is made of?
+    pub(super) fn keep_value(&mut self, property: Property) {
+        if property == Property::NET_SAVED || DATASET.contains(&property) {
+            self.keep.is_outdated = true;
+        }
+    }
+
+    /// The credentials of the network that it is in may be others than those that are kept.
+    pub(super) fn keep_network(&mut self) {
+        self.keep.is_outdated = true;
+    }
+
+    /// Fetches the credentials to keep them, when it is known whether there are any.
+    pub(super) fn serve_keep(&mut self) {
+        let is_settled = self.startup.is_ready() && !self.watch.asks_for(DATASET);
+        if !self.keep.is_outdated || self.known.state != State::Associated || !is_settled {
+            return;
+        }
+        self.keep.is_outdated = false;
+        if self.settings.retain && self.known.flag(Property::NET_SAVED) {
+            self.spawn_own(fetch());
+        }
+    }
 }
 
 impl Keep {
@@ -18,6 +47,7 @@ impl Keep {
         Keep {
             settings: Vec::new(),
             retained: retained.filter(|tlvs| !tlvs.is_empty()),
+            is_outdated: true,
         }
     }
 
@@ -116,7 +146,7 @@ pub(super) fn resume(known: &Known) -> Script {
 pub(super) const RESUME: &str = "attaching to the stored network";
 
 /// Fetch the credentials, to keep them.
-pub(super) fn fetch() -> Script {
+fn fetch() -> Script {
     Script {
         steps: [Step::Retain(Retain::Network)].into(),
         undo: Vec::new(),

@@ -1,7 +1,27 @@
 //! What the host knows of its co-processor: the state, the capabilities, and the last value of the
 //! properties that matter.
+//!
+//! Firmware tells changes of some properties unasked, and of others never (protocol §3.2, §7.5). What is
+//! remembered here is decided by, so somebody has to see to it that it is true:
+//!
+//! | property | who keeps it true |
+//! | --- | --- |
+//! | PROTOCOL_VERSION, NCP_VERSION, INTERFACE_TYPE, VENDOR_ID, CAPS, HWADDR, RCP_VERSION, PHY_CHAN_PREFERRED | the handshake: constant until the next reset |
+//! | PHY_CHAN, PHY_CHAN_SUPPORTED, MAC_15_4_PANID, NET_NETWORK_NAME, NET_XPANID, NET_NETWORK_KEY, NET_KEY_SEQUENCE_COUNTER, NET_PARTITION_ID, NET_ROLE, IPV6_LL_ADDR, IPV6_ML_ADDR, IPV6_ADDRESS_TABLE, IPV6_MULTICAST_ADDRESS_TABLE | told unasked; those of a dataset are asked for after a SET of it, too |
+//! | THREAD_ON_MESH_NETS, THREAD_OFF_MESH_ROUTES | told when the leader's data change; own ones that the leader does not know yet: asked for after INSERT and REMOVE |
+//! | NET_SAVED | asked for after a SET of a dataset or of a member of one, after NET_CLEAR and NET_SAVE, when the network tells another member, on association and when the stack goes down |
+//! | NET_STACK_UP | NET_ROLE tells it: 4 is down, 1 to 3 are up; 0 (either, in old firmware): asked for |
+//! | NET_IF_UP | only we change it: the answer to the SET |
+//! | IPV6_ML_PREFIX | asked for after a SET of a dataset, on association, and when IPV6_ML_ADDR is told that has another prefix |
+//! | MAC_15_4_LADDR | asked for on association |
+//! | THREAD_RLOC16 | asked for when the role or the addresses are told |
+//! | THREAD_MODE, SLAAC_ENABLED, MCU_POWER_STATE | only we change them: the answer to the SET |
+//! | THREAD_ASSISTING_PORTS, SERVER_SERVICES | only we change them: asked for after INSERT and REMOVE |
+//!
+//! The table is [`after_success`] and [`after_update`]. Requests wait while one of [`DECISIVE`] is being
+//! asked for (`host::requests`).
 
-use crate::wire::ids::{Capability, Property};
+use crate::wire::ids::{Capability, Command, Property};
 use crate::wire::packed::Reader;
 use core::fmt;
 use std::collections::BTreeMap;
@@ -153,6 +173,12 @@ impl Known {
         Some(String::from_utf8_lossy(octets).into_owned())
     }
 
+    /// Whether an address has the mesh-local prefix that is known.
+    fn is_of_the_mesh(&self, address: Property) -> bool {
+        let prefix = |property| self.value(property).and_then(|value| value.get(..8));
+        prefix(address) == prefix(Property::IPV6_ML_PREFIX)
+    }
+
     fn reader(&self, property: Property) -> Reader<'_> {
         Reader::new(self.value(property).unwrap_or_default())
     }
@@ -163,6 +189,95 @@ impl Default for Known {
         Known::new()
     }
 }
+
+/// What is to be asked for again after a command succeeded: no update tells it.
+pub(super) fn after_success(command: Command, property: Option<Property>) -> &'static [Property] {
+    match (command, property) {
+        (Command::NET_CLEAR | Command::NET_SAVE | Command::NET_RECALL, _) => SAVED,
+        (
+            Command::PROP_VALUE_SET,
+            Some(Property::THREAD_ACTIVE_DATASET | Property::THREAD_ACTIVE_DATASET_TLVS),
+        ) => DATASET,
+        // Firmware forgets the dataset of which this was a member; the answer tells the value.
+        (
+            Command::PROP_VALUE_SET,
+            Some(
+                Property::PHY_CHAN
+                | Property::MAC_15_4_PANID
+                | Property::NET_XPANID
+                | Property::NET_NETWORK_NAME
+                | Property::NET_NETWORK_KEY
+                | Property::NET_PSKC
+                | Property::IPV6_ML_PREFIX,
+            ),
+        ) => SAVED,
+        (Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE, Some(property)) => {
+            let list = LISTS.iter().find(|list| list[0] == property);
+            list.map_or(&[], |list| &list[..])
+        }
+        _ => &[],
+    }
+}
+
+/// What is to be asked for after an update told a property: it changes with that, and no update tells it.
+pub(super) fn after_update(property: Property, known: &Known) -> &'static [Property] {
+    match property {
+        // The network has a new dataset, or we have that of the network now.
+        Property::PHY_CHAN
+        | Property::MAC_15_4_PANID
+        | Property::NET_XPANID
+        | Property::NET_NETWORK_NAME
+        | Property::NET_NETWORK_KEY
+        | Property::NET_PSKC => SAVED,
+        Property::IPV6_ML_ADDR if !known.is_of_the_mesh(Property::IPV6_ML_ADDR) => {
+            &[Property::IPV6_ML_PREFIX]
+        }
+        // A child that finds another parent gets another one.
+        Property::IPV6_ADDRESS_TABLE if known.state == State::Associated => {
+            &[Property::THREAD_RLOC16]
+        }
+        // Detached, or in old firmware disabled.
+        Property::NET_ROLE if known.uint8(property) == Some(0) => &[Property::NET_STACK_UP],
+        _ => &[],
+    }
+}
+
+const SAVED: &[Property] = &[Property::NET_SAVED];
+const LISTS: &[[Property; 1]] = &[
+    [Property::THREAD_ASSISTING_PORTS],
+    [Property::SERVER_SERVICES],
+    [Property::THREAD_ON_MESH_NETS],
+    [Property::THREAD_OFF_MESH_ROUTES],
+];
+
+/// Protocol §7.5, "after any SET of 5400, 5436 ..."; what a dataset says, and what follows from that.
+pub(super) const DATASET: &[Property] = &[
+    Property::NET_SAVED,
+    Property::PHY_CHAN,
+    Property::MAC_15_4_PANID,
+    Property::NET_NETWORK_NAME,
+    Property::NET_XPANID,
+    Property::NET_NETWORK_KEY,
+    Property::NET_KEY_SEQUENCE_COUNTER,
+    Property::IPV6_ML_PREFIX,
+    Property::IPV6_ML_ADDR,
+];
+
+/// What requests decide by, or show, and no update tells: they wait while it is being asked for.
+pub(super) const DECISIVE: &[Property] = &[
+    Property::PHY_CHAN,
+    Property::MAC_15_4_PANID,
+    Property::NET_SAVED,
+    Property::NET_IF_UP,
+    Property::NET_STACK_UP,
+    Property::NET_ROLE,
+    Property::NET_NETWORK_NAME,
+    Property::NET_XPANID,
+    Property::NET_NETWORK_KEY,
+    Property::NET_KEY_SEQUENCE_COUNTER,
+    Property::IPV6_ML_ADDR,
+    Property::IPV6_ML_PREFIX,
+];
 
 /// What is asked for at start (protocol §7.3, steps 3 to 11) and kept up to date by updates. Sorted by
 /// number.

@@ -15,6 +15,7 @@
 //! | `requests` | what a client asks for, and when |
 //! | `run`, `wait` | tasks: [`script`]s that run, and what they wait for |
 //! | `tasks` | requests as scripts |
+//! | `dataset`, `pskc` | a network's credentials as one thing, and the key of its passphrase |
 //! | `keep` | what a reset of the co-processor must not lose |
 //! | `slots` | packets on their way, and their pace (§7.7, §7.9) |
 //! | `packet`, `netif` | which packets pass, and addresses on both sides (§7.7, §7.8) |
@@ -25,6 +26,7 @@
 //! other calls in any order. Each leaves the host with nothing to do but wait: for a frame, for a
 //! request, or for [`Host::poll_timeout`].
 
+mod dataset;
 pub mod failure;
 mod fault;
 mod keep;
@@ -33,6 +35,7 @@ pub mod known;
 pub mod netif;
 mod outbox;
 pub mod packet;
+mod pskc;
 mod random;
 mod receive;
 mod recover;
@@ -304,6 +307,7 @@ impl Host {
         }
         self.serve_requests();
         self.serve_refresh();
+        self.serve_keep();
         self.serve_netif();
     }
 }

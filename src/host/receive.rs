@@ -1,7 +1,7 @@
 //! What a frame from the co-processor says: a packet, the answer to a command, or something that it
 //! tells unasked (protocol §1.2, §1.3).
 
-use super::known::REMEMBERED;
+use super::known::{self, REMEMBERED};
 use super::packet::{self, Stream};
 use super::startup::Phase;
 use super::tasks;
@@ -169,12 +169,8 @@ impl Host {
                 return self.reset_seen(status);
             }
         }
-        let is_item = matches!(
-            command,
-            Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE
-        );
-        if let Some(list) = property.filter(|list| is_item && UNTOLD.contains(list)) {
-            self.watch.refresh(&[list]);
+        if reply.error().is_none() {
+            self.watch.refresh(known::after_success(command, property));
         }
         if let Some(told) = told_property.filter(|_| status.is_none()) {
             if property.is_some_and(|asked| asked != told) {
@@ -215,6 +211,8 @@ impl Host {
             (Command::PROP_VALUE_IS, Some(status)) => self.update_status(status),
             (Command::PROP_VALUE_IS, None) => {
                 if self.take_value(property, value) {
+                    self.watch
+                        .refresh(known::after_update(property, &self.known));
                     self.tell_tasks(Told::Value(property, value));
                 }
             }
@@ -257,6 +255,9 @@ impl Host {
         }
         self.netif.ncp_value(property, value, &self.known);
         self.state_value(property);
+        if is_new {
+            self.keep_value(property);
+        }
         true
     }
 
@@ -341,9 +342,6 @@ fn status_of(frame: &Frame<'_>) -> Option<Status> {
         _ => None,
     }
 }
-
-/// Lists that are remembered and of whose changes no update tells (protocol §3.2).
-const UNTOLD: &[Property] = &[Property::THREAD_ASSISTING_PORTS, Property::SERVER_SERVICES];
 
 /// Where the co-processor's own log goes, beside the event.
 const LOG_TARGET: &str = "co-processor";

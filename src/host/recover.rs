@@ -33,7 +33,8 @@ pub(super) struct Watch {
     asked_for_lost_at: Option<Instant>,
     /// What is to be asked for again, one after the other.
     refresh: VecDeque<Property>,
-    refresh_waits: bool,
+    /// What was asked for, and is not answered.
+    refreshing: Option<Property>,
     /// The stack is to run: it does, or it did before the reset.
     pub(super) wants_up: bool,
 }
@@ -50,7 +51,7 @@ impl Watch {
             lost_at: None,
             asked_for_lost_at: None,
             refresh: VecDeque::new(),
-            refresh_waits: false,
+            refreshing: None,
             wants_up,
         }
     }
@@ -97,12 +98,18 @@ impl Watch {
         }
     }
 
+    /// Whether one of these is to be asked for, or is not answered yet.
+    pub(super) fn asks_for(&self, properties: &[Property]) -> bool {
+        let mut asked = self.refresh.iter().chain(&self.refreshing);
+        asked.any(|property| properties.contains(property))
+    }
+
     fn forget(&mut self) {
         self.alive_waits = false;
         self.hint_at = None;
         self.lost_at = None;
         self.refresh.clear();
-        self.refresh_waits = false;
+        self.refreshing = None;
     }
 }
 
@@ -129,6 +136,7 @@ impl Host {
     /// LAST_STATUS 112..=127.
     pub(super) fn reset_seen(&mut self, status: Status) {
         self.stats.resets += 1;
+        self.startup.saw_reset = true;
         // With what lets devices join.
         self.requests.permit_until = None;
         let is_expected = match self.startup.phase {
@@ -376,18 +384,22 @@ impl Host {
     }
 
     pub(super) fn serve_refresh(&mut self) {
-        if self.watch.refresh_waits || self.startup.phase != Phase::Ready {
+        if self.watch.refreshing.is_some() || self.startup.phase != Phase::Ready {
             return;
         }
-        if let Some(property) = self.watch.refresh.pop_front() {
-            let payload = super::startup::property_payload(property, &[]);
-            let get = Command::PROP_VALUE_GET;
-            self.watch.refresh_waits = self.submit_own(Owner::Refresh, get, payload);
+        let Some(property) = self.watch.refresh.front().copied() else {
+            return;
+        };
+        let payload = super::startup::property_payload(property, &[]);
+        // What finds no room stays the next.
+        if self.submit_own(Owner::Refresh, Command::PROP_VALUE_GET, payload) {
+            self.watch.refresh.pop_front();
+            self.watch.refreshing = Some(property);
         }
     }
 
     pub(super) fn refresh_answered(&mut self) {
-        self.watch.refresh_waits = false;
+        self.watch.refreshing = None;
     }
 
     /// Queues a command of the host's own; false if too many wait, which is no misfortune for any.

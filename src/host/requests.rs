@@ -2,7 +2,7 @@
 //! refused.
 
 use super::failure;
-use super::known::State;
+use super::known::{State, DECISIVE};
 use super::run::Origin;
 use super::startup::Phase;
 use super::tasks::{self, Context};
@@ -81,6 +81,10 @@ impl Host {
             let Some((ticket, request)) = self.requests.pending.pop_front() else {
                 return;
             };
+            if self.is_finding_out(&request) {
+                self.requests.pending.push_front((ticket, request));
+                return;
+            }
             self.start_request(ticket, &request);
         }
     }
@@ -97,11 +101,12 @@ impl Host {
             request,
             Request::Wake | Request::HostSleep | Request::HostDidWake
         );
-        if needs_nothing {
+        let is_finding_out = self.is_finding_out(request);
+        if needs_nothing && !is_finding_out {
             return Admission::Now;
         }
         match self.startup.phase {
-            Phase::Ready if !self.tasks.is_resuming() => Admission::Now,
+            Phase::Ready if !is_finding_out && !self.tasks.is_resuming() => Admission::Now,
             Phase::Upgrading => Admission::Never(Failure::new(
                 Code::Busy,
                 "the firmware is being replaced: try again when that is done",
@@ -123,6 +128,23 @@ impl Host {
             }
             _ => Admission::Later,
         }
+    }
+
+    /// Whether the co-processor is being asked for what this request decides by, or shows: what is known
+    /// may be out of date. It is over when the last answer is there, or when there is none.
+    fn is_finding_out(&self, request: &Request) -> bool {
+        let decides = matches!(
+            request,
+            Request::Status
+                | Request::ListProperties
+                | Request::Form(_)
+                | Request::Join(_)
+                | Request::JoinerStart { .. }
+                | Request::Attach
+                | Request::Leave
+                | Request::PermitJoin { .. }
+        );
+        decides && self.startup.phase == Phase::Ready && self.watch.asks_for(DECISIVE)
     }
 
     fn start_request(&mut self, ticket: Ticket, request: &Request) {
@@ -181,8 +203,11 @@ impl Host {
     }
 
     fn context(&mut self) -> Context {
+        let mut pskc = [0; 16];
+        pskc.copy_from_slice(&self.random.next()[..16]);
         Context {
             seed: self.random.next(),
+            pskc,
             has_upgrade_command: self.settings.has_upgrade_command,
             is_sniffing: self.tasks.is_sniffing(),
         }

@@ -5,7 +5,7 @@ use super::keep::{Keep, RESUME};
 use super::known::State;
 use super::receive::Reply;
 use super::script::{
-    Act, Judge, OnError, Report, Reset, Retain, Script, Send, Step, Until, Verdict,
+    Act, Follow, Judge, OnError, Report, Reset, Retain, Script, Send, Step, Until, Verdict,
 };
 use super::startup::{property_payload, Phase};
 use super::tasks;
@@ -60,6 +60,8 @@ pub(super) enum Doing {
     /// Nothing: its next step is due.
     Next,
     Sent(Send),
+    /// The answer decides what follows.
+    Asked(Send, Follow),
     Waiting(Waiting),
     Pausing(Instant),
     /// The credentials.
@@ -210,6 +212,10 @@ impl Host {
                 task.scan.note(&send);
                 task.doing = Doing::Sent(send);
             }
+            Step::Ask(send, then) => {
+                self.submit_for(task.id, &send)?;
+                task.doing = Doing::Asked(send, then);
+            }
             Step::Wait {
                 until,
                 within,
@@ -222,7 +228,10 @@ impl Host {
             }
             Step::Reset(how) => self.reset_for(task, how),
             Step::Pause(duration) => task.doing = Doing::Pausing(self.now + duration),
-            Step::Retain(Retain::Network) if self.settings.retain => {
+            // Firmware up to 2025 never answers, nor anything behind it, where there is none (errata E46).
+            Step::Retain(Retain::Network)
+                if self.settings.retain && self.known.flag(Property::NET_SAVED) =>
+            {
                 let send = Send {
                     command: Command::PROP_VALUE_GET,
                     payload: property_payload(Property::THREAD_ACTIVE_DATASET_TLVS, &[]),
@@ -338,6 +347,24 @@ impl Host {
                 }
                 Err(failure) => self.undo(task, failure),
             },
+            Doing::Asked(send, then) => {
+                let answer = match reply.error() {
+                    Some(status) => Err(status),
+                    None => {
+                        self.note_effect(&send);
+                        Ok(reply.value)
+                    }
+                };
+                match then.steps(answer) {
+                    Ok(steps) => {
+                        for step in steps.into_iter().rev() {
+                            task.steps.push_front(step);
+                        }
+                        self.run(task);
+                    }
+                    Err(failure) => self.undo(task, failure),
+                }
+            }
             Doing::Fetching => {
                 let tlvs = reply.value_of(Property::THREAD_ACTIVE_DATASET_TLVS);
                 if let Some(tlvs) = tlvs.filter(|tlvs| self.keep.retain(tlvs)) {
@@ -399,9 +426,6 @@ impl Host {
 
     /// A command of a client succeeded: what else follows from it?
     fn note_effect(&mut self, send: &Send) {
-        if send.command == Command::NET_CLEAR || send.command == Command::NET_SAVE {
-            self.watch.refresh(&[Property::NET_SAVED]);
-        }
         let Some(property) = property_of(send.command, &send.payload) else {
             return;
         };

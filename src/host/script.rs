@@ -6,9 +6,10 @@
 
 use crate::ctl::{Code, Failure, Fields};
 use crate::time::Duration;
-use crate::wire::ids::{Command, Property};
+use crate::wire::ids::{Command, Property, Status};
 use crate::wire::packed::{Overflow, Writer};
 use crate::wire::spinel::FRAME_MAX;
+use std::rc::Rc;
 
 /// The steps of one task.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,8 @@ impl Script {
 pub enum Step {
     /// Sends a command and waits for its reply.
     Send(Send),
+    /// Sends a command, and goes on with the steps that its answer decides.
+    Ask(Send, Follow),
     /// Waits for something that the co-processor tells unasked.
     Wait {
         /// What.
@@ -225,6 +228,37 @@ impl From<Overflow> for Failure {
             Code::Usage,
             format!("the value does not fit into a frame of {FRAME_MAX} octets: shorten it"),
         )
+    }
+}
+
+/// What follows from the answer to a command: its value (of a property command, what follows the
+/// property's number), or its status if that is an error.
+#[derive(Clone)]
+pub struct Follow(Rc<FollowFn>);
+
+type FollowFn = dyn Fn(Result<&[u8], Status>) -> Result<Vec<Step>, Failure>;
+
+impl Follow {
+    /// What `decide` says.
+    pub fn new(
+        decide: impl Fn(Result<&[u8], Status>) -> Result<Vec<Step>, Failure> + 'static,
+    ) -> Self {
+        Follow(Rc::new(decide))
+    }
+
+    /// The steps that come before all that are left.
+    ///
+    /// # Errors
+    /// Why the task fails.
+    pub fn steps(&self, answer: Result<&[u8], Status>) -> Result<Vec<Step>, Failure> {
+        (self.0)(answer)
+    }
+}
+
+impl core::fmt::Debug for Follow {
+    /// What it decides with may be a key.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Follow")
     }
 }
 

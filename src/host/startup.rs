@@ -1,15 +1,17 @@
 //! The handshake (protocol §7.3): what is asked in which order, what the answers must be, and what
 //! follows when an attempt fails.
 
+use super::dataset::Dataset;
 use super::failure::What;
 use super::fault::Rescue;
-use super::known::{Known, State};
+use super::known::{Known, State, DATASET};
 use super::receive::Reply;
 use super::script::Reset;
 use super::{Host, Owner, Service, ServiceDone};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Capability, Command, Property, Status};
-use crate::wire::packed::Reader;
+use crate::wire::packed::{Reader, Writer};
+use crate::wire::spinel::FRAME_MAX;
 use std::collections::VecDeque;
 
 /// How far the co-processor is.
@@ -73,6 +75,12 @@ pub(super) struct Startup {
     /// A firmware was tried as a remedy since the last attempt that succeeded. Once is enough: one that
     /// does not start would be written over and over.
     pub(super) tried_upgrade: bool,
+    /// A join that was left half-way was ended by a reset since the last start-up that succeeded: what is
+    /// up again then starts by itself.
+    ended_join: bool,
+    /// The co-processor reported a reset since the last start-up that succeeded: what runs was started by
+    /// its firmware, not by us.
+    pub(super) saw_reset: bool,
     /// What was known before, so that only changes are told.
     pub(super) before: Known,
     /// How FAULT is left.
@@ -89,6 +97,8 @@ impl Startup {
             checking: None,
             checked: None,
             tried_upgrade: false,
+            ended_join: false,
+            saw_reset: false,
             before: Known::new(),
             rescue: Rescue::default(),
         }
@@ -102,6 +112,12 @@ impl Startup {
     /// Values that arrive now count.
     pub(super) fn listens(&self) -> bool {
         self.is_ready() || matches!(self.phase, Phase::Asking | Phase::Checking)
+    }
+
+    /// A start-up succeeded.
+    pub(super) fn forget_reset(&mut self) {
+        self.ended_join = false;
+        self.saw_reset = false;
     }
 
     pub(super) fn forget_plan(&mut self) {
@@ -243,6 +259,12 @@ impl Host {
             Ask::Get(_) => log::debug!("at start-up: {what}: {}", reply.outcome()),
             // What is to be so is so.
             _ if reply.error().map_or(true, Status::is_done_already) => {}
+            Ask::Tell(Command::PROP_VALUE_SET, _)
+                if reply.asked_property == Some(Property::THREAD_ACTIVE_DATASET_TLVS)
+                    && reply.error().is_some_and(Status::is_absent) =>
+            {
+                self.restore_by_members();
+            }
             _ => {
                 log::warn!("at start-up: {what}: {}", reply.outcome());
             }
@@ -365,21 +387,31 @@ impl Host {
         plan.push_back(Ask::Apply);
     }
 
-    /// Step 10: nobody watches over a join that was left half-way.
+    /// Step 10: nobody watches over a join that was left half-way. Some firmware starts its stack by
+    /// itself after each reset: what has no network to look for, or was not asked for, is taken down.
     fn judge(&mut self) {
-        let half_way = self.known.flag(Property::NET_STACK_UP)
-            && !self.is_attached()
-            && !self.known.flag(Property::NET_SAVED);
-        if half_way {
+        if !self.known.flag(Property::NET_STACK_UP) {
+            return;
+        }
+        let half_way = !self.is_attached() && !self.known.flag(Property::NET_SAVED);
+        let unwanted = self.startup.saw_reset && !self.watch.wants_up;
+        // In a look at what was given up nothing is reset (`host::fault`): it is taken down at once.
+        let may_reset = !self.startup.ended_join && self.known.state != State::Fault;
+        if half_way && !unwanted && may_reset {
             log::warn!("the co-processor was joining, and nobody knows for whom: resetting it");
-            self.startup.failures += 1;
-            if self.resets_in_look() {
-                return self.forget_coprocessor();
+            self.startup.ended_join = true;
+            return self.start_reset(Reset::Soft(None));
+        }
+        if half_way || unwanted {
+            log::info!("the co-processor's firmware starts its stack by itself: taking it down");
+            let set = Command::PROP_VALUE_SET;
+            let down = |property| Ask::Tell(set, property_payload(property, &[0]));
+            let steps = [down(Property::NET_STACK_UP), down(Property::NET_IF_UP)]
+                .into_iter()
+                .chain(STATE.iter().copied().map(Ask::Get));
+            for (index, step) in steps.enumerate() {
+                self.startup.plan.insert(index, step);
             }
-            if self.startup.failures > FAILURES_MAX {
-                return self.give_up("it is joining each time");
-            }
-            self.start_reset(Reset::Soft(None));
         }
     }
 
@@ -408,9 +440,26 @@ impl Host {
             log::info!("the co-processor has lost its network: restoring it");
             let payload = property_payload(Property::THREAD_ACTIVE_DATASET_TLVS, tlvs);
             plan.push_back(Ask::Tell(set, payload));
-            plan.push_back(Ask::Get(Property::NET_SAVED));
+            plan.extend(DATASET.iter().copied().map(Ask::Get));
         }
         self.startup.plan = plan;
+    }
+
+    /// The retained network in the way of firmware that takes no TLVs.
+    fn restore_by_members(&mut self) {
+        let tlvs = self.keep.retained().unwrap_or_default();
+        let mut value = [0; FRAME_MAX];
+        let mut writer = Writer::new(&mut value);
+        match Dataset::from_tlvs(tlvs) {
+            Ok(dataset) if dataset.write_value(&mut writer).is_ok() => {
+                let payload = property_payload(Property::THREAD_ACTIVE_DATASET, writer.written());
+                self.startup
+                    .plan
+                    .push_front(Ask::Tell(Command::PROP_VALUE_SET, payload));
+            }
+            Ok(_) => {}
+            Err(why) => log::warn!("the retained network cannot be restored: {why}"),
+        }
     }
 
     /// An attempt failed: another one after a reset (§7.3), or none any more.

@@ -41,6 +41,7 @@ impl Host {
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
         self.startup.rescue.forget();
+        self.startup.forget_reset();
         self.watch.heard_at = self.now;
         self.engine.set_one_at_a_time(self.now, false);
         let is_up = self.known.flag(Property::NET_STACK_UP);
@@ -53,9 +54,7 @@ impl Host {
         };
         self.set_state(state);
         self.netif.ncp_ready(&self.known);
-        if state == State::Associated {
-            self.retain_network();
-        }
+        self.keep_network();
         self.tasks_ready();
         if is_up {
             self.watch.wants_up = true;
@@ -80,14 +79,15 @@ impl Host {
                     self.set_state(self.state_without_parent());
                 }
             }
-            Property::NET_STACK_UP => {
-                if state.is_up() {
-                    self.set_state(self.state_down());
-                    self.watch.refresh(&[Property::NET_SAVED]);
-                }
-                self.tell_tasks(Told::StackDown);
+            Property::NET_STACK_UP => self.stack_is_down(),
+            // Today's firmware tells of its stack by the role alone.
+            Property::NET_ROLE if self.known.uint8(property) == Some(DISABLED) => {
+                self.known.remember(Property::NET_STACK_UP, &[0]);
+                self.stack_is_down();
             }
             Property::NET_ROLE if self.is_attached() => {
+                self.known.remember(Property::NET_STACK_UP, &[1]);
+                self.watch.wants_up = true;
                 self.set_state(State::Associated);
                 // A child that becomes a router gets another one.
                 self.watch.refresh(&[Property::THREAD_RLOC16]);
@@ -103,6 +103,14 @@ impl Host {
             Property::NET_IF_UP => self.update_interface(),
             _ => {}
         }
+    }
+
+    fn stack_is_down(&mut self) {
+        if self.known.state.is_up() {
+            self.set_state(self.state_down());
+            self.watch.refresh(&[Property::NET_SAVED]);
+        }
+        self.tell_tasks(Told::StackDown);
     }
 
     /// LAST_STATUS 104..=111, unasked.
@@ -152,13 +160,7 @@ impl Host {
     fn associated(&mut self) {
         self.watch.refresh(AFTER_ASSOCIATION);
         self.netif.ncp_ready(&self.known);
-        self.retain_network();
-    }
-
-    fn retain_network(&mut self) {
-        if self.settings.retain {
-            self.spawn_own(keep::fetch());
-        }
+        self.keep_network();
     }
 
     /// The interface is up while there is a network, or may be one. A reset of the co-processor alone

@@ -91,7 +91,7 @@ fn what_must_not_be_done_twice_is_sent_once() {
     trace.wait_for(Duration::from_secs(4));
     trace.quiet();
     // It talks, so it is well.
-    trace.send("80 06 21 0B");
+    trace.send("80 06 22 0B");
     trace.wait_for(Duration::from_secs(1));
     assert_eq!(trace.failed(1), Some(Code::Timeout));
     assert_eq!(trace.host.known().state, State::Offline);

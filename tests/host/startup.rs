@@ -527,3 +527,81 @@ fn the_version_that_was_checked_is_the_one_that_was_asked_for() {
         Some(Service::CheckFirmware { version })
     );
 }
+
+/// Firmware that starts its stack after each reset, with or without a network.
+fn starts_by_itself(settings: Settings, saved: bool) -> Trace {
+    let mut trace = Trace::new(settings);
+    trace.values = vec![(64, vec![u8::from(saved)]), (66, vec![1]), (65, vec![1])];
+    trace.on_set = vec![(66, 66, vec![0]), (65, 65, vec![0])];
+    trace.send("80 06 00 70");
+    trace
+}
+
+/// It is not reset again and again until it is given up.
+#[test]
+fn firmware_that_starts_without_a_network_is_taken_down() {
+    let mut trace = starts_by_itself(Settings::default(), false);
+    trace.wait_for(Duration::from_millis(100));
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Uninitialized, "reset once");
+    trace.send("80 06 00 72");
+
+    trace.wait_for(Duration::from_millis(100));
+    trace.serve();
+    assert!(trace.was_sent("03 42 00") && trace.was_sent("03 41 00"));
+    assert_eq!(trace.host.known().state, State::Offline);
+    assert_eq!(trace.host.known().fault, None);
+    // One that does not stop is used as it is.
+    let mut trace = starts_by_itself(Settings::default(), false);
+    trace.on_set.clear();
+    trace.wait_for(Duration::from_millis(100));
+    trace.serve();
+    trace.send("80 06 00 72");
+    trace.wait_for(Duration::from_millis(100));
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Associating);
+}
+
+#[test]
+fn firmware_that_starts_with_its_network_is_used_if_that_is_wanted() {
+    let mut trace = starts_by_itself(Settings::default(), true);
+    trace.wait_for(Duration::from_millis(100));
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Associating);
+    assert!(!trace.was_sent("03 42 00"));
+
+    let settings = Settings {
+        auto_resume: false,
+        ..Settings::default()
+    };
+    let mut trace = starts_by_itself(settings.clone(), true);
+    trace.wait_for(Duration::from_millis(100));
+    trace.serve();
+    assert!(trace.was_sent("03 42 00"));
+    assert_eq!(trace.host.known().state, State::Commissioned);
+
+    // Without a reset it has run before us, and is kept.
+    let mut trace = Trace::new(settings);
+    trace.values = vec![(64, vec![1]), (66, vec![1])];
+    trace.handshake();
+    assert_eq!(trace.host.known().state, State::Associating);
+    assert!(!trace.was_sent("03 42 00"));
+}
+
+/// Firmware that takes no TLVs gets the retained network as a list of members.
+#[test]
+fn retained_credentials_are_restored_in_the_older_way() {
+    let mut trace = Trace::new(Settings {
+        retain: true,
+        retained: Some(octets("00 03 00 00 0F 01 02 12 34")),
+        ..Settings::default()
+    });
+    trace.at(100);
+    while let Some(frame) = trace.frame() {
+        match frame[1..].starts_with(&octets("03 BC 2A")) {
+            true => trace.refuse(&frame, 13),
+            false => trace.answer(&frame),
+        }
+    }
+    assert!(trace.was_sent("03 98 2A 02 00 21 0F 03 00 36 34 12"));
+}

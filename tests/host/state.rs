@@ -111,8 +111,13 @@ fn every_transition() {
             ("43 00", State::Isolated),
             ("43 02", State::Associated),
             ("43 07", State::Associated),
-            ("43 04", State::Isolated),
+            // Disabled: firmware of today tells of its stack by the role alone (protocol §7.2).
+            ("43 04", State::Offline),
             ("42 00", State::Offline),
+            ("42 01", State::Associating),
+            ("43 04", State::Offline),
+            ("43 03", State::Associated),
+            ("43 00", State::Isolated),
         ][..],
         &[
             ("42 01", State::Associating),
@@ -326,4 +331,93 @@ fn what_no_update_tells_is_asked_for() {
         let known = trace.host.known().value(ports);
         assert_eq!(known, Some(&octets(list)[..]));
     }
+}
+
+/// A dataset that is set is a network at once, and no update tells it (protocol §7.5).
+#[test]
+fn a_dataset_that_is_set_makes_the_network_known() {
+    for property in [5400_u32, 5436] {
+        let mut trace = Trace::ready();
+        let number = match property {
+            5400 => "98 2A",
+            _ => "BC 2A",
+        };
+        trace.values = vec![
+            (64, vec![1]),
+            (68, b"new\0".to_vec()),
+            (
+                98,
+                octets("FD 01 02 03 04 05 06 07 00 00 00 00 00 00 00 00 40"),
+            ),
+        ];
+        trace.request(1, Request::Set(Property(property), vec![]));
+        let set = trace.frame().unwrap();
+        assert_eq!(set[1..], octets(&format!("03 {number}")));
+        trace.accept(&set);
+        // The client that was told so asks at once, before the answers are there.
+        assert!(trace.answers(1).contains(&Answer::Done));
+        trace.request(2, Request::Status);
+        trace.request(3, Request::Attach);
+        assert_eq!(trace.answers(2), []);
+        trace.serve();
+        let status = format!("{:?}", trace.answers(2));
+        for part in ["offline:commissioned", "new", "fd01:203:405:607::/64"] {
+            assert!(status.contains(part), "{part}: {status}");
+        }
+        assert_eq!(trace.failed(3), None);
+        assert!(trace.was_sent("03 42 01"), "it attaches");
+    }
+}
+
+/// Members of a dataset that are set alone make firmware forget the dataset.
+#[test]
+fn what_a_member_undoes_is_asked_for() {
+    for member in [
+        "21 0B",
+        "36 01 00",
+        "45 01 02 03 04 05 06 07 08",
+        "44 41 00",
+        "46",
+    ] {
+        let mut trace = Trace::ready();
+        trace.send("80 06 40 01");
+        assert_eq!(trace.host.known().state, State::Commissioned);
+        trace.send(&format!("80 06 {member}"));
+        trace.serve();
+        assert_eq!(trace.host.known().state, State::Offline, "{member}");
+    }
+}
+
+/// The mesh-local prefix is told by no update, but the address is.
+#[test]
+fn a_new_mesh_local_address_asks_for_the_prefix() {
+    let mut trace = Trace::ready();
+    trace.values = vec![(
+        98,
+        octets("FD 00 00 00 00 00 00 01 00 00 00 00 00 00 00 00 40"),
+    )];
+    let address = "80 06 61 FD 00 00 00 00 00 00 01 00 00 00 00 00 00 00 01";
+    trace.send(address);
+    let get = trace.frame().unwrap();
+    assert_eq!(get[1..], [2, 98]);
+    trace.answer(&get);
+    trace.serve();
+    let prefix = trace.host.known().ipv6(Property::IPV6_ML_PREFIX);
+    assert_eq!(prefix, "fd00:0:0:1::".parse().ok());
+    let asked = trace.sent.len();
+    trace.send(address);
+    trace.quiet();
+    assert_eq!(trace.sent.len(), asked);
+}
+
+/// Firmware starts its stack: it tells "detached", and not that the stack is up.
+#[test]
+fn a_stack_that_starts_by_itself_is_seen() {
+    let mut trace = Trace::ready();
+    trace.values = vec![(66, vec![1])];
+    trace.send("80 06 43 00");
+    trace.serve();
+    assert_eq!(trace.host.known().state, State::Associating);
+    trace.send("80 06 43 04");
+    assert_eq!(trace.host.known().state, State::Offline);
 }

@@ -86,9 +86,9 @@ impl Trace {
     #[track_caller]
     pub(crate) fn expect_set(&mut self, property_and_value: &str) {
         let mut frame = self.frame().expect("a frame");
-        while frame[1] == 0 {
-            // A sign of life was asked for.
-            self.accept(&frame);
+        while matches!(frame[1], 0 | 2) {
+            // A sign of life was asked for, or what no update tells.
+            self.answer(&frame);
             frame = self.frame().expect("a frame");
         }
         let expected = [&[3], &octets(property_and_value)[..]].concat();
@@ -135,7 +135,7 @@ impl Trace {
             return self.accept(frame);
         }
         let property = Reader::new(&frame[2..]).uint_packed().unwrap();
-        let value = self.values.iter().find(|value| value.0 == property);
+        let value = self.values.iter().rfind(|value| value.0 == property);
         let usual = match property {
             1 => Some(&[4, 3][..]),
             2 => Some(&b"S\0"[..]),

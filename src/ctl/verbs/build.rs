@@ -120,11 +120,18 @@ fn value_text(words: &[Word<'_>], signature: Signature<'_>) -> Result<String, Fa
 }
 
 pub(super) fn form(args: &Args<'_>) -> Built {
-    network(args).map(Request::Form)
+    Ok(Request::Form(Network {
+        pskc: args.array("pskc")?,
+        passphrase: args.text("passphrase")?,
+        ..network(args)?
+    }))
 }
 
 pub(super) fn join(args: &Args<'_>) -> Built {
-    network(args).map(Request::Join)
+    Ok(Request::Join(Network {
+        dataset: args.octets("dataset")?,
+        ..network(args)?
+    }))
 }
 
 fn network(args: &Args<'_>) -> Result<Network, Failure> {
@@ -153,6 +160,7 @@ fn network(args: &Args<'_>) -> Result<Network, Failure> {
         key_sequence: args.number("key-index", 0..=u32::MAX)?,
         mesh_local_prefix: prefix,
         node_type: node_type(args)?,
+        ..Network::default()
     })
 }
 

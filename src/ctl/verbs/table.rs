@@ -76,10 +76,11 @@ pub static VERBS: &[Verb] = &[
         name: "form",
         aliases: &[],
         help: "form a new network; what is not given is chosen",
-        args: NETWORK_ARGS,
+        args: FORM_ARGS,
         examples: &[
             ("form test", "a network called test"),
             ("form test -c 15 -p 0xFACE", "on channel 15 with this PAN id"),
+            ("form test --passphrase @secret.txt", "for commissioners that know this passphrase"),
         ],
         does: Ask(build::form),
     },
@@ -87,11 +88,14 @@ pub static VERBS: &[Verb] = &[
         name: "join",
         aliases: &["connect"],
         help: "join an existing network by its credentials",
-        args: NETWORK_ARGS,
-        examples: &[(
-            "join test -c 15 -p 0xFACE -x DEAD00BEEF00CAFE -k 00112233445566778899AABBCCDDEEFF",
-            "the network of the example before",
-        )],
+        args: JOIN_ARGS,
+        examples: &[
+            (
+                "join test -c 15 -p 0xFACE -x DEAD00BEEF00CAFE -k 00112233445566778899AABBCCDDEEFF",
+                "the network of the example before",
+            ),
+            ("join --dataset @dataset.txt", "the one whose dataset a border router printed"),
+        ],
         does: Ask(build::join),
     },
     Verb {
@@ -689,70 +693,110 @@ const PROPERTY_ARGS: &[Arg] = &[
     ),
 ];
 
-const NETWORK_ARGS: &[Arg] = &[
+const FORM_ARGS: &[Arg] = &[
+    NETWORK_NAME,
+    CHANNEL,
+    CHANNELS,
+    PANID,
+    XPANID,
+    KEY,
+    KEY_INDEX,
+    MESH_LOCAL_PREFIX,
+    short(
+        "passphrase",
+        'P',
+        Value,
+        Secret("TEXT"),
+        "of commissioners, 6 to 255 octets: the PSKc is made of it",
+    ),
     arg(
-        "NAME",
-        MaybeWord,
-        Any("NAME"),
-        "the network's name, 1 to 16 octets",
-    ),
-    short(
-        "channel",
-        'c',
-        Value,
-        Any("N"),
-        "the channel, 11..=26 at 2.4 GHz",
-    ),
-    short(
-        "channels",
-        'm',
-        Value,
-        Any("LIST"),
-        "choose among 11,12,20-26",
-    ),
-    short("panid", 'p', Value, Any("PANID"), "the PAN id, 0..=0xFFFE"),
-    short(
-        "xpanid",
-        'x',
-        Value,
-        Any("HEX"),
-        "the extended PAN id, 8 octets",
-    ),
-    short(
-        "key",
-        'k',
+        "pskc",
         Value,
         Secret("HEX"),
-        "the network key, 16 octets",
+        "the key of commissioners, 16 octets",
     ),
-    short(
-        "key-index",
-        'i',
-        Value,
-        Any("N"),
-        "the key's sequence counter",
-    ),
-    short("mesh-local-prefix", 'M', Value, Any("PREFIX"), "a /64"),
-    short(
-        "type",
-        'T',
-        Value,
-        Of(&[
-            "router",
-            "end-device",
-            "sleepy-end-device",
-            "r",
-            "2",
-            "e",
-            "end",
-            "3",
-            "sed",
-            "sleepy",
-            "4",
-        ]),
-        "what to be (router)",
-    ),
+    NODE_TYPE,
 ];
+const JOIN_ARGS: &[Arg] = &[
+    NETWORK_NAME,
+    CHANNEL,
+    CHANNELS,
+    PANID,
+    XPANID,
+    KEY,
+    KEY_INDEX,
+    MESH_LOCAL_PREFIX,
+    short(
+        "dataset",
+        'd',
+        Value,
+        Secret("HEX"),
+        "all of it: the network's active dataset, as TLVs",
+    ),
+    NODE_TYPE,
+];
+const NETWORK_NAME: Arg = arg(
+    "NAME",
+    MaybeWord,
+    Any("NAME"),
+    "the network's name, 1 to 16 octets",
+);
+const CHANNEL: Arg = short(
+    "channel",
+    'c',
+    Value,
+    Any("N"),
+    "the channel, 11..=26 at 2.4 GHz",
+);
+const CHANNELS: Arg = short(
+    "channels",
+    'm',
+    Value,
+    Any("LIST"),
+    "choose among 11,12,20-26",
+);
+const PANID: Arg = short("panid", 'p', Value, Any("PANID"), "the PAN id, 0..=0xFFFE");
+const XPANID: Arg = short(
+    "xpanid",
+    'x',
+    Value,
+    Any("HEX"),
+    "the extended PAN id, 8 octets",
+);
+const KEY: Arg = short(
+    "key",
+    'k',
+    Value,
+    Secret("HEX"),
+    "the network key, 16 octets",
+);
+const KEY_INDEX: Arg = short(
+    "key-index",
+    'i',
+    Value,
+    Any("N"),
+    "the key's sequence counter",
+);
+const MESH_LOCAL_PREFIX: Arg = short("mesh-local-prefix", 'M', Value, Any("PREFIX"), "a /64");
+const NODE_TYPE: Arg = short(
+    "type",
+    'T',
+    Value,
+    Of(&[
+        "router",
+        "end-device",
+        "sleepy-end-device",
+        "r",
+        "2",
+        "e",
+        "end",
+        "3",
+        "sed",
+        "sleepy",
+        "4",
+    ]),
+    "what to be (router)",
+);
 
 const PREFIX: Arg = arg("PREFIX", Word, Any("PREFIX"), "like fd00:1::/64");
 const STABLE: Arg = short("stable", 's', Switch, Any(""), "in the stable network data");

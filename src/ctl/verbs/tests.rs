@@ -130,8 +130,19 @@ fn every_verb_of_the_host_becomes_its_request() {
                 key_sequence: Some(1),
                 mesh_local_prefix: Some(prefix),
                 node_type: NodeType::SleepyEndDevice,
+                ..Network::default()
             }),
         ),
+        (
+            "form x passphrase=\"two words\" pskc=00112233445566778899AABBCCDDEEFF",
+            R::Form(Network {
+                name: Some("x".into()),
+                passphrase: Some("two words".into()),
+                pskc: Some([0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF]),
+                ..Network::default()
+            }),
+        ),
+        ("join dataset=0300000f", R::Join(Network { dataset: Some(vec![3, 0, 0, 15]), ..Network::default() })),
         ("join x type=end", R::Join(Network { name: Some("x".into()), node_type: NodeType::EndDevice, ..Network::default() })),
         ("joiner", R::Get(P::MESHCOP_JOINER_STATE)),
         ("joiner start J01NME url=http://x/?a=b", R::JoinerStart { pskd: "J01NME".into(), provisioning_url: "http://x/?a=b".into() }),

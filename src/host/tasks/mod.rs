@@ -9,6 +9,7 @@
 //! | `status` | status, the list of what is remembered |
 //! | `property` | get, set, insert, remove |
 //! | `network` | form, join, attach, leave, joiner, permit-join |
+//! | `credentials` | what a network is made of, as one dataset or property by property |
 //! | `netdata` | prefixes, routes, services |
 //! | `scan` | scans, sniffing, and the rows of what is found |
 //! | `power` | sleep, wake, the host's sleep, data poll |
@@ -19,6 +20,7 @@
 
 mod commissioner;
 mod counters;
+mod credentials;
 mod device;
 mod filter;
 mod gpio;
@@ -46,6 +48,8 @@ pub struct Context {
     /// Fresh octets from the system's generator, other ones for each request: keys are made of them
     /// as they stand.
     pub seed: [u8; 32],
+    /// The same, for the PSKc of a new network.
+    pub pskc: [u8; 16],
     /// Whether there is a command that replaces the firmware.
     pub has_upgrade_command: bool,
     /// Whether raw frames are being sniffed.

@@ -1,18 +1,14 @@
 //! Form, join, attach, leave, in-band joining, and letting others join (protocol §7.5, §7.7).
 
-use super::status::hex16;
-use super::{
-    channel_list, channels, channels_of, check_channel, check_pskd, check_text, has_channel,
-    not_supported, property, require, supported_channels, usage, wrong_state, Context,
-};
+use super::credentials::{self, NewNetwork};
+use super::{check_pskd, check_text, not_supported, require, usage, wrong_state, Context};
 use crate::ctl::request::{Network, NodeType};
-use crate::ctl::{Code, Failure, Field, Fields};
+use crate::ctl::{Code, Failure};
 use crate::host::known::{Known, State};
 use crate::host::script::{Act, OnError, Reset, Retain, Script, Send, Step, Until};
 use crate::time::Duration;
 use crate::wire::ids::{Capability, Command, Property};
 use crate::wire::packed::Overflow;
-use std::net::Ipv6Addr;
 
 /// A new network. What is not given is chosen at random, but for the name.
 pub(super) fn form(wanted: &Network, known: &Known, context: &Context) -> Result<Script, Failure> {
@@ -23,15 +19,16 @@ pub(super) fn form(wanted: &Network, known: &Known, context: &Context) -> Result
             "who forms a network is a router of it: leave the node type out",
         ));
     }
-    let network = complete(wanted, known, context)?;
-    let mut script = undo_bring_up(Script::exclusive("form"))?;
-    configure(&mut script, &network, known)?;
-    bring_up(&mut script)?;
-    script.push(wait_for_network(
+    let network = NewNetwork::new(wanted, known, context)?;
+    let mut script = undo_network(Script::exclusive("form"))?;
+    prepare(&mut script, NodeType::Router, known)?;
+    let mut rest = Script::new();
+    bring_up(&mut rest)?;
+    rest.push(wait_for_network(
         "the co-processor formed no network in 60 s: look at its log, and try again",
     ));
-    keep(&mut script, known);
-    script.push(Step::Row(summary(&network)));
+    keep(&mut rest, known);
+    script.push(network.form(rest.steps.into())?);
     Ok(script)
 }
 
@@ -39,12 +36,20 @@ pub(super) fn form(wanted: &Network, known: &Known, context: &Context) -> Result
 pub(super) fn join(wanted: &Network, known: &Known) -> Result<Script, Failure> {
     require_stack_down(known)?;
     check_join(wanted, known)?;
-    check_network(wanted, known)?;
-    let mut script = undo_bring_up(Script::exclusive("join"))?
+    let mut script = undo_network(Script::exclusive("join"))?
         .undone_by(Send::set(Property::NET_REQUIRE_JOIN_EXISTING, |value| {
             value.boolean(false)
         })?);
-    configure(&mut script, wanted, known)?;
+    prepare(&mut script, wanted.node_type, known)?;
+    match &wanted.dataset {
+        Some(tlvs) => script.push(credentials::of_tlvs(tlvs)?),
+        None => {
+            credentials::check(wanted, known)?;
+            for step in credentials::one_by_one(wanted)? {
+                script.push(step);
+            }
+        }
+    }
     script.push(interface_up()?);
     script.push(Send::set(Property::NET_REQUIRE_JOIN_EXISTING, |value| {
         value.boolean(true)
@@ -205,9 +210,20 @@ fn require_stack_down(known: &Known) -> Result<(), Failure> {
 }
 
 fn check_join(wanted: &Network, known: &Known) -> Result<(), Failure> {
-    if wanted.name.is_none() && wanted.xpanid.is_none() && wanted.panid.is_none() {
+    let alone = Network {
+        dataset: wanted.dataset.clone(),
+        node_type: wanted.node_type,
+        ..Network::default()
+    };
+    if wanted.dataset.is_some() && *wanted != alone {
         return Err(usage(
-            "which network? give its name, PAN id or extended PAN id; scan shows them",
+            "a dataset holds all credentials: leave the name and the others out",
+        ));
+    }
+    let is_named = wanted.name.is_some() || wanted.xpanid.is_some() || wanted.panid.is_some();
+    if !is_named && wanted.dataset.is_none() {
+        return Err(usage(
+            "which network? give its dataset, or its name, PAN id or extended PAN id, which scan shows",
         ));
     }
     if wanted.channel_mask.is_some() {
@@ -223,168 +239,20 @@ fn check_join(wanted: &Network, known: &Known) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether what is given makes sense.
-fn check_network(wanted: &Network, known: &Known) -> Result<(), Failure> {
-    if let Some(name) = &wanted.name {
-        if name.is_empty() {
-            return Err(usage("the network's name must have 1 to 16 octets"));
-        }
-        check_text("the network's name", name, NAME_MAX)?;
-    }
-    if let Some(channel) = wanted.channel {
-        check_channel(known, channel)?;
-    }
-    if wanted.panid == Some(PANID_BROADCAST) {
-        return Err(usage("PAN id 0xffff means every network: choose another"));
-    }
-    match wanted.mesh_local_prefix {
-        Some(prefix) => check_mesh_local_prefix(prefix),
-        None => Ok(()),
-    }
-}
-
-fn check_mesh_local_prefix(prefix: Ipv6Addr) -> Result<(), Failure> {
-    let octets = prefix.octets();
-    if octets[0] == 0xFD && octets[8..] == [0; 8] {
-        return Ok(());
-    }
-    Err(usage(format!(
-        "the mesh-local prefix must be a /64 of fd00::/8, like fdde:ad00:beef::; {prefix} is not"
-    )))
-}
-
-/// What is to be formed, with nothing left open but the key's sequence of a key that was given.
-fn complete(wanted: &Network, known: &Known, context: &Context) -> Result<Network, Failure> {
-    if wanted.name.is_none() {
-        return Err(usage("a network needs a name of 1 to 16 octets"));
-    }
-    check_network(wanted, known)?;
-    let random = Random::new(&context.seed);
-    let xpanid = wanted.xpanid.unwrap_or(random.xpanid);
-    Ok(Network {
-        name: wanted.name.clone(),
-        channel: Some(choose_channel(wanted, known, random.channel)?),
-        channel_mask: None,
-        panid: Some(wanted.panid.unwrap_or(random.panid)),
-        xpanid: Some(xpanid),
-        key: Some(wanted.key.unwrap_or(random.key)),
-        key_sequence: match (wanted.key_sequence, wanted.key) {
-            (None, None) => Some(1),
-            (given, _) => given,
-        },
-        mesh_local_prefix: Some(
-            wanted
-                .mesh_local_prefix
-                .unwrap_or_else(|| default_prefix(xpanid)),
-        ),
-        node_type: NodeType::Router,
-    })
-}
-
-/// The seed's octets as they stand: nothing that could be weaker than their source.
-struct Random {
-    key: [u8; 16],
-    xpanid: [u8; 8],
-    panid: u16,
-    channel: u8,
-}
-
-impl Random {
-    fn new(seed: &[u8; 32]) -> Self {
-        let mut key = [0; 16];
-        key.copy_from_slice(&seed[..16]);
-        let mut xpanid = [0; 8];
-        xpanid.copy_from_slice(&seed[16..24]);
-        Random {
-            key,
-            xpanid,
-            panid: u16::from_le_bytes([seed[24], seed[25]]).min(PANID_BROADCAST - 1),
-            channel: seed[26],
-        }
-    }
-}
-
-fn choose_channel(wanted: &Network, known: &Known, random: u8) -> Result<u8, Failure> {
-    let supported = supported_channels(known);
-    let allowed = supported & wanted.channel_mask.unwrap_or(u32::MAX);
-    if let Some(channel) = wanted.channel {
-        return match has_channel(allowed, channel) {
-            true => Ok(channel),
-            false => Err(usage(format!(
-                "channel {channel} is not in the given mask: leave one of the two out"
-            ))),
-        };
-    }
-    let preferred = allowed & channels(known, Property::PHY_CHAN_PREFERRED);
-    let candidates: Vec<_> = match preferred {
-        0 => channels_of(allowed).collect(),
-        preferred => channels_of(preferred).collect(),
-    };
-    let index = usize::from(random) % candidates.len().max(1);
-    candidates.get(index).copied().ok_or_else(|| {
-        usage(format!(
-            "no channel of the mask is supported: choose some of {}",
-            channel_list(supported)
-        ))
-    })
-}
-
-/// Protocol §7.5, step 9: fd, the first five octets of the XPANID, 0000, ::/64.
-fn default_prefix(xpanid: [u8; 8]) -> Ipv6Addr {
-    let mut prefix = [0; 16];
-    prefix[0] = 0xFD;
-    prefix[1..6].copy_from_slice(&xpanid[..5]);
-    prefix.into()
-}
-
-/// Steps 1 to 9 of protocol §7.5.
-fn configure(script: &mut Script, network: &Network, known: &Known) -> Result<(), Overflow> {
+/// What is the same for every network: nothing is left of the one before, and what we are to be.
+fn prepare(script: &mut Script, node_type: NodeType, known: &Known) -> Result<(), Overflow> {
     script.push(Send::bare(Command::NET_CLEAR).on_error(OnError::Tolerate));
     let is_ftd = known.has(Capability::CONFIG_FTD);
     script.push(Send::set(Property::THREAD_MODE, |value| {
-        value.uint8(thread_mode(network.node_type, is_ftd))
+        value.uint8(thread_mode(node_type, is_ftd))
     })?);
     if is_ftd {
         script.push(Send::set(Property::THREAD_ROUTER_ROLE_ENABLED, |value| {
-            value.boolean(network.node_type == NodeType::Router)
+            value.boolean(node_type == NodeType::Router)
         })?);
-    }
-    if let Some(channel) = network.channel {
-        script.push(Send::set(Property::PHY_CHAN, |value| value.uint8(channel))?);
     }
     let promiscuous = Send::set(Property::MAC_PROMISCUOUS_MODE, |value| value.uint8(0))?;
     script.push(promiscuous.on_error(OnError::Tolerate));
-    if let Some(panid) = network.panid {
-        script.push(Send::set(Property::MAC_15_4_PANID, |value| {
-            value.uint16(panid)
-        })?);
-    }
-    if let Some(xpanid) = network.xpanid {
-        script.push(Send::set(Property::NET_XPANID, |value| {
-            value.data(&xpanid)
-        })?);
-    }
-    if let Some(name) = &network.name {
-        script.push(Send::set(Property::NET_NETWORK_NAME, |value| {
-            value.utf8(name)
-        })?);
-    }
-    if let Some(key) = network.key {
-        script.push(Send::set(Property::NET_NETWORK_KEY, |value| {
-            value.data(&key)
-        })?);
-    }
-    if let Some(sequence) = network.key_sequence {
-        script.push(Send::set(Property::NET_KEY_SEQUENCE_COUNTER, |value| {
-            value.uint32(sequence)
-        })?);
-    }
-    if let Some(prefix) = network.mesh_local_prefix {
-        script.push(Send::set(Property::IPV6_ML_PREFIX, |value| {
-            value.data(&prefix.octets())?;
-            value.uint8(64)
-        })?);
-    }
     Ok(())
 }
 
@@ -418,6 +286,12 @@ fn undo_bring_up(script: Script) -> Result<Script, Overflow> {
     Ok(take_down()?.into_iter().fold(script, Script::undone_by))
 }
 
+/// What was not formed or joined is not attached to later, either: a dataset is stored at once.
+fn undo_network(script: Script) -> Result<Script, Overflow> {
+    let clear = Send::bare(Command::NET_CLEAR).on_error(OnError::Tolerate);
+    Ok(undo_bring_up(script)?.undone_by(clear))
+}
+
 fn stop_joiner() -> Result<Send, Overflow> {
     Send::set(Property::MESHCOP_JOINER_COMMISSIONING, |value| {
         value.boolean(false)
@@ -436,41 +310,16 @@ fn timeout(message: &str) -> Failure {
     Failure::new(Code::Timeout, message)
 }
 
-/// Saves by command only where that is a capability: other firmware saves by itself (errata E17).
+/// Saves by command only where that is a capability: other firmware saves by itself (errata E17). The
+/// host keeps the credentials itself, in each network.
 fn keep(script: &mut Script, known: &Known) {
     if known.has(Capability::NET_SAVE) {
         script.push(Send::bare(Command::NET_SAVE).on_error(OnError::Tolerate));
     }
-    script.push(Step::Retain(Retain::Network));
 }
 
-/// What was formed, without the key.
-fn summary(network: &Network) -> Fields {
-    let mut row = Fields::new();
-    if let Some(name) = &network.name {
-        row.push("network_name", Field::text(name));
-    }
-    if let Some(channel) = network.channel {
-        row.push("channel", channel);
-    }
-    if let Some(panid) = network.panid {
-        row.push("panid", hex16(panid));
-    }
-    if let Some(xpanid) = network.xpanid {
-        row.push("xpanid", property::hex(&xpanid));
-    }
-    if let Some(prefix) = network.mesh_local_prefix {
-        row.push("mesh_local_prefix", Field::word(format!("{prefix}/64")));
-    }
-    row
-}
-
-/// Protocol §3.6: a network's name has at most 16 octets.
-const NAME_MAX: usize = 16;
 /// OpenThread's `OT_PROVISIONING_URL_MAX_SIZE`.
 const URL_MAX: usize = 64;
-/// The PAN id that addresses every PAN (IEEE 802.15.4).
-const PANID_BROADCAST: u16 = 0xFFFF;
 /// Protocol §7.4: form, join and joiner take 60 s at the most.
 const JOIN_MAX: Duration = Duration::from_secs(60);
 /// OpenThread detaches gracefully within 1 s (`kDetachGracefullyTimeout`); as much again for the

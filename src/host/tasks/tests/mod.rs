@@ -10,6 +10,7 @@ use super::*;
 use crate::ctl::request::{Network, Scan, ScanKind};
 use crate::ctl::{Field, Fields};
 use crate::host::script::{OnError, Send, Step};
+use crate::wire::ids::Status;
 use crate::wire::signature::Hex;
 
 /// The capabilities of the firmware in protocol §4.2.
@@ -17,6 +18,7 @@ const CAPS: &[u32] = &[5, 12, 24, 32, 48, 53, 512, 1028];
 
 const CONTEXT: Context = Context {
     seed: SEED,
+    pskc: [0x99; 16],
     has_upgrade_command: true,
     is_sniffing: false,
 };
@@ -79,6 +81,7 @@ fn show_send(send: &Send) -> String {
 fn show_step(step: &Step) -> String {
     match step {
         Step::Send(send) => show_send(send),
+        Step::Ask(send, _) => format!("ask {}", show_send(send)),
         Step::Wait { until, within, .. } => format!("wait {until:?} {within:?}"),
         Step::Linger { until, within } => format!("linger {until:?} {within:?}"),
         Step::Reset(reset) => format!("{reset:?}"),
@@ -105,6 +108,28 @@ fn run(request: &Request, known: &Known) -> Script {
 
 fn steps(request: &Request, known: &Known) -> Vec<String> {
     run(request, known).steps.iter().map(show_step).collect()
+}
+
+/// The steps with those that the answers decide. Each answer belongs to a property; firmware does not
+/// have the others.
+fn walk(request: &Request, known: &Known, answers: &[(Property, &[u8])]) -> Vec<String> {
+    let mut left = run(request, known).steps;
+    let mut shown = Vec::new();
+    while let Some(step) = left.pop_front() {
+        shown.push(show_step(&step));
+        let Step::Ask(send, follow) = step else {
+            continue;
+        };
+        let asked = Property(Reader::new(&send.payload).uint_packed().unwrap());
+        let answer = answers.iter().find(|answer| answer.0 == asked);
+        let answer = answer.map(|answer| answer.1).ok_or(Status::PROP_NOT_FOUND);
+        let steps = follow.steps(answer).unwrap();
+        steps
+            .into_iter()
+            .rev()
+            .for_each(|step| left.push_front(step));
+    }
+    shown
 }
 
 fn undo(request: &Request, known: &Known) -> Vec<String> {

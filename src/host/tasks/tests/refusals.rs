@@ -220,6 +220,26 @@ fn networks() {
             with(|network| network.node_type = NodeType::SleepyEndDevice),
             "node type",
         ),
+        (
+            with(|network| network.passphrase = Some("12345".into())),
+            "6 to 255",
+        ),
+        (
+            with(|network| network.passphrase = Some("x".repeat(256))),
+            "6 to 255",
+        ),
+        (
+            with(|network| network.passphrase = Some("two\nlines".into())),
+            "control",
+        ),
+        (
+            with(|network| {
+                network.passphrase = Some("123456".into());
+                network.pskc = Some([0; 16]);
+            }),
+            "not both",
+        ),
+        (with(|network| network.dataset = Some(vec![])), "join it"),
     ] {
         refused(Request::Form(network), &known, Code::Usage, part);
     }
@@ -230,8 +250,21 @@ fn networks() {
             "one channel",
         ),
         (with(|network| network.channel = Some(10)), "11-26"),
+        (
+            with(|network| network.dataset = Some(vec![])),
+            "leave the name",
+        ),
+        (of_dataset(&[5]), "it ends within the TLV of type 5"),
+        (of_dataset(&[0, 3, 0, 0, 15]), "NET_NETWORK_KEY is missing"),
     ] {
         refused(Request::Join(network), &known, Code::Usage, part);
+    }
+}
+
+fn of_dataset(tlvs: &[u8]) -> Network {
+    Network {
+        dataset: Some(tlvs.to_vec()),
+        ..Network::default()
     }
 }
 
