@@ -1,6 +1,6 @@
 //! Joining by passphrase, on either side; and what may pass while devices may join.
 
-use crate::host_scene::{mesh_local, Scene};
+use crate::host_scene::{mesh_local, Bus, Scene};
 use crate::hosts::{wait, Host, Process};
 use crate::world::{Node, World};
 use std::io::Read;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn devices_are_let_in_by_their_passphrase() {
-    let scene = Scene::member(&[]);
+    let scene = Scene::member(Bus::Pipes, &[]);
     let host = scene.host();
     assert!(host.ctl("commissioner start").contains("= 2"));
     host.ctl("commissioner add any J01NME 300");
@@ -42,7 +42,7 @@ fn join(device: &mut Node, pskd: &str) -> String {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn there_is_one_commissioner() {
-    let mut scene = Scene::member(&[]);
+    let mut scene = Scene::member(Bus::Pipes, &[]);
     let (code, why) = scene.host().refused("commissioner add any J01NME");
     assert_eq!(code, 5, "{why}");
     assert!(why.contains("commissioner start"), "{why}");
@@ -115,7 +115,7 @@ fn we_join_by_passphrase() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn insecure_packets_pass_while_devices_may_join() {
-    let scene = Scene::member(&[]);
+    let scene = Scene::member(Bus::Pipes, &[]);
     let host = scene.host();
     let status = host.status().unwrap();
     let ours = status["link_local_address"].as_str().unwrap().to_owned();

@@ -1,11 +1,22 @@
 //! The host driver on a real NCP beside a second real node, as the tests of its verbs find them.
 
 use crate::hosts::Host;
-use crate::world::{Node, World};
+use crate::world::{Board, Node, World};
 use std::net::Ipv6Addr;
+
+/// What is between our host driver and its NCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bus {
+    /// Pipes with HDLC, to a process that is our driver's child.
+    Pipes,
+    /// SPI with INT and RES, to a board that lives for itself.
+    Spi,
+}
 
 /// One network of two: our host driver's NCP is node 1, a node with a command line is node 2.
 pub(crate) struct Scene {
+    /// Before the world: it is gone before the namespace is.
+    pub(crate) board: Option<Board>,
     pub(crate) world: World,
     pub(crate) node: Node,
 }
@@ -13,14 +24,28 @@ pub(crate) struct Scene {
 impl Scene {
     /// The other node leads, so that whatever we do to the network has to reach it; and we are back in it a second
     /// or two after a reset.
-    pub(crate) fn member(arguments: &[&str]) -> Scene {
+    pub(crate) fn member(bus: Bus, arguments: &[&str]) -> Scene {
         let mut world = World::new();
         let mut node = world.node(2);
         let dataset = node.form("others");
-        let device = world.system("ot-ncp-ftd", 1);
-        world.host.start_bridge(&[arguments, &[&device]].concat());
-        enter(&world.host, &dataset);
-        Scene { world, node }
+        let board = (bus == Bus::Spi).then(|| Board::start(&world, "ot-ncp-ftd-spi", 1, &[]));
+        if let Some(board) = &board {
+            world.host.environment = board.environment().to_vec();
+        }
+        let mut scene = Scene { board, world, node };
+        scene.start_bridge(arguments);
+        enter(scene.host(), &dataset);
+        scene
+    }
+
+    /// Our driver, on the NCP as it is.
+    pub(crate) fn start_bridge(&mut self, arguments: &[&str]) {
+        let device = self.world.system("ot-ncp-ftd", 1);
+        let device: &[&str] = match self.board {
+            Some(_) => &Board::arguments(),
+            None => &[&device],
+        };
+        self.world.host.start_bridge(&[arguments, device].concat());
     }
 
     pub(crate) fn host(&self) -> &Host {

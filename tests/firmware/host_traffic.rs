@@ -1,7 +1,7 @@
 //! Packets of every size and kind, to and from a node of the mesh and between two hosts that are attached to it by
 //! an NCP each; what arrives is compared with what was sent.
 
-use crate::host_scene::{another, enter, mesh_local, Scene};
+use crate::host_scene::{another, enter, mesh_local, Bus, Scene};
 use crate::hosts::{Host, Process};
 use spinel_bridge::sim::rng::Rng;
 use std::net::Ipv6Addr;
@@ -15,7 +15,7 @@ const SIZES: &[usize] = &[8, 40, 80, 81, 200, 512, 1024, 1232];
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn pings_of_all_sizes_pass_both_ways() {
-    let mut scene = Scene::member(&[]);
+    let mut scene = Scene::member(Bus::Pipes, &[]);
     let theirs = scene.node_address();
     let ours = mesh_local(scene.host()).to_string();
     for &size in SIZES {
@@ -30,7 +30,7 @@ fn pings_of_all_sizes_pass_both_ways() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn datagrams_arrive_as_they_were_sent() {
-    let mut scene = Scene::member(&[]);
+    let mut scene = Scene::member(Bus::Pipes, &[]);
     let ours = mesh_local(scene.host());
     let theirs = scene.node_address();
     scene.node.run("udp open");
@@ -71,7 +71,7 @@ fn datagrams_arrive_as_they_were_sent() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn groups_are_heard_both_ways() {
-    let mut scene = Scene::member(&[]);
+    let mut scene = Scene::member(Bus::Pipes, &[]);
     let theirs = scene.node_address();
     scene.node.run("ipmaddr add ff05::abcd");
     let host = &scene.world.host;
@@ -111,7 +111,7 @@ fn groups_are_heard_both_ways() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn two_hosts_exchange_files_over_the_mesh() {
-    let mut scene = Scene::member(&[]);
+    let mut scene = Scene::member(Bus::Pipes, &[]);
     let dataset = scene.node.get("dataset active -x");
     let other = another(&scene.world, 3);
     enter(&other, &dataset);

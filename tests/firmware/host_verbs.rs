@@ -1,7 +1,7 @@
 //! Every verb of the control client on OpenThread's own NCP, and what the node next to it sees of it. A verb without a
 //! case here fails [`every_verb_has_a_case`].
 
-use crate::host_scene::{answers, Scene};
+use crate::host_scene::{answers, Bus, Scene};
 use spinel_bridge::ctl::verbs::VERBS;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -165,7 +165,17 @@ fn every_verb_has_a_case() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn every_verb_does_what_it_says() {
-    let mut scene = Scene::member(&["--firmware-upgrade", "true"]);
+    try_every_verb(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn every_verb_does_what_it_says_over_spi() {
+    try_every_verb(Bus::Spi);
+}
+
+fn try_every_verb(bus: Bus) {
+    let mut scene = Scene::member(bus, &["--firmware-upgrade", "true"]);
     let mut failures = Vec::new();
     for (_, words, then) in CASES {
         let begin = Instant::now();
