@@ -15,6 +15,8 @@
 //!   TUN         ─► Upper                                             or host::Host ─► TUN
 //! ```
 //!
+//! Where the code cites "protocol §5.4", "§5.4" or "errata E9", it is `docs/protocol.md`.
+//!
 //! # The turn
 //!
 //! 1. [`event_loop`] waits in epoll until something is ready or the earliest deadline has come.
