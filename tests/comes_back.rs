@@ -38,3 +38,82 @@ fn what_waits_for_a_command_is_done_when_the_driver_was_stopped_over_its_end() {
     host.bridge().signal(Signal::SIGCONT);
     host.wait_for("the command that forgets", |_| is_there(&forgotten));
 }
+
+/// As programs for private networks do it, with an address that somebody gave the interface beside those of
+/// the network.
+#[test]
+fn addresses_are_back_after_ipv6_was_off_after_a_small_mtu_and_after_flushes() {
+    let folder = Folder::new();
+    let host = Host::start(&folder, "only", "sim:seed=1");
+    host.ctl("form test");
+    host.wait_for_state("associated");
+    host.run(&["ip", "address", "add", "fd77::1/64", "dev", "wpan0"]);
+    let all = host.wait_for("three addresses", |host| {
+        Some(host.kernel_addresses()).filter(|all| all.len() == 3)
+    });
+    let are_back = |why: &str| {
+        host.wait_for(why, |host| (host.kernel_addresses() == all).then_some(()));
+    };
+    for _ in 0..3 {
+        for off in ["1", "0"] {
+            let path = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+            host.run(&["sh", "-c", &format!("echo {off} > {path}; sleep 0.1")]);
+        }
+        are_back("addresses after IPv6 was off");
+    }
+    for mtu in ["1200", "1280"] {
+        host.run(&["ip", "link", "set", "wpan0", "mtu", mtu]);
+        sleep(Duration::from_millis(100));
+    }
+    are_back("addresses after a small MTU");
+    // The kernel made its state anew, and would listen to routers again.
+    let accept = host.run(&["cat", "/proc/sys/net/ipv6/conf/wpan0/accept_ra"]);
+    assert_eq!(accept.trim(), "0");
+    let log = host.log();
+    assert_eq!(log.matches("IPv6 is on again").count(), 4, "{log}");
+    assert!(!log.contains("Permission denied"), "{log}");
+    // Whoever flushes does not want what was given by hand; what the network has comes back.
+    for _ in 0..4 {
+        host.run(&["ip", "-6", "address", "flush", "dev", "wpan0"]);
+        sleep(Duration::from_millis(100));
+    }
+    let of_the_network: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|address| address.segments()[0] != 0xFD77)
+        .collect();
+    host.wait_for("addresses after flushes", |host| {
+        (host.kernel_addresses() == of_the_network).then_some(())
+    });
+}
+
+/// As in a container without `--sysctl net.ipv6.conf.all.disable_ipv6=0`: /proc/sys can only be read.
+#[test]
+fn without_ipv6_one_line_says_what_to_do_and_addresses_come_when_it_is_on() {
+    let folder = Folder::new();
+    let host = Host::new(&folder, "only");
+    let socket = host.socket().display().to_string();
+    let log = folder.join("container.log");
+    let script = format!(
+        "for which in all default; do echo 1 > /proc/sys/net/ipv6/conf/$which/disable_ipv6; done
+        mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys
+        exec {} --log file:{} --tun wpan0 --control {socket} sim:seed=1",
+        env!("CARGO_BIN_EXE_spinel-bridge"),
+        log.display()
+    );
+    let mut container = host.command("unshare");
+    container.args(["--mount", "--propagation", "private", "sh", "-c", &script]);
+    let _container = hosts::Process(container.spawn().unwrap());
+    host.wait_for_state("offline");
+    host.ctl("form test");
+    host.wait_for_state("associated");
+    assert!(host.kernel_addresses().is_empty());
+    let text = fs::read_to_string(&log).unwrap();
+    assert_eq!(text.matches("disable_ipv6=0").count(), 2, "{text}");
+    assert_eq!(text.matches("warning").count(), 1, "{text}");
+    let path = "/proc/sys/net/ipv6/conf/wpan0/disable_ipv6";
+    host.run(&["sh", "-c", &format!("echo 0 > {path}")]);
+    host.wait_for("two addresses", |host| {
+        (host.kernel_addresses().len() == 2).then_some(())
+    });
+}

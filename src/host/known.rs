@@ -96,6 +96,8 @@ pub struct Known {
     pub fault: Option<String>,
     /// Why it is left alone for a while, and for how long.
     pub pause: Option<String>,
+    /// Addresses and groups of the host for which the co-processor has no room.
+    pub no_room: Vec<Ipv6Addr>,
     values: BTreeMap<Property, Vec<u8>>,
 }
 
@@ -106,12 +108,14 @@ impl Known {
             state: State::Uninitialized,
             fault: None,
             pause: None,
+            no_room: Vec::new(),
             values: BTreeMap::new(),
         }
     }
 
     /// Forgets all values.
     pub fn clear(&mut self) {
+        self.no_room.clear();
         self.values.clear();
     }
 

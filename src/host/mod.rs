@@ -232,6 +232,7 @@ impl Host {
     pub fn handle_time(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.sessions.set_now(self.now);
+        self.netif.set_now(self.now);
         self.expire_commands();
         self.startup_time();
         self.watch_time();
@@ -249,6 +250,7 @@ impl Host {
             self.tasks.poll_timeout(),
             self.slots.poll_timeout(self.now),
             self.permit_timeout(),
+            self.netif_timeout(),
         ]
         .into_iter()
         .flatten()

@@ -27,8 +27,16 @@
 //! - The kernel answers each [`Change::AddAddress`] and [`Change::RemoveAddress`] with
 //!   [`Event::Answered`], also when nothing changed or the change failed. Other changes need no answer.
 //!
-//! What fails is tried again up to eight times, then left until the interface comes up anew or the
-//! co-processor is ready anew.
+//! What fails is tried again after growing pauses, for as long as the two sides differ. What the co-processor
+//! refuses for another reason than room is left until it is ready anew.
+//!
+//! # Room
+//!
+//! Tables of co-processors are small: OpenThread's NCP takes four addresses and two groups of the host. Who
+//! comes first gets the room; after a reset what a user gave to the co-processor goes first, then what
+//! somebody gave the interface, then what is formed here. What finds none waits for what is removed, and is
+//! tried from time to time. The interface shows the truth meanwhile: an address that was formed here is not
+//! there, one that somebody else gave it is deprecated, since packets from it would go nowhere.
 
 mod follow;
 mod item;
@@ -36,6 +44,7 @@ mod ncp;
 mod published;
 mod routes;
 mod shared;
+mod tries;
 pub(super) mod trust;
 
 #[cfg(test)]
@@ -46,13 +55,15 @@ mod tests;
 use crate::host::kernel::{Address, Change, Event};
 use crate::host::known::Known;
 use crate::host::script::Send;
+use crate::time::{earliest, Instant};
 use crate::wire::ids::{Property, Status};
 use item::{Listed, NetEntry};
 use ncp::{group, whole};
 use published::{Published, Step};
 use routes::Routes;
-use shared::{Origin, Outcome, Row, Shared};
+use shared::{Op, Origin, Outcome, Row, Shared};
 use std::net::Ipv6Addr;
+use tries::Tries;
 use trust::Trust;
 
 /// What is synchronised, and how.
@@ -107,6 +118,9 @@ pub struct Netif {
     kernel_lists: bool,
     /// There may be something for the kernel, or for the co-processor.
     is_due: [bool; 2],
+    /// When there is, if nothing happens before.
+    due_at: [Option<Instant>; 2],
+    now: Instant,
 }
 
 /// What is known of the co-processor besides the tables.
@@ -147,7 +161,36 @@ impl Netif {
             kernel_up: false,
             kernel_lists: false,
             is_due: [false; 2],
+            due_at: [None; 2],
+            now: Instant::ZERO,
         }
+    }
+
+    /// Sets the clock: what waited for this time can be done.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = now;
+        for (is_due, at) in self.is_due.iter_mut().zip(&mut self.due_at) {
+            if at.is_some_and(|at| at <= now) {
+                *at = None;
+                *is_due = true;
+            }
+        }
+    }
+
+    /// When there is a change for the kernel, if nothing happens before.
+    pub fn change_timeout(&self) -> Option<Instant> {
+        self.due_at[KERNEL].filter(|_| self.may_change())
+    }
+
+    /// When there is a command for the co-processor, if nothing happens before.
+    pub fn command_timeout(&self) -> Option<Instant> {
+        self.due_at[NCP].filter(|_| self.is_ready && self.outstanding.is_none())
+    }
+
+    /// Addresses and groups for which the co-processor has no room.
+    pub fn without_room(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        let groups = self.groups.without_room();
+        self.addresses.without_room().chain(groups)
     }
 
     /// The co-processor told the whole value of a property, asked or unasked. To be called for every
@@ -207,8 +250,8 @@ impl Netif {
         self.learn(known);
         self.is_ready = true;
         for row in self.addresses.rows.iter_mut().chain(&mut self.groups.rows) {
-            row.commands = 0;
-            row.changes = 0;
+            row.try_again();
+            row.changes = Tries::default();
         }
         self.published.ncp_ready();
         self.rearrange();
@@ -311,7 +354,7 @@ impl Netif {
         if core::mem::take(&mut self.up_is_due) {
             return Some(Change::Up(self.up_asked == Some(true)));
         }
-        if !self.kernel_up || self.kernel_lists || !self.is_due[KERNEL] {
+        if !self.may_change() || !self.is_due[KERNEL] {
             return None;
         }
         let change = self
@@ -319,7 +362,15 @@ impl Netif {
             .or_else(|| self.group_change())
             .or_else(|| self.route_change());
         self.is_due[KERNEL] = change.is_some();
+        self.due_at[KERNEL] = match change {
+            Some(_) => None,
+            None => self.address_change_due(),
+        };
         change
+    }
+
+    fn may_change(&self) -> bool {
+        self.kernel_up && !self.kernel_lists
     }
 
     /// The next command for the co-processor; `None` while one waits for [`Netif::command_done`].
@@ -329,6 +380,10 @@ impl Netif {
         }
         let next = self.row_command().or_else(|| self.publish_command());
         self.is_due[NCP] = next.is_some();
+        if next.is_none() {
+            let groups = self.groups.command_due();
+            self.due_at[NCP] = earliest(self.addresses.command_due(), groups);
+        }
         let (task, send) = next?;
         self.outstanding = Some(task);
         Some(send)
@@ -345,15 +400,12 @@ impl Netif {
             log::warn!("the co-processor refuses {}: {status}", name(&task));
         }
         match &task {
-            Task::Address(address) => {
-                if let Some(row) = self.addresses.find(&address.address) {
-                    row.command_done(outcome);
-                }
-            }
-            Task::Group(group) => {
-                if let Some(row) = self.groups.find(&group.address) {
-                    row.command_done(outcome);
-                }
+            Task::Address(address) | Task::Group(address) => {
+                let shared = match task {
+                    Task::Address(_) => &mut self.addresses,
+                    _ => &mut self.groups,
+                };
+                done(shared, *address, outcome, &name(&task), self.now);
             }
             Task::Publish(_) => {
                 let closed = failed == Some(Status::INVALID_STATE);
@@ -392,7 +444,7 @@ impl Netif {
         self.kernel_up = up;
         if up {
             for row in &mut self.addresses.rows {
-                row.changes = 0;
+                row.changes = Tries::default();
             }
         } else {
             self.routes.flushed();
@@ -444,6 +496,31 @@ impl Netif {
     }
 }
 
+/// A command for a row was answered.
+fn done(shared: &mut Shared, address: Address, outcome: Outcome, what: &str, now: Instant) {
+    let Some(row) = shared.find(&address.address) else {
+        return;
+    };
+    let op = row.op;
+    let is_news = row.command_done(outcome, now);
+    match (op, outcome) {
+        (Some(Op::Insert), Outcome::Again) => {
+            if is_news {
+                log::warn!(
+                    "the co-processor has no room for {what}: nothing is received for it; it gets room when \
+                     another one is removed"
+                );
+            }
+            shared.is_full(now);
+        }
+        (Some(Op::Insert), Outcome::Done) if is_news => {
+            log::info!("the co-processor has room for {what} now");
+        }
+        (Some(Op::Remove), Outcome::Done) => shared.room_came(now),
+        _ => {}
+    }
+}
+
 /// The row of what the other side has; of what it does not have only if it is known.
 fn row_for(shared: &mut Shared, address: Address, has: bool) -> Option<&mut Row> {
     if has {
@@ -458,7 +535,8 @@ fn outcome(failed: Option<Status>) -> Outcome {
     match failed {
         None | Some(Status::OK) => Outcome::Done,
         Some(status) if status.is_done_already() => Outcome::Done,
-        Some(Status::NOMEM | Status::BUSY) => Outcome::Again,
+        Some(Status::NOMEM) => Outcome::Again,
+        Some(Status::BUSY) => Outcome::Busy,
         Some(_) => Outcome::Refused,
     }
 }

@@ -9,6 +9,7 @@ use super::transact::Matched;
 use super::wait::Told;
 use super::{Host, Owner};
 use crate::ctl::{Event, Field, Fields};
+use crate::time::{earliest, Instant};
 use crate::wire::ids::{Command, Property, Status};
 use crate::wire::packed::Reader;
 use crate::wire::spinel::{Frame, FrameError};
@@ -308,15 +309,24 @@ impl Host {
             };
             self.netif_waits = self.submit_own(Owner::Netif, send.command, send.payload);
             if !self.netif_waits {
-                self.netif.command_done(Some(Status::NOMEM));
+                self.netif.command_done(Some(Status::BUSY));
                 return;
             }
         }
     }
 
+    /// When an address, or what is like it, is to be tried again on either side.
+    pub(super) fn netif_timeout(&self) -> Option<Instant> {
+        let can_ask = !self.netif_waits && self.startup.phase == Phase::Ready;
+        let command = self.netif.command_timeout().filter(|_| can_ask);
+        earliest(self.netif.change_timeout(), command)
+    }
+
     pub(super) fn netif_answered(&mut self, error: Option<Status>) {
         self.netif_waits = false;
         self.netif.command_done(error);
+        self.known.no_room.clear();
+        self.known.no_room.extend(self.netif.without_room());
     }
 }
 

@@ -18,8 +18,9 @@ use nix::errno::Errno;
 use nix::libc;
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::mem::Discriminant;
 use std::os::fd::{AsRawFd, RawFd};
 
 /// The way to the kernel for one interface. Nothing here blocks.
@@ -35,6 +36,15 @@ pub struct Netlink {
     dump: Dump,
     events: VecDeque<Event>,
     buffer: Vec<u8>,
+    is_up: bool,
+    /// IPv6 is on for the interface.
+    has_inet6: bool,
+    /// Tells whether it is. Kept open, like the list of groups.
+    switch: Option<File>,
+    /// Whether it is, is to be asked after the list of addresses: one list at a time.
+    asks_inet6: bool,
+    /// What failed in which way is in the log: again and again it is no news.
+    told: Vec<(Discriminant<Change>, i32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +100,20 @@ impl Netlink {
             dump: Dump::default(),
             events: VecDeque::new(),
             buffer: vec![0; BUFFER],
+            is_up: false,
+            has_inet6: true,
+            switch: open_switch(interface),
+            asks_inet6: false,
+            told: Vec::new(),
         };
+        netlink.has_inet6 = !netlink.inet6_is_off();
+        if !netlink.has_inet6 {
+            log::warn!(
+                "{interface}: IPv6 is off and cannot be switched on from here; it has no addresses until \
+                 somebody does: sysctl -w net.ipv6.conf.{interface}.disable_ipv6=0, and for a container \
+                 start it with --sysctl net.ipv6.conf.all.disable_ipv6=0"
+            );
+        }
         let sequence = netlink.next_sequence();
         netlink
             .send(&message::set_up_link(index, sequence))
@@ -125,18 +148,28 @@ impl Netlink {
     /// The next event; `None` when there is none, and the descriptor will become readable with the
     /// next one.
     pub fn poll_event(&mut self) -> Option<Event> {
+        let mut drained = false;
         loop {
-            if let Some(event) = self.events.pop_front() {
-                return Some(event);
+            // An address may have gone because IPv6 did, which the kernel tells after it.
+            let may_go_on = matches!(self.events.front(), Some(Event::AddressRemoved(_)));
+            if !may_go_on || drained {
+                if let Some(event) = self.events.pop_front() {
+                    return Some(event);
+                }
             }
             match self.receive() {
                 Ok(length) => self.take(length),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.events.is_empty() {
+                        return None;
+                    }
+                    drained = true;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is(&error, Errno::ENOBUFS) => self.lost(),
                 Err(error) => {
                     log::error!("{}: reading from netlink: {error}", self.interface);
-                    return None;
+                    return self.events.pop_front();
                 }
             }
         }
@@ -183,6 +216,7 @@ impl Netlink {
 
     /// The kernel had more to tell than the socket holds.
     fn lost(&mut self) {
+        self.asks_inet6 = true;
         log::info!(
             "{}: events of the kernel were lost: its addresses are listed again",
             self.interface
@@ -221,18 +255,39 @@ impl Netlink {
     fn handle(&mut self, sequence: u32, message: Message) {
         match message {
             Message::Link { index, up } if index == self.index => {
+                self.is_up = up;
+                let up = up && self.has_inet6;
                 self.events.push_back(Event::Up(up));
             }
+            Message::Inet6 { index, on } if index == self.index => {
+                let is_removal = |event: &Event| matches!(event, Event::AddressRemoved(_));
+                if on && self.has_inet6 && self.events.iter().any(is_removal) {
+                    // It was off for a moment, which the kernel does not tell.
+                    self.inet6_is(false);
+                }
+                self.inet6_is(on);
+            }
+            // A link-local address of the kernel's own, of before it was told to make none: not for anybody.
+            Message::Address {
+                index,
+                address,
+                own: true,
+                added,
+            } if index == self.index && added => self.remove_own(address),
             Message::Address {
                 index,
                 address,
                 added,
+                ..
             } if index == self.index => {
                 for waiting in &mut self.waiting {
                     let changed = address_of(&waiting.change);
                     if matches!(changed, Some(changed) if changed.address == address.address) {
                         waiting.told = Some(added);
                     }
+                }
+                if !added && self.has_inet6 && self.inet6_is_off() {
+                    self.inet6_is(false);
                 }
                 self.events.push_back(if added {
                     Event::AddressAdded(address)
@@ -248,6 +303,61 @@ impl Netlink {
             Message::Done if self.dump.sequence == Some(sequence) => self.listed(sequence),
             Message::Answer(errno) => self.answered(sequence, errno),
             _ => {}
+        }
+    }
+
+    /// Where that cannot be read, the kernel's answers will tell.
+    fn inet6_is_off(&mut self) -> bool {
+        let Some(switch) = &mut self.switch else {
+            return false;
+        };
+        let mut octet = [0];
+        let result = switch.rewind().and_then(|()| switch.read_exact(&mut octet));
+        // Without a state of the interface there is nothing to read.
+        result.is_err() || octet != *b"0"
+    }
+
+    /// IPv6 is on for the interface, or off: switched off, or the MTU is too small for it. Then the kernel takes
+    /// all addresses and routes, as if the interface were down.
+    fn inet6_is(&mut self, on: bool) {
+        if core::mem::replace(&mut self.has_inet6, on) == on {
+            return;
+        }
+        if !on {
+            log::warn!(
+                "{}: IPv6 was switched off (net.ipv6.conf.{}.disable_ipv6), or its MTU is below 1280: its \
+                 addresses come back with it",
+                self.interface,
+                self.interface
+            );
+            // They went because of this, and are told of before.
+            let is_removal = |event: &Event| matches!(event, Event::AddressRemoved(_));
+            let first = self.events.iter().position(is_removal);
+            let at = first.unwrap_or(self.events.len());
+            self.events.insert(at, Event::Up(false));
+            return;
+        }
+        log::info!("{}: IPv6 is on again", self.interface);
+        // The kernel may have made its state anew, with what it does by itself.
+        quieten(&self.interface);
+        self.switch = open_switch(&self.interface);
+        let sequence = self.next_sequence();
+        if let Err(error) = self.send(&message::set_up_link(self.index, sequence)) {
+            log::warn!("{}: setting it up again: {error}", self.interface);
+        }
+        self.groups.join_again();
+        self.events.push_back(Event::Up(self.is_up));
+    }
+
+    fn remove_own(&mut self, address: Address) {
+        log::debug!(
+            "{}: removing {address}, which the kernel made",
+            self.interface
+        );
+        let sequence = self.next_sequence();
+        let removal = message::change(self.index, sequence, &Change::RemoveAddress(address));
+        if let Some(Err(error)) = removal.map(|request| self.send(&request)) {
+            log::debug!("{}: removing {address}: {error}", self.interface);
         }
     }
 
@@ -269,6 +379,12 @@ impl Netlink {
         } else {
             self.events.push_back(Event::ListEnds);
             self.dump = Dump::default();
+            if core::mem::take(&mut self.asks_inet6) {
+                let sequence = self.next_sequence();
+                if let Err(error) = self.send(&message::list_inet6(sequence)) {
+                    log::warn!("{}: asking whether IPv6 is on: {error}", self.interface);
+                }
+            }
         }
     }
 
@@ -289,6 +405,8 @@ impl Netlink {
             return;
         };
         if errno == 0 {
+            let kind = core::mem::discriminant(&waiting.change);
+            self.told.retain(|(told, _)| *told != kind);
             self.answer(&waiting.change, true);
         } else {
             self.failed(&waiting.change, &error);
@@ -298,7 +416,20 @@ impl Netlink {
     fn failed(&mut self, change: &Change, error: &io::Error) {
         let as_it_was_to_be = is_done_already(change, error);
         if !as_it_was_to_be {
-            log::warn!("{}: {}: {error}", self.interface, name(change));
+            let what = (
+                core::mem::discriminant(change),
+                error.raw_os_error().unwrap_or_default(),
+            );
+            if self.told.contains(&what) {
+                log::debug!("{}: {}: {error}", self.interface, name(change));
+            } else {
+                self.told.push(what);
+                log::warn!(
+                    "{}: {}: {error} (and perhaps others like it)",
+                    self.interface,
+                    name(change)
+                );
+            }
         }
         self.answer(change, as_it_was_to_be);
     }
@@ -365,7 +496,11 @@ fn open_socket() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.set_non_blocking(true)?;
     let _ = socket.bind_auto()?;
-    for group in [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV6_IFADDR] {
+    for group in [
+        libc::RTNLGRP_LINK,
+        libc::RTNLGRP_IPV6_IFADDR,
+        libc::RTNLGRP_IPV6_IFINFO,
+    ] {
         socket.add_membership(group)?;
     }
     Ok(socket)
@@ -380,6 +515,11 @@ fn quieten(interface: &str) {
             log::debug!("{path} = {value}: {error}");
         }
     }
+}
+
+/// Whether IPv6 is off; gone with the kernel's state of the interface.
+fn open_switch(interface: &str) -> Option<File> {
+    File::open(format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6")).ok()
 }
 
 fn address_of(change: &Change) -> Option<Address> {

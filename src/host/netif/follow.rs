@@ -3,10 +3,12 @@
 use super::item::{self, NetEntry};
 use super::published::Step;
 use super::routes::Wish;
-use super::shared::{Kernel, Op, Origin, REPEATS};
+use super::shared::{Kernel, Op, Origin, Row};
+use super::trust::{Refused, Trust};
 use super::{Netif, Task};
 use crate::host::kernel::{Address, Change};
 use crate::host::script::{OnError, Report, Send};
+use crate::time::Instant;
 use crate::wire::ids::{Command, Property};
 use crate::wire::packed::Writer;
 use std::net::Ipv6Addr;
@@ -114,45 +116,34 @@ impl Netif {
     }
 
     pub(super) fn address_change(&mut self) -> Option<Change> {
-        let on_mesh: Vec<Address> = self
-            .routes
-            .on_mesh()
-            .chain(self.mesh_local.map(|address| item::prefix_of(address, 64)))
-            .collect();
+        let now = self.now;
+        let on_mesh = self.on_mesh();
         for row in &mut self.addresses.rows {
-            let is_mesh = matches!(row.origin, Origin::Ncp | Origin::Slaac);
-            let mut wanted = row.origin != Origin::Nobody;
-            if is_mesh {
-                let mut on_mesh = on_mesh.iter().copied();
-                if let Err(why) = self.trust.address(row.address.address, &mut on_mesh) {
-                    wanted = false;
-                    self.trust.tell("address", row.address, why);
-                }
+            let is_mesh = is_mesh(row);
+            let trusted = trusts(&self.trust, row, &on_mesh);
+            if let Err(why) = trusted {
+                self.trust.tell("address", row.address, why);
             }
-            let stale = is_mesh && row.deprecated != row.kernel_deprecated;
-            let add = match row.kernel {
-                Kernel::Absent if wanted => true,
-                Kernel::Present if wanted && stale => true,
-                Kernel::Present if !wanted => false,
-                _ => continue,
-            };
-            if row.changes >= REPEATS {
+            let wants = kernel_wants(row, trusted.is_ok());
+            let Some(add) = wants.filter(|_| row.changes.may(now)) else {
                 continue;
-            }
-            row.changes = row.changes.saturating_add(1);
-            if row.changes == REPEATS {
+            };
+            row.changes.note(now);
+            if row.changes.is_news() {
                 log::warn!(
-                    "{}: another program undoes our change of it: tried for the last time until the \
-                     interface comes up again",
-                    row.address
+                    "{}: what we do with it on the interface does not last: tried again after {} s, and for \
+                     as long as it takes",
+                    row.address,
+                    row.changes.pause().as_secs()
                 );
             }
             if add {
+                let deprecated = row.is_deprecated();
                 row.kernel = Kernel::Adding;
-                row.kernel_deprecated = row.deprecated;
+                row.kernel_deprecated = deprecated;
                 return Some(Change::AddAddress {
                     address: row.address,
-                    deprecated: row.deprecated,
+                    deprecated,
                     // fe80::/64 is everybody's; other routes of what the mesh says are ours.
                     routed: !is_mesh || item::is_link_local(row.address.address),
                 });
@@ -161,6 +152,22 @@ impl Netif {
             return Some(Change::RemoveAddress(row.address));
         }
         None
+    }
+
+    /// The prefixes that the mesh may have addresses of.
+    fn on_mesh(&self) -> Vec<Address> {
+        let mesh_local = self.mesh_local.map(|address| item::prefix_of(address, 64));
+        self.routes.on_mesh().chain(mesh_local).collect()
+    }
+
+    /// When [`Netif::address_change`] has one, if it has none now and nothing happens.
+    pub(super) fn address_change_due(&self) -> Option<Instant> {
+        let on_mesh = self.on_mesh();
+        let due = self.addresses.rows.iter().filter_map(|row| {
+            let trusted = trusts(&self.trust, row, &on_mesh);
+            kernel_wants(row, trusted.is_ok()).and(row.changes.due())
+        });
+        due.min()
     }
 
     /// Joining and leaving is done by a socket of ours: it is done at once.
@@ -182,17 +189,23 @@ impl Netif {
         None
     }
 
+    /// The next command for a row. Removals come first, as they make room; then what a user gave to the
+    /// co-processor, what somebody gave the interface, and what is formed here; each in the order in which
+    /// it came.
     pub(super) fn row_command(&mut self) -> Option<(Task, Send)> {
-        let rows = self.addresses.rows.iter_mut();
-        for (row, is_group) in rows
-            .map(|row| (row, false))
-            .chain(self.groups.rows.iter_mut().map(|row| (row, true)))
-        {
-            let Some(op) = row.command() else {
+        let now = self.now;
+        for is_group in [false, true] {
+            let rows = match is_group {
+                false => self.addresses.rows.iter_mut(),
+                true => self.groups.rows.iter_mut(),
+            };
+            let due = rows.filter_map(|row| Some((row.command(now)?, row)));
+            let Some((op, row)) = due.min_by_key(|(op, row)| (*op != Op::Remove, rank(row.origin)))
+            else {
                 continue;
             };
             row.op = Some(op);
-            row.commands = row.commands.saturating_add(1);
+            row.commands.note(now);
             let command = match op {
                 Op::Insert => Command::PROP_VALUE_INSERT,
                 Op::Remove => Command::PROP_VALUE_REMOVE,
@@ -231,6 +244,39 @@ impl Netif {
             default_route: self.settings.default_route,
         };
         self.routes.poll(&wish, &mut self.trust)
+    }
+}
+
+fn is_mesh(row: &Row) -> bool {
+    matches!(row.origin, Origin::Ncp | Origin::Slaac)
+}
+
+/// Whether an address that the mesh has may be on the interface, or why not.
+fn trusts(trust: &Trust, row: &Row, on_mesh: &[Address]) -> Result<(), Refused> {
+    match is_mesh(row) {
+        true => trust.address(row.address.address, &mut on_mesh.iter().copied()),
+        false => Ok(()),
+    }
+}
+
+/// Whether the interface is to be given a row, or to lose it; `None`: it is as it is to be.
+fn kernel_wants(row: &Row, is_trusted: bool) -> Option<bool> {
+    let wanted = row.is_for_kernel() && is_trusted;
+    let stale = row.is_deprecated() != row.kernel_deprecated;
+    match row.kernel {
+        Kernel::Absent if wanted => Some(true),
+        Kernel::Present if wanted && stale => Some(true),
+        Kernel::Present if !wanted => Some(false),
+        _ => None,
+    }
+}
+
+/// Who gets what room there is at the co-processor.
+fn rank(origin: Origin) -> u8 {
+    match origin {
+        Origin::User => 0,
+        Origin::Interface => 1,
+        _ => 2,
     }
 }
 

@@ -59,10 +59,15 @@ impl Netif {
             let same = |listed: &&Listed| listed.address.address == row.address.address;
             matches!(listed.iter().find(same), Some(listed) if !listed.invalid)
         };
+        let mut has_room = false;
         for row in &mut self.addresses.rows {
             if !is_listed(row) {
+                has_room |= row.told.table && row.op.is_none();
                 row.table_told(false);
             }
+        }
+        if has_room {
+            self.addresses.room_came(self.now);
         }
         // What has gone makes room for what has come.
         self.addresses.tidy();
@@ -105,10 +110,15 @@ impl Netif {
     pub(super) fn group_table(&mut self, value: &[u8]) -> Result<(), Malformed> {
         let items = item::items(value)?;
         let listed: Vec<_> = items.into_iter().map(group).collect::<Result<_, _>>()?;
+        let mut has_room = false;
         for row in &mut self.groups.rows {
             if !listed.contains(&row.address) {
+                has_room |= row.told.table && row.op.is_none();
                 row.table_told(false);
             }
+        }
+        if has_room {
+            self.groups.room_came(self.now);
         }
         self.groups.tidy();
         for group in listed {

@@ -1,7 +1,7 @@
 //! What the co-processor publishes for us in the network's data: on-mesh prefixes, off-mesh routes and
 //! services (protocol §3.16), behind their gates.
 
-use super::shared::{Op, Outcome, REPEATS, ROWS};
+use super::shared::{Op, Outcome, ROWS};
 use crate::wire::ids::Property;
 
 /// A prefix, a route or a service.
@@ -213,7 +213,7 @@ impl Published {
             Outcome::Refused if op == Some(Op::Insert) => row.commands = REPEATS,
             // The co-processor keeps it; there is nothing that we can do.
             Outcome::Refused => row.told = false,
-            Outcome::Again => {}
+            Outcome::Again | Outcome::Busy => {}
         }
         self.tidy();
     }
@@ -228,7 +228,7 @@ impl Published {
             for row in &mut self.rows {
                 if behind.contains(&row.property) && row.command().is_some() {
                     row.commands = match outcome {
-                        Outcome::Again => row.commands.saturating_add(1),
+                        Outcome::Again | Outcome::Busy => row.commands.saturating_add(1),
                         _ => REPEATS,
                     };
                 }
@@ -297,3 +297,7 @@ const GATES: [(Property, &[Property]); 2] = [
         &[Property::SERVER_SERVICES],
     ),
 ];
+
+/// How often the same is sent when the co-processor has no room for it, until it is ready anew or the network is
+/// joined anew: the leader decides about the room for network data, and it may not be ours to have.
+const REPEATS: u8 = 8;

@@ -5,7 +5,9 @@
 //! both sides tell everything in the order in which it happened: it is not believed until the answer
 //! has come. This is why no echo of our own changes is ever taken for somebody else's.
 
+use super::tries::{Tries, Waits};
 use crate::host::kernel::Address;
+use crate::time::{earliest, Instant};
 use std::net::Ipv6Addr;
 
 /// Who wants a row.
@@ -73,13 +75,17 @@ pub(super) struct Row {
     pub(super) told: Told,
     /// What is under way at the co-processor.
     pub(super) op: Option<Op>,
-    /// How often it was given to the co-processor, or taken from it, since that was ready.
-    pub(super) commands: u8,
+    /// Giving it to the co-processor, or taking it away.
+    pub(super) commands: Tries,
+    /// The co-processor refused it, for another reason than room; since it was ready.
+    pub(super) refused: bool,
+    /// The co-processor has no room for it.
+    pub(super) waits: Waits,
     pub(super) kernel: Kernel,
     /// As the kernel was told.
     pub(super) kernel_deprecated: bool,
-    /// How often it was added to the interface, or removed, since that is up.
-    pub(super) changes: u8,
+    /// Adding it to the interface, or removing it.
+    pub(super) changes: Tries,
     /// Groups: somebody else on this host is in it.
     pub(super) joined_here: bool,
     /// Since the kernel began to list.
@@ -94,10 +100,12 @@ impl Row {
             origin: Origin::Nobody,
             told: Told::default(),
             op: None,
-            commands: 0,
+            commands: Tries::default(),
+            refused: false,
+            waits: Waits::default(),
             kernel: Kernel::Absent,
             kernel_deprecated: false,
-            changes: 0,
+            changes: Tries::default(),
             joined_here: false,
             seen: false,
         }
@@ -107,10 +115,10 @@ impl Row {
     /// new one.
     pub(super) fn set_origin(&mut self, origin: Origin) {
         if (self.origin == Origin::Nobody) != (origin == Origin::Nobody) {
-            self.changes = 0;
+            self.changes = Tries::default();
         }
         if self.origin.is_ours() != origin.is_ours() {
-            self.commands = 0;
+            self.try_again();
         }
         self.origin = origin;
     }
@@ -151,16 +159,24 @@ impl Row {
     pub(super) fn ncp_reset(&mut self) {
         self.told = Told::default();
         self.op = None;
-        self.commands = 0;
+        self.try_again();
         if self.origin == Origin::Slaac {
             self.set_origin(Origin::Nobody);
         }
         self.ncp_lost();
     }
 
-    /// What the co-processor is to do.
-    pub(super) fn command(&self) -> Option<Op> {
-        if self.op.is_some() || self.commands >= REPEATS {
+    /// What was tried at the co-processor does not count any more. What it has no room for is still so
+    /// as far as anybody knows.
+    pub(super) fn try_again(&mut self) {
+        self.commands = Tries::default();
+        self.refused = false;
+        self.waits.hurry(Instant::ZERO);
+    }
+
+    /// What the co-processor is to do, sooner or later.
+    fn wanted(&self) -> Option<Op> {
+        if self.op.is_some() || self.refused {
             None
         } else if self.origin.is_ours() && !self.told.any() {
             Some(Op::Insert)
@@ -171,20 +187,56 @@ impl Row {
         }
     }
 
-    /// The command was answered.
-    pub(super) fn command_done(&mut self, outcome: Outcome) {
+    /// What the co-processor is to do now.
+    pub(super) fn command(&self, now: Instant) -> Option<Op> {
+        let op = self.wanted()?;
+        let waits = op == Op::Insert && self.waits.until.is_some_and(|at| now < at);
+        (self.commands.may(now) && !waits).then_some(op)
+    }
+
+    /// When [`Row::command`] has one, if it has none now and nothing happens.
+    pub(super) fn command_due(&self) -> Option<Instant> {
+        let op = self.wanted()?;
+        let room = self.waits.until.filter(|_| op == Op::Insert);
+        self.commands.due().max(room)
+    }
+
+    /// The host wants it at the co-processor, which has no room for it.
+    pub(super) fn has_no_room(&self) -> bool {
+        self.origin.is_ours() && !self.told.any() && self.waits.until.is_some()
+    }
+
+    /// Whether the interface is to have it: not if it was formed for the co-processor and found no room.
+    pub(super) fn is_for_kernel(&self) -> bool {
+        self.origin != Origin::Nobody && !(self.origin == Origin::Slaac && self.has_no_room())
+    }
+
+    /// Whether the interface is to show it as deprecated: packets from it would go nowhere.
+    pub(super) fn is_deprecated(&self) -> bool {
+        match self.origin {
+            Origin::Ncp | Origin::Slaac => self.deprecated,
+            _ => self.has_no_room(),
+        }
+    }
+
+    /// The command was answered. True if something is known now that is worth a line: see
+    /// [`Row::has_no_room`].
+    pub(super) fn command_done(&mut self, outcome: Outcome, now: Instant) -> bool {
+        let mut is_news = false;
         match (self.op.take(), outcome) {
-            (Some(Op::Insert), Outcome::Done) => self.told.table = true,
+            (Some(Op::Insert), Outcome::Done) => {
+                self.told.table = true;
+                is_news = self.waits.until.is_some();
+                self.waits = Waits::default();
+            }
             (Some(Op::Remove), Outcome::Done) => self.told.table = false,
-            (Some(Op::Insert), Outcome::Refused) => self.commands = REPEATS,
+            (Some(Op::Insert), Outcome::Refused) => self.refused = true,
             // It is the co-processor's own, then.
             (Some(Op::Remove), Outcome::Refused) => self.ncp_has(),
-            (_, Outcome::Again) | (None, _) => {}
+            (Some(Op::Insert), Outcome::Again) => is_news = self.waits.refused(now),
+            (_, Outcome::Again | Outcome::Busy) | (None, _) => {}
         }
-        // A removal that never succeeds ends the same way.
-        if self.commands >= REPEATS && self.told.table {
-            self.ncp_has();
-        }
+        is_news
     }
 
     /// The kernel answered our change of it.
@@ -265,6 +317,8 @@ pub(super) enum Outcome {
     Done,
     /// No room now.
     Again,
+    /// No time now.
+    Busy,
     /// It will not be done.
     Refused,
 }
@@ -328,15 +382,40 @@ impl Shared {
         self.rows.get_mut(index)
     }
 
+    /// The table of the co-processor has more room than before.
+    pub(super) fn room_came(&mut self, now: Instant) {
+        for row in &mut self.rows {
+            row.waits.hurry(now);
+        }
+    }
+
+    /// It has none, so that it need not be asked for the others, either.
+    pub(super) fn is_full(&mut self, now: Instant) {
+        let waiting = self.rows.iter_mut().filter(|row| row.has_no_room());
+        for row in waiting {
+            if row.waits.until.is_some_and(|at| at <= now) {
+                row.waits.refused(now);
+            }
+        }
+    }
+
+    /// Those for which there is no room.
+    pub(super) fn without_room(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        let rows = self.rows.iter().filter(|row| row.has_no_room());
+        rows.map(|row| row.address.address)
+    }
+
+    /// When a row has a command, if none has one now and nothing happens.
+    pub(super) fn command_due(&self) -> Option<Instant> {
+        let due = self.rows.iter().map(Row::command_due);
+        due.fold(None, earliest)
+    }
+
     /// Forgets what nobody wants and nobody has.
     pub(super) fn tidy(&mut self) {
         self.rows.retain(Row::is_needed);
     }
 }
-
-/// How often the same is tried again when the other side does not keep it: enough for what goes wrong
-/// by chance, and an end to a fight with another program.
-pub(super) const REPEATS: u8 = 8;
 
 /// Rows of a table: OpenThread has room for some twenty addresses and as many groups.
 pub(super) const ROWS: usize = 64;

@@ -65,6 +65,14 @@ fn row(known: &Known) -> Fields {
     row.push("driver_version", Field::word(env!("CARGO_PKG_VERSION")));
     row.push("driver_name", Field::word("spinel"));
     push_hex(&mut row, "hardware_address", known, Property::HWADDR);
+    if !known.no_room.is_empty() {
+        let list: Vec<String> = known
+            .no_room
+            .iter()
+            .map(|address| address.to_string())
+            .collect();
+        row.push("no_room", Field::text(list.join(" ")));
+    }
     if known.state == State::Commissioned || known.state.is_up() {
         push_network(&mut row, known);
     }

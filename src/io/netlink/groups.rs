@@ -43,6 +43,18 @@ impl Groups {
         self.socket.leave_multicast_v6(&group, self.index)
     }
 
+    /// Joins what was joined once more: the kernel forgets memberships, but not that the socket has them, when
+    /// it makes its state of the interface anew.
+    pub(super) fn join_again(&mut self) {
+        for group in &self.ours {
+            // Where it has forgotten, there is nothing to leave; where it has not, joining is as before.
+            let _ = self.socket.leave_multicast_v6(group, self.index);
+            if let Err(error) = self.socket.join_multicast_v6(group, self.index) {
+                log::debug!("joining {group} again: {error}");
+            }
+        }
+    }
+
     /// What others joined and left since the last time.
     pub(super) fn refresh(&mut self) -> io::Result<Vec<Event>> {
         let mut text = String::new();

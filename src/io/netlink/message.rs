@@ -18,7 +18,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::AddressFamily;
-use netlink_packet_utils::nla::DefaultNla;
+use netlink_packet_utils::nla::{DefaultNla, NlasIterator};
 use netlink_packet_utils::{Emitable, Parseable};
 use nix::libc;
 use std::net::{IpAddr, Ipv6Addr};
@@ -28,11 +28,14 @@ use std::net::{IpAddr, Ipv6Addr};
 pub(super) enum Message {
     /// An interface is up, or down.
     Link { index: u32, up: bool },
-    /// An interface has an IPv6 address, or not any more.
+    /// IPv6 is on, or off, on an interface.
+    Inet6 { index: u32, on: bool },
+    /// An interface has an IPv6 address, or not any more. `own`: the kernel made it, a link-local one.
     Address {
         index: u32,
         address: Address,
         added: bool,
+        own: bool,
     },
     /// The list has ended.
     Done,
@@ -78,11 +81,32 @@ fn understand(kind: u16, payload: &[u8]) -> Option<Message> {
 /// Only the header: what follows it grows with every kernel.
 fn link(exists: bool, payload: &[u8]) -> Option<Message> {
     let link = LinkMessageBuffer::new_checked(payload).ok()?;
+    let index = link.link_index();
+    if i32::from(link.interface_family()) == libc::AF_INET6 {
+        // It has none any more, or it tells how it is set.
+        return match exists {
+            false => Some(Message::Inet6 { index, on: false }),
+            true => inet6_is_on(&link).map(|on| Message::Inet6 { index, on }),
+        };
+    }
     // The bridge's own family says nothing of the interface itself.
     (link.interface_family() == 0).then(|| Message::Link {
         index: link.link_index(),
         up: exists && link.flags() & LinkFlags::Up.bits() != 0,
     })
+}
+
+/// IFLA_PROTINFO holds IFLA_INET6_CONF, an array of 32-bit numbers in the order of `linux/ipv6.h`.
+fn inet6_is_on(link: &LinkMessageBuffer<&[u8]>) -> Option<bool> {
+    let settings = link
+        .attributes()
+        .flatten()
+        .find(|attribute| attribute.kind() == libc::IFLA_PROTINFO)?;
+    let conf = NlasIterator::new(settings.value())
+        .flatten()
+        .find(|attribute| attribute.kind() == IFLA_INET6_CONF)?;
+    let disabled = conf.value().chunks_exact(4).nth(DEVCONF_DISABLE_IPV6)?;
+    Some(disabled == [0; 4])
 }
 
 fn address(added: bool, payload: &[u8]) -> Option<Message> {
@@ -92,7 +116,11 @@ fn address(added: bool, payload: &[u8]) -> Option<Message> {
         AddressAttribute::Address(IpAddr::V6(address)) => Some(*address),
         _ => None,
     })?;
+    let is_stable = |found: &AddressAttribute| matches!(found, AddressAttribute::Flags(flags) if flags.contains(AddressFlags::StablePrivacy));
+    // A TUN has no hardware address that one could be made of otherwise.
+    let own = is_link_local(address) && message.attributes.iter().any(is_stable);
     Some(Message::Address {
+        own,
         index: message.header.index,
         address: Address {
             address,
@@ -100,6 +128,11 @@ fn address(added: bool, payload: &[u8]) -> Option<Message> {
         },
         added,
     })
+}
+
+/// fe80::/10.
+fn is_link_local(address: Ipv6Addr) -> bool {
+    address.segments()[0] & 0xFFC0 == 0xFE80
 }
 
 /// MTU 1280 (protocol §7.7), and no link-local address of the kernel's own.
@@ -118,6 +151,13 @@ pub(super) fn set_up_link(index: u32, sequence: u32) -> Vec<u8> {
 /// Whether an interface is up.
 pub(super) fn get_link(index: u32, sequence: u32) -> Vec<u8> {
     request(libc::RTM_GETLINK, 0, sequence, &octets(&link_header(index)))
+}
+
+/// Whether IPv6 is on, of all interfaces.
+pub(super) fn list_inet6(sequence: u32) -> Vec<u8> {
+    let mut header = link_header(0);
+    header.interface_family = AddressFamily::Inet6;
+    request(libc::RTM_GETLINK, NLM_F_DUMP, sequence, &octets(&header))
 }
 
 /// All IPv6 addresses of all interfaces.
@@ -242,6 +282,12 @@ const MTU: u32 = 1280;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 
+/// `enum` of IFLA_INET6_… (linux/if_link.h).
+const IFLA_INET6_CONF: u16 = 2;
+
+/// `enum` of DEVCONF_… (linux/ipv6.h).
+const DEVCONF_DISABLE_IPV6: usize = 26;
+
 /// `struct nlmsghdr`.
 const HEADER_LEN: usize = 16;
 
@@ -276,6 +322,7 @@ mod tests {
                 index: 7,
                 address,
                 added,
+                own: false,
             };
             assert_eq!(read(&octets), [(99, expected)]);
             // Twice in one datagram, the second cut off.
