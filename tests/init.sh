@@ -8,6 +8,7 @@ set -euo pipefail
 
 binary=${SPINEL_BRIDGE:-$top/target/release/spinel-bridge}
 init=$top/init
+readonly OELINT=9.11.2
 
 main() {
 	need shellcheck shellcheck systemd-analyze systemd systemd-tmpfiles systemd busybox busybox-static dash dash \
@@ -21,6 +22,7 @@ main() {
 	check_crates
 	check_versions_and_licenses
 	check_yocto
+	check_oelint
 	check_buildroot
 	check_openwrt
 	check_examples
@@ -281,6 +283,28 @@ check_yocto() {
 	fi
 }
 
+# What Yocto's own linter says of recipe and layer, but for the page of the project, which it would fetch, and for the list of
+# crates, whose form is that of Yocto's class.
+check_oelint() {
+	local venv=${CARGO_TARGET_DIR:-$top/target}/oelint yocto=$init/yocto series
+	need python3 python3
+	python3 -c 'import ensurepip, venv' 2>"$work/venv.log" || install_packages python3-venv
+	if ! "$venv/bin/pip" freeze 2>/dev/null | grep -ix "oelint.adv==$OELINT" >"$work/pip.log"; then
+		check "oelint-adv $OELINT of PyPI" sh -euc "python3 -m venv --clear '$venv' &&
+			'$venv/bin/pip' install --quiet --disable-pip-version-check oelint-adv==$OELINT"
+	fi
+	for series in scarthgap wrynose; do
+		silent "Yocto: oelint-adv has nothing to say, for $series" "$venv/bin/oelint-adv" --quiet --release "$series" \
+			--hide info --suppress oelint.vars.homepageping --suppress oelint.vars.inconspaces "$yocto"/recipes-*/*/*.bb "$yocto/conf/layer.conf"
+	done
+	# From styhead on the assignment is a parse error; before, the variable is not there.
+	check "Yocto: nothing assigns UNPACKDIR" sh -c "! grep -rnE '^[^#]*UNPACKDIR *[?:]*=' '$yocto' --include=*.bb --include=*.inc --include=*.conf"
+	check "Yocto: S is a folder of what was unpacked, with UNPACKDIR and without" grep -qxF \
+		"S = \"\${@d.getVar('UNPACKDIR') or d.getVar('WORKDIR')}/\${BP}\"" "$yocto"/recipes-*/*/*.bb
+	check "Yocto: the series that the layer is for" grep -qx \
+		'LAYERSERIES_COMPAT_spinel-bridge = "scarthgap styhead walnascar whinlatter wrynose"' "$yocto/conf/layer.conf"
+}
+
 check_buildroot() {
 	local folder=$init/buildroot package=$init/buildroot/package/spinel-bridge
 	# Stands in for Buildroot's package infrastructure.
@@ -291,6 +315,10 @@ check_buildroot() {
 		TARGET_DIR = $(OUT)
 		include $(BR2_EXTERNAL_SPINEL_BRIDGE_PATH)/external.mk
 		.PHONY: all target systemd sysv
+		KCONFIG_ENABLE_OPT = echo $(1)=y >>$(OUT).kernel
+		.PHONY: kernel users
+		users: ; @:$(info $(SPINEL_BRIDGE_USERS))
+		kernel: ; $(SPINEL_BRIDGE_LINUX_CONFIG_FIXUPS)
 		all: ; @echo 'site=$(SPINEL_BRIDGE_SITE) method=$(SPINEL_BRIDGE_SITE_METHOD)'; echo 'binary=$(SPINEL_BRIDGE_BINARY)'
 		target: ; $(SPINEL_BRIDGE_INSTALL_TARGET_CMDS)
 		systemd: ; $(SPINEL_BRIDGE_INSTALL_INIT_SYSTEMD)
@@ -332,7 +360,24 @@ check_buildroot() {
 		bad "Buildroot: kconfig reads Config.in; the option selects host-rustc" "$work/out"
 	fi
 	check "Buildroot: external.desc names the tree" grep -qx 'name: SPINEL_BRIDGE' "$folder/external.desc"
-	check "Buildroot: the user is in the groups spi and gpio" grep -q 'spinel-bridge -1 .* spi,gpio ' "$package/spinel-bridge.mk"
+	"${make[@]}" users 2>&1 | grep 'spinel-bridge -1' >"$work/users" || true
+	buildroot_user
+	check "Buildroot: the kernel options" "${make[@]}" kernel
+	printf 'CONFIG_%s=y\n' GPIO_CDEV GPIO_CDEV_V1 SPI SPI_SPIDEV TUN >"$work/want"
+	sort "$work/buildroot.kernel" >"$work/got" || true
+	same "Buildroot: ... are those that the bridge needs" "$work/want" "$work/got"
+}
+
+# The rules of Buildroot's mkusers: nine fields; no user with the home "/" (it would get that folder); "-" is none.
+buildroot_user() {
+	local user uid group gid password home shell groups comment
+	read -r user uid group gid password home shell groups comment <"$work/users" || true
+	if [ "$user $uid $group $gid $password" = 'spinel-bridge -1 spinel-bridge -1 *' ] && [ "$home" = - ] &&
+		[ "$shell" = - ] && [ "$groups" = spi,gpio ] && [ -n "$comment" ]; then
+		ok "Buildroot: mkusers takes the user, who is in the groups spi and gpio"
+	else
+		bad "Buildroot: mkusers takes the user" "$work/users"
+	fi
 }
 
 check_openwrt() {
@@ -382,10 +427,11 @@ check_procd() {
 			*) eval "$1=\"\${4:-}\"" ;;
 			esac
 		}
+		config_list_foreach() { [ "$1.$2" != host.argument ] || "$3" '--reset-command=/bin/a b'; }
 		mkdir() { :; }
 		procd_open_instance() { command=; }
 		procd_set_param() { [ "$1" != command ] || { shift; command="$*"; }; }
-		procd_append_param() { shift; command="$command $*"; }
+		procd_append_param() { shift; command="$command $(printf "%s\n" "$@" | sed "/ /s/.*/'&'/" | tr '\n' ' ' | sed 's/ $//')"; }
 		procd_close_instance() { echo "$command"; }
 		procd_add_reload_trigger() { echo "reload on $1"; }
 	END
@@ -397,7 +443,7 @@ check_procd() {
 	cat >"$work/want" <<-'END'
 		/usr/sbin/spinel-bridge --pty --pty-link /var/run/spinel-bridge/spi --log syslog --spi-speed 1000000 --gpio-int gpiochip0:25 --gpio-res gpiochip0:24 --spi-crc on -v /dev/spidev0.0
 		/usr/sbin/spinel-bridge --pty --pty-link /var/run/spinel-bridge/polled --log syslog --spi-speed 1000000 /dev/spidev1.0
-		/usr/sbin/spinel-bridge --tun=wpan0 --control /var/run/spinel-bridge/wpan0.sock --log syslog --spi-speed 1000000 /dev/spidev0.0
+		/usr/sbin/spinel-bridge --tun=wpan0 --control /var/run/spinel-bridge/wpan0.sock --log syslog --spi-speed 1000000 '--reset-command=/bin/a b' /dev/spidev0.0
 		reload on spinel-bridge
 	END
 	same "OpenWrt: the procd script's command lines, by section" "$work/want" "$work/got"

@@ -86,6 +86,34 @@ case_is "status after a crash: 1" $?
 try 0 'started' start
 case_is "start after a crash" $?
 
+try 0 'stopped' stop
+# Of this namespace, so that others' tests do not count.
+bridges() {
+	for process in /proc/[0-9]*; do
+		[ "$(readlink "$process/ns/mnt" 2>/dev/null)" = "$(readlink /proc/self/ns/mnt)" ] || continue
+		! tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q -- "--pty-link $link" || echo "${process#/proc/}"
+	done
+}
+$shell $script start >/dev/null 2>&1 &
+one=$!
+$shell $script start >/dev/null 2>&1 &
+two=$!
+wait $one
+first=$?
+wait $two
+second=$?
+out="statuses $first and $second; running: $(bridges | tr '\n' ' '); PID file: $(cat $pidfile)"
+[ "$first$second" = 00 ] && [ "$(bridges)" = "$(cat $pidfile)" ]
+case_is "two starts at the same moment leave one process, which the PID file names" $?
+for process in $(bridges); do
+	[ "$process" = "$(cat $pidfile)" ] || kill "$process"
+done
+[ ! -L /run/spinel-bridge.lock ]
+case_is "... and no lock" $?
+ln -s 4194303 /run/spinel-bridge.lock
+try 0 'already running' start
+case_is "a lock of a script that was killed is no obstacle" $?
+
 pid=$(cat $pidfile)
 kill -STOP "$pid"
 printf 'DAEMON=%s\nPATIENCE=1\n' "$program" >$settings

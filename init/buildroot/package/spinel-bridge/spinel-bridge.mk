@@ -17,6 +17,21 @@ SPINEL_BRIDGE_LICENSE_FILES = LICENSE-APACHE LICENSE-MIT
 
 SPINEL_BRIDGE_BINARY = $(@D)/target/$(RUSTC_TARGET_NAME)/$(if $(BR2_ENABLE_DEBUG),debug,release)/spinel-bridge
 
+# Buildroot has release profiles of its own, without overflow checks; these are
+# those of Cargo.toml. A length that wraps around is a hole.
+SPINEL_BRIDGE_CARGO_ENV = \
+	CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+	CARGO_PROFILE_RELEASE_LTO=true \
+	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
+
+define SPINEL_BRIDGE_LINUX_CONFIG_FIXUPS
+	$(call KCONFIG_ENABLE_OPT,CONFIG_SPI)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_SPI_SPIDEV)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_GPIO_CDEV)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_GPIO_CDEV_V1)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_TUN)
+endef
+
 define SPINEL_BRIDGE_INSTALL_TARGET_CMDS
 	DESTDIR=$(TARGET_DIR) BINARY=$(SPINEL_BRIDGE_BINARY) \
 		$(@D)/init/install.sh binary udev
@@ -34,7 +49,7 @@ define SPINEL_BRIDGE_INSTALL_INIT_SYSV
 endef
 
 define SPINEL_BRIDGE_USERS
-	spinel-bridge -1 spinel-bridge -1 * / - spi,gpio Spinel bridge
+	spinel-bridge -1 spinel-bridge -1 * - - spi,gpio Spinel bridge
 endef
 
 $(eval $(cargo-package))
