@@ -5,7 +5,8 @@
 #
 #   tests/bare.sh [STEP...]         tests/run.sh there, whole or these steps of it
 #   tests/bare.sh -c COMMAND...     another command, in the clone
-#   tests/bare.sh -k ...            first: the root of the run before and all that was built in it; -k -c bash looks around
+#   tests/bare.sh -k ...            first: keeps the root of the run before and all that was built in it, and takes the
+#                                   commit of now; -k -c bash looks around
 #
 # The root lies in target/bare and stays there; the Rust of this machine is mounted into it, read-only. What a run takes
 # is what tests/run.sh says, and some minutes for downloads.
@@ -31,6 +32,9 @@ main() {
 	need mmdebstrap mmdebstrap unshare util-linux git git
 	if [ $keep = no ] || [ ! -d "$root" ]; then
 		make_root
+	else
+		git -C "$root/root/spinel-bridge" fetch --quiet "$top" HEAD
+		git -C "$root/root/spinel-bridge" checkout --quiet --detach FETCH_HEAD
 	fi
 	# Mounts and processes of it end with the namespaces.
 	unshare --mount --pid --ipc --uts --fork --kill-child bash "$0" --inside "$root" "$(rustc --print sysroot)" "$@" ||
