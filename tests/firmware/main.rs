@@ -18,5 +18,6 @@ mod host_traffic;
 mod host_verbs;
 mod rcp;
 mod rcp_clients;
+mod spi_driver;
 mod spinel_cli;
 mod start;
