@@ -96,8 +96,14 @@ fn a_reset_at_any_point_is_recovered() {
     }
 }
 
-/// An echo request from the co-processor's mesh-local address to itself.
+/// An echo request from the co-processor's mesh-local address to its locator, which is not the
+/// interface's: what comes back must not seem to come from this host.
 fn ping(address: [u8; 16], sequence: u16, len: usize) -> Vec<u8> {
+    let locator = [
+        &address[..8],
+        &[0, 0, 0, 0xFF, 0xFE, 0, RLOC16[0], RLOC16[1]],
+    ]
+    .concat();
     let mut icmp = vec![0x5A; 8 + len];
     icmp[..8].copy_from_slice(&[128, 0, 0, 0, 0x12, 0x34, 0, 0]);
     icmp[6..8].copy_from_slice(&sequence.to_be_bytes());
@@ -107,14 +113,17 @@ fn ping(address: [u8; 16], sequence: u16, len: usize) -> Vec<u8> {
         let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
         pairs.map(word).sum()
     };
-    let mut sum = 2 * words(&address) + words(&icmp) + icmp.len() as u32 + 58;
+    let mut sum = words(&address) + words(&locator) + words(&icmp) + icmp.len() as u32 + 58;
     while sum > 0xFFFF {
         sum = (sum >> 16) + (sum & 0xFFFF);
     }
     icmp[2..4].copy_from_slice(&(!sum as u16).to_be_bytes());
     let head = [0x60, 0, 0, 0, length[0], length[1], 58, 64];
-    [&head, &address[..], &address[..], &icmp].concat()
+    [&head, &address[..], &locator, &icmp].concat()
 }
+
+/// That of the only router.
+const RLOC16: [u8; 2] = [0x70, 0];
 
 /// A world in a network, and its mesh-local address.
 fn associated() -> (World, [u8; 16]) {
@@ -123,6 +132,8 @@ fn associated() -> (World, [u8; 16]) {
     world.run_for(Duration::from_secs(20));
     assert_eq!(world.host.known().state, State::Associated);
     let address = world.host.known().ipv6(Property::IPV6_ML_ADDR).unwrap();
+    let rloc16 = world.host.known().uint16(Property::THREAD_RLOC16);
+    assert_eq!(rloc16, Some(u16::from_be_bytes(RLOC16)));
     (world, address.octets())
 }
 
@@ -137,7 +148,10 @@ fn packets_come_back_as_they_went() {
         packet[40] = 129;
         let answer = world.host.output().to_vec();
         assert_eq!(answer.len(), packet.len());
-        assert_eq!(answer[..41], packet[..41]);
+        assert_eq!(answer[..8], packet[..8]);
+        assert_eq!(answer[8..24], packet[24..40]);
+        assert_eq!(answer[24..40], packet[8..24]);
+        assert_eq!(answer[40], packet[40]);
         assert_eq!(answer[44..], packet[44..]);
         world.host.output_written(answer.len());
         assert!(world.host.output().is_empty());
