@@ -332,6 +332,9 @@ impl Output {
     /// Returns false when nobody reads any more.
     fn row(&mut self, row: Fields) -> Result<bool, Failure> {
         if let Some(capture) = &mut self.capture {
+            if let Some(Field::Text(way)) = row.get("way") {
+                let _ = writeln!(io::stderr(), "spinelctl: capturing {way}");
+            }
             return capture.frame(&row);
         }
         if self.json {

@@ -137,8 +137,8 @@ pub(super) fn resume(known: &Known) -> Script {
             .into_iter()
             .chain(steps)
             .collect(),
-        undo: Vec::new(),
         exclusive: Some(RESUME),
+        ..Script::default()
     }
 }
 
@@ -149,8 +149,7 @@ pub(super) const RESUME: &str = "attaching to the stored network";
 fn fetch() -> Script {
     Script {
         steps: [Step::Retain(Retain::Network)].into(),
-        undo: Vec::new(),
-        exclusive: None,
+        ..Script::default()
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Watch {
     refreshing: Option<Property>,
     /// The stack is to run: it does, or it did before the reset.
     pub(super) wants_up: bool,
+    /// It was put to sleep with its stack running: that is to run again when the sleep is over.
+    resumes: bool,
 }
 
 impl Watch {
@@ -53,6 +55,7 @@ impl Watch {
             refresh: VecDeque::new(),
             refreshing: None,
             wants_up,
+            resumes: false,
         }
     }
 
@@ -127,6 +130,7 @@ impl Host {
         self.slots.drop_waiting();
         self.watch.forget();
         self.watch.heard_at = self.now;
+        self.watch.wants_up |= mem::take(&mut self.watch.resumes);
         if self.startup.is_ready() {
             self.startup.before = self.known.clone();
         }
@@ -427,17 +431,16 @@ impl Host {
     /// in the steps before.
     pub(super) fn find_out_again(&mut self) {
         self.forget_coprocessor();
-        // As at our own start: it went down for the sleep, not for good.
-        self.watch.wants_up |= self.settings.auto_resume;
         self.set_state(State::Uninitialized);
         self.start_asking();
     }
 
-    pub(super) fn fall_asleep(&mut self) {
+    pub(super) fn fall_asleep(&mut self, was_up: bool) {
         self.startup.phase = Phase::Asleep {
             quiet_at: self.now + FALL_ASLEEP,
         };
         self.watch.forget();
+        self.watch.resumes = was_up;
         // Repeated, or sent at last, it would wake what has just gone to sleep.
         self.engine.clear();
         self.slots.drop_waiting();

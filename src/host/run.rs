@@ -28,6 +28,7 @@ pub(super) struct Task {
     pub(super) origin: Origin,
     steps: VecDeque<Step>,
     undo: VecDeque<Send>,
+    otherwise: Option<Box<Script>>,
     exclusive: Option<&'static str>,
     pub(super) doing: Doing,
     /// What is told when the undoing is over.
@@ -164,6 +165,7 @@ impl Host {
             origin,
             steps: script.steps,
             undo: script.undo.into(),
+            otherwise: script.otherwise,
             exclusive: script.exclusive,
             doing: Doing::Next,
             outcome: None,
@@ -249,6 +251,7 @@ impl Host {
             }
             Step::Act(act) => self.act(task, act),
             Step::Row(row) => self.tell(task.origin, Answer::Row(row)),
+            Step::Undo(send) => task.undo.push_front(send),
         }
         Ok(())
     }
@@ -261,14 +264,14 @@ impl Host {
 
     fn act(&mut self, task: &mut Task, act: Act) {
         match act {
-            Act::Sleep(true) => {
+            Act::FallAsleep { was_up } => {
                 let message = "the co-processor was put to sleep: wake it first";
                 self.fail_tasks(&Failure::new(Code::State, message));
-                self.fall_asleep();
+                self.fall_asleep(was_up);
             }
             // It did not sleep: what is known of it holds, and other tasks wait for their answers.
-            Act::Sleep(false) if self.startup.phase == Phase::Ready => {}
-            Act::Sleep(false) => {
+            Act::WakeUp if self.startup.phase == Phase::Ready => {}
+            Act::WakeUp => {
                 self.find_out_again();
                 task.doing = Doing::Starting;
             }
@@ -451,7 +454,8 @@ impl Host {
     }
 
     pub(super) fn undo_id(&mut self, id: u32, failure: Failure) {
-        if let Some(task) = self.tasks.take(id) {
+        if let Some(mut task) = self.tasks.take(id) {
+            task.otherwise = None;
             self.undo(task, failure);
         }
     }
@@ -470,7 +474,19 @@ impl Host {
             }
         }
         let outcome = task.outcome.take().unwrap_or(Answer::Done);
-        self.finish(&task, outcome);
+        match task.otherwise.take() {
+            Some(other) if matches!(outcome, Answer::Failed(_)) => self.go_on_with(task, *other),
+            _ => self.finish(&task, outcome),
+        }
+    }
+
+    /// The way that was tried first is barred.
+    fn go_on_with(&mut self, mut task: Task, other: Script) {
+        task.steps = other.steps;
+        task.undo = other.undo.into();
+        task.otherwise = other.otherwise;
+        task.sent.clear();
+        self.run(task);
     }
 
     fn finish(&mut self, task: &Task, answer: Answer) {

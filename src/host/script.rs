@@ -18,6 +18,9 @@ pub struct Script {
     pub steps: std::collections::VecDeque<Step>,
     /// What is done when a step fails or a wait is in vain, errors tolerated.
     pub undo: Vec<Send>,
+    /// Another way to do the same. It is gone when the co-processor refuses a step of this one, and what
+    /// had been done is undone.
+    pub otherwise: Option<Box<Script>>,
     /// Only one such task at a time: it changes the network's state, or listens to the radio.
     pub exclusive: Option<&'static str>,
 }
@@ -46,6 +49,16 @@ impl Script {
     #[must_use]
     pub fn then(mut self, step: impl Into<Step>) -> Self {
         self.push(step);
+        self
+    }
+
+    /// If the co-processor refuses a step, this is tried; after the last way known so far.
+    #[must_use]
+    pub fn or_else(mut self, other: Script) -> Self {
+        self.otherwise = Some(Box::new(match self.otherwise.take() {
+            Some(next) => next.or_else(other),
+            None => other,
+        }));
         self
     }
 
@@ -90,6 +103,8 @@ pub enum Step {
     Act(Act),
     /// Reports a row that was known beforehand.
     Row(Fields),
+    /// What was done is undone by this, before all that was to be undone already.
+    Undo(Send),
 }
 
 impl From<Send> for Step {
@@ -356,8 +371,13 @@ pub enum Retain {
 /// What only the host itself can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// The state becomes DEEP_SLEEP (true), or is found out again (false).
-    Sleep(bool),
+    /// The state becomes DEEP_SLEEP.
+    FallAsleep {
+        /// The stack ran before, and is to run again when the sleep is over, whatever ends it.
+        was_up: bool,
+    },
+    /// The state is found out again.
+    WakeUp,
     /// The data path lets insecure packets of joining devices pass, for so long; zero ends it.
     PermitJoin(Duration, u16),
     /// The joining is our own: packets go over the insecure stream until the task ends.

@@ -13,6 +13,7 @@ mod world;
 mod frames;
 mod host_joining;
 mod host_network;
+mod host_radio;
 mod host_recovery;
 mod host_scene;
 mod host_traffic;

@@ -251,6 +251,49 @@ fn a_sleeping_co_processor_is_silent_or_misbehaves() {
     assert_eq!(trace.host.known().state, State::Uninitialized);
 }
 
+/// Whatever ends the sleep, and even where the node does not attach by itself.
+#[test]
+fn a_node_that_slept_is_in_its_network_again() {
+    for auto_resume in [true, false] {
+        for is_reset in [true, false] {
+            let mut trace = Trace::new(Settings {
+                auto_resume,
+                ..Settings::default()
+            });
+            // No MCU_POWER_STATE.
+            trace.values = vec![(5, vec![5, 12, 32, 48])];
+            trace.handshake();
+            for update in ["41 01", "42 01", "43 03"] {
+                trace.send(&format!("80 06 {update}"));
+            }
+            trace.serve();
+            assert_eq!(trace.host.known().state, State::Associated);
+            trace.request(1, Request::Sleep);
+            trace.serve();
+            trace.wait_for(Duration::from_secs(1));
+            assert_eq!(trace.answers(1), [Answer::Done]);
+            assert_eq!(trace.host.known().state, State::DeepSleep);
+            trace.sent.clear();
+            trace.values.push((64, vec![1]));
+            if is_reset {
+                trace.send("80 06 00 70");
+                trace.handshake();
+            } else {
+                trace.request(2, Request::Wake);
+                trace.handshake_now();
+            }
+            trace.expect_set("41 01");
+            trace.expect_set("42 01");
+            assert_eq!(trace.host.known().state, State::Associating);
+            // That is the raw radio, which locks the stack out.
+            assert!(!trace
+                .sent
+                .iter()
+                .any(|frame| frame[1..].starts_with(&[3, 0x20])));
+        }
+    }
+}
+
 /// Found by exploring: a role that came late left the state "no parent" behind, for ever.
 #[test]
 fn a_role_that_comes_after_the_end_of_the_stack_does_not_hide_that() {

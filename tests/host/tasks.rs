@@ -164,6 +164,7 @@ fn sniffing_survives_a_reset_and_ends_with_its_client() {
     while let Some(frame) = trace.frame() {
         trace.accept(&frame);
     }
+    assert_eq!(trace.answers(1).len(), 1, "by which way");
     trace.send(
         "80 06 71 05 00 02 00 2A E0 3B C4 9E 00 00 0A 00 0F FF 40 42 0F 00 00 00 00 00 01 00 00",
     );
@@ -508,6 +509,7 @@ fn answers_that_nobody_takes_stop_the_co_processor() {
     while let Some(frame) = trace.frame() {
         trace.accept(&frame);
     }
+    assert_eq!(trace.answers(1).len(), 1, "by which way");
     let mut taken = 0;
     while trace.host.has_room() {
         trace.send("80 06 71 05 00 02 00 2A E0 3B");

@@ -8,23 +8,27 @@ use crate::host::script::{Act, OnError, Report, Script, Send, Step};
 use crate::time::Duration;
 use crate::wire::ids::{Capability, Property};
 
-/// Stack and interface down, then the co-processor itself. Without a power state of its own it is
-/// the radio that goes off, as far as the firmware lets us: with its stack it is off anyhow.
+/// Stack and interface down, then the co-processor itself. Without a power state of its own that is all:
+/// the radio is off with the stack, which owns it. PHY_ENABLED is the raw radio of firmware that has one,
+/// and locks the stack out (protocol §7.10).
 pub(super) fn sleep(known: &Known) -> Result<Script, Failure> {
     let mut script = Script::exclusive("sleep");
     for send in take_down()? {
         script.push(send);
     }
-    script.push(match known.has(Capability::MCU_POWER_STATE) {
-        true => Send::set(Property::MCU_POWER_STATE, |value| {
+    if known.has(Capability::MCU_POWER_STATE) {
+        script.push(Send::set(Property::MCU_POWER_STATE, |value| {
             value.uint8(MCU_LOW_POWER)
-        })?,
-        false => radio(false)?,
-    });
-    Ok(script.then(Act::Sleep(true)).then(Step::Pause(SILENCE)))
+        })?);
+    }
+    let asleep = Act::FallAsleep {
+        was_up: known.state.is_up(),
+    };
+    Ok(script.then(asleep).then(Step::Pause(SILENCE)))
 }
 
-/// Any frame wakes it; then it is told to stay awake, and its state is found out again.
+/// Any frame wakes it; then it is told to stay awake, its state is found out again, and it attaches to the
+/// network that it was in.
 pub(super) fn wake(known: &Known) -> Result<Script, Failure> {
     if known.state != State::DeepSleep {
         require_initialized(known)?;
@@ -34,10 +38,8 @@ pub(super) fn wake(known: &Known) -> Result<Script, Failure> {
         script.push(Send::set(Property::MCU_POWER_STATE, |value| {
             value.uint8(MCU_ON)
         })?);
-    } else if known.state == State::DeepSleep {
-        script.push(radio(true)?);
     }
-    Ok(script.then(Act::Sleep(false)))
+    Ok(script.then(Act::WakeUp))
 }
 
 /// The co-processor holds back what is not essential. Its answer has to be waited for: it changes
@@ -71,11 +73,6 @@ pub(super) fn poll(known: &Known) -> Result<Script, Failure> {
     }
     let get = Send::get(Property::STREAM_NET)?.on_error(OnError::Tolerate);
     Ok(Script::new().then(get.reporting(Report::Nothing)))
-}
-
-fn radio(on: bool) -> Result<Send, Failure> {
-    let set = Send::set(Property::PHY_ENABLED, |value| value.boolean(on))?;
-    Ok(set.on_error(OnError::Tolerate))
 }
 
 /// Protocol §4.3.

@@ -67,9 +67,10 @@ pub(super) fn sniff(
             "another client sniffs already: stop that one first",
         ));
     }
+    let is_up = known.state.is_up() || known.flag(Property::NET_IF_UP);
     let current = known.uint8(Property::PHY_CHAN);
-    let mut script = Script::exclusive("sniffing");
-    if let Some(channel) = channel.filter(|&channel| current != Some(channel)) {
+    let change = channel.filter(|&channel| current != Some(channel));
+    if let Some(channel) = change {
         check_channel(known, channel)?;
         if known.state.is_up() {
             return Err(wrong_state(format!(
@@ -77,27 +78,122 @@ pub(super) fn sniff(
                  or leave the channel out"
             )));
         }
-        script.push(set_channel(channel)?);
     }
     // Without a network of its own there is nothing to keep to (protocol §7.11).
     let mode = match promiscuous || !known.state.is_up() {
         true => MODE_FULL,
         false => MODE_NETWORK,
     };
-    script.push(Send::set(Property::MAC_PROMISCUOUS_MODE, |value| {
-        value.uint8(mode)
-    })?);
-    script.push(raw_stream(true)?);
-    script = script
-        .undone_by(raw_stream(false)?)
-        .undone_by(Send::set(Property::MAC_PROMISCUOUS_MODE, |value| {
-            value.uint8(MODE_OFF)
-        })?);
-    script = listen(script, known)?;
-    if let (Some(current), false) = (current, known.state.is_up()) {
-        script = script.undone_by(set_channel(current)?);
+    let has_raw = known.has(Capability::MAC_RAW) || known.has(Capability::CONFIG_RADIO);
+    if change.is_some() && !has_raw && known.flag(Property::NET_SAVED) {
+        return Err(wrong_state(
+            "this firmware forgets its network when its channel is changed: leave the channel out, or `leave` first",
+        ));
     }
-    Ok(script.then(Act::Sniff))
+    let mut ways = Vec::new();
+    if is_up && known.has(Capability::PCAP) {
+        ways.push(Way::Copies);
+    }
+    ways.extend(match (is_up, has_raw) {
+        (true, _) => &[Way::Beside][..],
+        (false, true) => &[Way::Radio, Way::OldRadio],
+        (false, false) => &[Way::Interface],
+    });
+    if !is_up && change.is_none() && known.has(Capability::PCAP) {
+        // Its interface may have come up meanwhile.
+        ways.push(Way::Copies);
+    }
+    let mut script: Option<Script> = None;
+    for way in ways {
+        let one = way.script(mode, current, change)?.then(Act::Sniff);
+        script = Some(match script {
+            Some(before) => before.or_else(one),
+            None => one,
+        });
+    }
+    Ok(script.unwrap_or_default())
+}
+
+/// How a co-processor can be made to hand out raw frames (protocol §7.11). Which one it takes depends on
+/// how its firmware was built, and on what it is doing.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Its stack runs, and frames that it sends and receives are copied.
+    Copies,
+    /// Old firmware: the radio listens for more than its stack wants, which goes on.
+    Beside,
+    /// The radio alone, without the stack.
+    Radio,
+    /// The same in the order of old firmware.
+    OldRadio,
+    /// With the interface up and nothing else, where there is no raw radio.
+    Interface,
+}
+
+impl Way {
+    /// `change` is the channel to listen on, where that is not the `current` one.
+    fn script(self, mode: u8, current: Option<u8>, change: Option<u8>) -> Result<Script, Overflow> {
+        let script = Script::exclusive("sniffing");
+        let promiscuous =
+            |mode| Send::set(Property::MAC_PROMISCUOUS_MODE, |value| value.uint8(mode));
+        let flag = |property, on| Send::set(property, |value| value.boolean(on));
+        let raw_stream = Property::MAC_RAW_STREAM_ENABLED;
+        let on = |script: Script, property| -> Result<Script, Overflow> {
+            let undo = Step::Undo(flag(property, false)?);
+            Ok(script.then(flag(property, true)?).then(undo))
+        };
+        let listen = |script: Script| -> Result<Script, Overflow> {
+            let undo = Step::Undo(promiscuous(MODE_OFF)?);
+            Ok(script.then(promiscuous(mode)?).then(undo))
+        };
+        let script = match self {
+            Way::Copies => on(script, Property::PHY_PCAP_ENABLED)?,
+            Way::Beside => on(listen(script)?, raw_stream)?,
+            // The channel comes behind the radio: before it, firmware forgets its network for it; and it is
+            // what begins to receive. It is the raw radio's own, and need not be undone.
+            Way::Radio => {
+                let mut script = on(on(script, raw_stream)?, Property::PHY_ENABLED)?;
+                if let Some(channel) = change.or(current) {
+                    script.push(set_channel(channel)?);
+                }
+                listen(script)?
+            }
+            Way::OldRadio => {
+                let mut script = on(on(listen(script)?, raw_stream)?, Property::PHY_ENABLED)?;
+                if let Some(channel) = change {
+                    script.push(set_channel(channel)?);
+                }
+                script
+            }
+            Way::Interface => {
+                let mut script = script;
+                if let Some(channel) = change {
+                    script.push(set_channel(channel)?);
+                    if let Some(current) = current {
+                        script.push(Step::Undo(set_channel(current)?));
+                    }
+                }
+                let copies = flag(Property::PHY_PCAP_ENABLED, true)?.on_error(OnError::Tolerate);
+                let script = on(listen(script)?, raw_stream)?
+                    .then(copies)
+                    .then(Step::Undo(flag(Property::PHY_PCAP_ENABLED, false)?));
+                let up = interface(true)?.on_error(OnError::TolerateAlready);
+                script.then(up).then(Step::Undo(interface(false)?))
+            }
+        };
+        Ok(script.then(Step::Row(
+            Fields::new().with("way", Field::text(self.text())),
+        )))
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Way::Copies => "frames that the co-processor sends and receives while its stack runs",
+            Way::Beside => "everything on the channel, while the stack runs",
+            Way::Radio | Way::OldRadio => "everything on the channel, by the radio alone",
+            Way::Interface => "everything on the channel, with the interface up",
+        }
+    }
 }
 
 /// The row of a MAC_SCAN_BEACON (protocol §3.12); `None` if there is not even a channel.
@@ -359,26 +455,8 @@ fn scan_state(kind: ScanKind) -> u8 {
     }
 }
 
-/// Step 4 of protocol §7.11: the radio itself where that can be written, the interface elsewhere.
-/// Where the interface is up already, its radio is on.
-fn listen(script: Script, known: &Known) -> Result<Script, Overflow> {
-    if known.flag(Property::NET_IF_UP) {
-        return Ok(script);
-    }
-    if known.has(Capability::MAC_RAW) || known.has(Capability::CONFIG_RADIO) {
-        let radio = |on| Send::set(Property::PHY_ENABLED, |value| value.boolean(on));
-        return Ok(script.then(radio(true)?).undone_by(radio(false)?));
-    }
-    let up = interface(true)?.on_error(OnError::TolerateAlready);
-    Ok(script.then(up).undone_by(interface(false)?))
-}
-
 fn interface(up: bool) -> Result<Send, Overflow> {
     Send::set(Property::NET_IF_UP, |value| value.boolean(up))
-}
-
-fn raw_stream(on: bool) -> Result<Send, Overflow> {
-    Send::set(Property::MAC_RAW_STREAM_ENABLED, |value| value.boolean(on))
 }
 
 fn set_channel(channel: u8) -> Result<Send, Overflow> {

@@ -21,7 +21,7 @@ pub(crate) struct Bench {
     /// Services without an end.
     pub(crate) services: Vec<Service>,
     /// TIDs of commands whose answer is awaited.
-    awaited: [Option<Instant>; 16],
+    awaited: [Option<(Instant, Vec<u8>)>; 16],
     /// A handshake began, and its last question was not asked yet.
     in_handshake: bool,
     /// Frames since the last look.
@@ -42,7 +42,7 @@ impl Bench {
             last_end: None,
             ticket: 0,
             services: Vec::new(),
-            awaited: [None; 16],
+            awaited: Default::default(),
             in_handshake: true,
             frames: Vec::new(),
             interface_is_up: false,
@@ -231,7 +231,7 @@ impl Bench {
         );
         let begins = *frame == FIRST_QUESTION;
         if begins || frame[1] == 1 {
-            self.awaited = [None; 16];
+            self.awaited = Default::default();
             self.in_handshake = true;
         } else if self.in_handshake {
             // The last question, but for those that a capability brings.
@@ -241,11 +241,15 @@ impl Bench {
         if tid == 0 {
             return;
         }
+        // The same once more is a repetition.
+        let is_free = |(sent, what): &(Instant, Vec<u8>)| {
+            what == frame || self.now >= *sent + Duration::from_secs(5)
+        };
         assert!(
-            self.awaited[tid].map_or(true, |sent| self.now >= sent + Duration::from_secs(5)),
+            self.awaited[tid].as_ref().map_or(true, is_free),
             "{frame:02X?}: its TID is in use"
         );
-        self.awaited[tid] = Some(self.now);
+        self.awaited[tid] = Some((self.now, frame.to_vec()));
     }
 
     /// What is so at any time.
@@ -255,7 +259,7 @@ impl Bench {
             !(state.is_initialized() && self.in_handshake),
             "{state} before the handshake is over"
         );
-        let young = |sent: &&Instant| self.now < **sent + Duration::from_secs(5);
+        let young = |(sent, _): &&(Instant, Vec<u8>)| self.now < *sent + Duration::from_secs(5);
         let awaited = self.awaited.iter().flatten().filter(young).count();
         let limit = if self.in_handshake { 1 } else { 8 };
         assert!(awaited <= limit, "{awaited} commands outstanding: {state}");

@@ -89,6 +89,7 @@ fn show_step(step: &Step) -> String {
         Step::Retain(retain) => format!("retain {retain:?}"),
         Step::Act(act) => format!("{act:?}"),
         Step::Row(row) => show_row(row),
+        Step::Undo(send) => format!("undo {}", show_send(send)),
     }
 }
 

@@ -85,24 +85,65 @@ fn sniff() {
         channel: Some(15),
         promiscuous: true,
     };
-    let radio = known_with(State::Offline, &[513]);
+    // MAC_RAW, then PCAP as today's firmware has it (protocol §7.11).
+    let radio = known_with(State::Offline, &[513, 14]);
+    let channel = ["03 21 0F"];
+    let raw_stream = ["03 37 01", "undo 03 37 00"];
+    let mode = ["03 38 02", "undo 03 38 00"];
+    let radio_on = ["03 20 01", "undo 03 20 00"];
+    let copies = ["03 28 01", "undo 03 28 00"];
     assert_eq!(
-        steps(&request, &radio),
-        ["03 21 0F", "03 38 02", "03 37 01", "03 20 01", "Sniff"]
+        ways(&request, &radio),
+        [
+            [&raw_stream[..], &radio_on, &channel, &mode].concat(),
+            [&mode[..], &raw_stream, &radio_on, &channel].concat(),
+        ]
     );
+    let same = Request::Sniff {
+        channel: None,
+        promiscuous: true,
+    };
     assert_eq!(
-        undo(&request, &radio),
-        ["03 37 00", "03 38 00", "03 20 00", "03 21 0B"]
+        ways(&same, &radio),
+        [
+            [&raw_stream[..], &radio_on, &["03 21 0B"], &mode].concat(),
+            [mode, raw_stream, radio_on].concat(),
+            copies.to_vec(),
+        ]
     );
-    let other = known(State::Offline);
+    let interface = ["03 28 01 ?", "undo 03 28 00", "03 41 01 ~", "undo 03 41 00"];
     assert_eq!(
-        steps(&request, &other),
-        ["03 21 0F", "03 38 02", "03 37 01", "03 41 01 ~", "Sniff"]
+        ways(&request, &known(State::Offline)),
+        [[
+            &channel[..],
+            &["undo 03 21 0B"],
+            &mode,
+            &raw_stream,
+            &interface
+        ]
+        .concat()]
     );
-    assert_eq!(
-        undo(&request, &other),
-        ["03 37 00", "03 38 00", "03 41 00", "03 21 0B"]
-    );
+    // There a change of the channel would cost the network.
+    let mut stored = self::known(State::Commissioned);
+    stored.remember(Property::NET_SAVED, &[1]);
+    assert!(refusal(&request, &stored).message.contains("forgets"));
+    assert_eq!(ways(&same, &stored).len(), 1);
+    stored.remember(Property::CAPS, &[0x81, 4]);
+    assert_eq!(ways(&request, &stored).len(), 2);
+}
+
+/// The steps of each way, without the row that says which it is.
+fn ways(request: &Request, known: &Known) -> Vec<Vec<String>> {
+    let mut ways = Vec::new();
+    let mut next = Some(Box::new(script(request, known, &CONTEXT).unwrap()));
+    while let Some(way) = next {
+        let mut steps: Vec<_> = way.steps.iter().map(show_step).collect();
+        assert_eq!(steps.pop().as_deref(), Some("Sniff"));
+        assert!(steps.pop().is_some_and(|row| row.contains("way")));
+        ways.push(steps);
+        next = way.otherwise;
+    }
+    ways
 }
 
 #[test]
@@ -111,10 +152,14 @@ fn sniffing_a_network_leaves_it_alone() {
         channel: Some(11),
         promiscuous: false,
     };
+    let mut known = known_with(State::Associated, &[513, 14]);
+    known.remember(Property::NET_IF_UP, &[1]);
+    let old = ["03 38 01", "undo 03 38 00", "03 37 01", "undo 03 37 00"];
+    let copies = vec!["03 28 01", "undo 03 28 00"];
+    assert_eq!(ways(&request, &known), [copies, old.to_vec()]);
     let mut known = known_with(State::Associated, &[513]);
     known.remember(Property::NET_IF_UP, &[1]);
-    assert_eq!(steps(&request, &known), ["03 38 01", "03 37 01", "Sniff"]);
-    assert_eq!(undo(&request, &known), ["03 37 00", "03 38 00"]);
+    assert_eq!(ways(&request, &known), [old]);
 }
 
 /// Protocol §3.16.
@@ -202,21 +247,22 @@ fn power() {
             "03 42 00 ?",
             "03 41 00 ?",
             "03 0D 01",
-            "Sleep(true)",
+            "FallAsleep { was_up: true }",
             "pause 500ms"
         ]
     );
+    // PHY_ENABLED is left alone: it locks the stack out.
     assert_eq!(
         steps(&Request::Sleep, &known(State::Offline))[2],
-        "03 20 00 ?"
+        "FallAsleep { was_up: false }"
     );
     assert_eq!(
         steps(&Request::Wake, &known_with(State::DeepSleep, &[13])),
-        ["00", "03 0D 00", "Sleep(false)"]
+        ["00", "03 0D 00", "WakeUp"]
     );
     assert_eq!(
         steps(&Request::Wake, &known(State::DeepSleep)),
-        ["00", "03 20 01 ?", "Sleep(false)"]
+        ["00", "WakeUp"]
     );
     assert_eq!(steps(&Request::HostSleep, &with), ["03 0C 03"]);
     assert_eq!(steps(&Request::HostDidWake, &with), ["00"]);
