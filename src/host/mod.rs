@@ -173,6 +173,8 @@ enum Owner {
     Netif,
     Refresh,
     Alive,
+    /// A packet whose sender wants to know whether there was room for it.
+    Packet,
     /// LAST_STATUS was asked for because the transport saw a sign of a reset.
     Hint,
 }
@@ -331,9 +333,16 @@ impl Upper for Host {
         if self.engine.has_frame() {
             return self.engine.next_frame(self.now);
         }
-        let frame = self.slots.next_frame(self.now)?;
-        self.stats.datagrams_sent += 1;
-        Some(frame)
+        if !self.slots.has_frame(self.now) {
+            return None;
+        }
+        let tid = match self.slots.asks(self.now) {
+            true => self
+                .engine
+                .lend(self.now, Owner::Packet, slots::REPLY_WITHIN)?,
+            false => 0,
+        };
+        self.slots.next_frame(self.now, tid)
     }
 
     fn take_reset_request(&mut self) -> bool {
@@ -379,6 +388,7 @@ impl Upper for Host {
     fn clear_counters(&mut self) {
         self.stats = Stats::default();
         self.outbox.events_lost = 0;
+        self.slots.clear_counters();
         self.engine.clear_stats();
     }
 }

@@ -3,6 +3,7 @@
 
 use super::known::{self, REMEMBERED};
 use super::packet::{self, Stream};
+use super::slots::Fate;
 use super::startup::Phase;
 use super::tasks;
 use super::transact::Matched;
@@ -192,6 +193,7 @@ impl Host {
             Owner::Netif => self.netif_answered(reply.error()),
             Owner::Refresh => self.refresh_answered(),
             Owner::Alive => self.life_answered(),
+            Owner::Packet => self.packet_answered(reply.error()),
             Owner::Hint => {}
         }
     }
@@ -300,6 +302,15 @@ impl Host {
             name: "log",
             fields,
         });
+    }
+
+    /// Whether the co-processor had room for a packet (§7.9).
+    fn packet_answered(&mut self, error: Option<Status>) {
+        match self.slots.replied(self.now, error) {
+            Fate::Taken | Fate::Waits => {}
+            Fate::NoRoom => self.stats.no_room += 1,
+            Fate::Refused => self.stats.refused += 1,
+        }
     }
 
     pub(super) fn serve_netif(&mut self) {

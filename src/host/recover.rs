@@ -299,6 +299,10 @@ impl Host {
     /// it said nothing at all meanwhile, or answers nothing any more (errata E46); a reply that a bad
     /// line swallowed costs one command.
     fn unanswered(&mut self, owner: Owner, what: What, since: Instant) {
+        if owner == Owner::Packet {
+            self.slots.unanswered();
+            return self.ask_for_life();
+        }
         let seconds = self.now.since(since).as_secs();
         let why = format!("no answer to {what} within {seconds} s");
         match self.startup.phase {

@@ -15,11 +15,14 @@ pub(super) struct Stats {
     pub(super) untimely: u64,
     /// The reply carried another property than was asked for.
     pub(super) other_property: u64,
-    pub(super) datagrams_sent: u64,
     pub(super) datagrams_received: u64,
     /// Longer than firmware sends them.
     pub(super) too_long: u64,
     pub(super) slowed_down: u64,
+    /// Packets for which the co-processor had no room all the time.
+    pub(super) no_room: u64,
+    /// Packets that the co-processor's stack did not want.
+    pub(super) refused: u64,
     pub(super) resets: u64,
     pub(super) unexpected_resets: u64,
     pub(super) misbehaved: u64,
@@ -38,13 +41,22 @@ impl Host {
     pub(super) fn print_counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
         let stats = &self.stats;
         let engine = self.engine.stats();
-        print("packets to the co-processor", stats.datagrams_sent);
+        print("packets to the co-processor", self.slots.sent);
         print("packets to the interface", stats.datagrams_received);
         for (why, count) in Dropped::ALL.iter().zip(stats.dropped) {
             print(why.text(), count);
         }
         print("packets dropped: longer than 1296 octets", stats.too_long);
         print("packets slowed down", stats.slowed_down);
+        print("packets that waited for room", self.slots.waited);
+        print(
+            "packets dropped: no room in the co-processor",
+            stats.no_room,
+        );
+        print(
+            "packets dropped: refused by the co-processor",
+            stats.refused,
+        );
         print("frames received by the host driver", stats.frames);
         print("frames dropped: not Spinel", stats.not_spinel);
         print("frames dropped: another interface", stats.other_interface);

@@ -71,6 +71,8 @@ struct Job<O> {
     retries: usize,
     /// It has been repeated for want of a reply.
     repeated: bool,
+    /// Only its TID is ours ([`Engine::lend`]).
+    is_lent: bool,
 }
 
 #[derive(Debug)]
@@ -196,9 +198,36 @@ impl<O: Copy> Engine<O> {
             payload,
             retries: 0,
             repeated: false,
+            is_lent: false,
         });
         self.note_sendable(now);
         Ok(())
+    }
+
+    /// A TID for a frame that somebody else sends now, a SET: its reply comes back here, within `within`
+    /// or not at all. `None` while too many are outstanding. Allocates nothing.
+    pub fn lend(&mut self, now: Instant, owner: O, within: Duration) -> Option<u8> {
+        if self.busy() >= self.limit {
+            return None;
+        }
+        let tid = self.next_tid()?;
+        self.last_tid = tid;
+        self.outstanding[usize::from(tid)] = Some(Outstanding {
+            job: Job {
+                owner,
+                command: Command::PROP_VALUE_SET,
+                payload: Vec::new(),
+                retries: 0,
+                repeated: false,
+                is_lent: true,
+            },
+            since: now,
+            repetitions: 0,
+            until: now + within,
+            is_due: false,
+        });
+        self.note_sendable(now);
+        Some(tid)
     }
 
     /// Forgets everything, and has a RESET frame go out next, with a type octet or none (§1.3, E39).
@@ -253,7 +282,7 @@ impl<O: Copy> Engine<O> {
             self.skipped |= 1 << tid.get();
         }
         let mut job = sent.job;
-        let no_room = matches!(status, Some(Status::BUSY | Status::NOMEM));
+        let no_room = matches!(status, Some(Status::BUSY | Status::NOMEM)) && !job.is_lent;
         let delay = RETRY_DELAYS.get(job.retries).filter(|_| no_room);
         let matched = match delay {
             // Not the outcome of the question, but its answer.
@@ -291,7 +320,7 @@ impl<O: Copy> Engine<O> {
             }
             let Outstanding { job, since, .. } = slot.take()?;
             self.skipped |= 1 << tid;
-            self.stats.unanswered += 1;
+            self.stats.unanswered += u64::from(!job.is_lent);
             self.note_sendable(now);
             return Some(Expired::Unanswered {
                 owner: job.owner,
@@ -317,7 +346,7 @@ impl<O: Copy> Engine<O> {
     }
 
     fn complete(&mut self, job: &Job<O>) -> Matched<O> {
-        self.stats.completed += 1;
+        self.stats.completed += u64::from(!job.is_lent);
         Matched::Completed {
             owner: job.owner,
             command: job.command,
