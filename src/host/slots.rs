@@ -283,7 +283,7 @@ impl Flow {
         self.retry_at = None;
         if !no_room {
             // The next one has a better chance sooner than this one had.
-            self.wait = self.wait / 4;
+            self.wait /= 4;
         }
     }
 

@@ -85,7 +85,8 @@ pub(super) fn sniff(
         false => MODE_NETWORK,
     };
     let has_raw = known.has(Capability::MAC_RAW) || known.has(Capability::CONFIG_RADIO);
-    if change.is_some() && !has_raw && known.flag(Property::NET_SAVED) {
+    let may_change = change.is_none() || !known.flag(Property::NET_SAVED);
+    if !may_change && !has_raw {
         return Err(wrong_state(
             "this firmware forgets its network when its channel is changed: leave the channel out, or `leave` first",
         ));
@@ -96,6 +97,7 @@ pub(super) fn sniff(
     }
     ways.extend(match (is_up, has_raw) {
         (true, _) => &[Way::Beside][..],
+        (false, true) if may_change => &[Way::Radio, Way::OldRadio, Way::Detour],
         (false, true) => &[Way::Radio, Way::OldRadio],
         (false, false) => &[Way::Interface],
     });
@@ -128,6 +130,9 @@ enum Way {
     OldRadio,
     /// With the interface up and nothing else, where there is no raw radio.
     Interface,
+    /// The same where only the raw radio can be made promiscuous, but does not receive: so is today's
+    /// firmware, which switches its radio off for it.
+    Detour,
 }
 
 impl Way {
@@ -166,19 +171,22 @@ impl Way {
                 script
             }
             Way::Interface => {
-                let mut script = script;
-                if let Some(channel) = change {
-                    script.push(set_channel(channel)?);
-                    if let Some(current) = current {
-                        script.push(Step::Undo(set_channel(current)?));
-                    }
-                }
+                let script = change_channel(script, current, change)?;
                 let copies = flag(Property::PHY_PCAP_ENABLED, true)?.on_error(OnError::Tolerate);
                 let script = on(listen(script)?, raw_stream)?
                     .then(copies)
                     .then(Step::Undo(flag(Property::PHY_PCAP_ENABLED, false)?));
-                let up = interface(true)?.on_error(OnError::TolerateAlready);
-                script.then(up).then(Step::Undo(interface(false)?))
+                raise_interface(script)?
+            }
+            Way::Detour => {
+                let radio = |on| flag(Property::PHY_ENABLED, on);
+                let script = on(script, Property::PHY_ENABLED)?
+                    .then(promiscuous(mode)?)
+                    .then(radio(false)?)
+                    .then(Step::Undo(promiscuous(MODE_OFF)?))
+                    .then(Step::Undo(radio(true)?));
+                let script = change_channel(script, current, change)?;
+                raise_interface(on(script, Property::PHY_PCAP_ENABLED)?)?
             }
         };
         Ok(script.then(Step::Row(
@@ -191,9 +199,28 @@ impl Way {
             Way::Copies => "frames that the co-processor sends and receives while its stack runs",
             Way::Beside => "everything on the channel, while the stack runs",
             Way::Radio | Way::OldRadio => "everything on the channel, by the radio alone",
-            Way::Interface => "everything on the channel, with the interface up",
+            Way::Interface | Way::Detour => "everything on the channel, with the interface up",
         }
     }
+}
+
+fn change_channel(
+    mut script: Script,
+    current: Option<u8>,
+    change: Option<u8>,
+) -> Result<Script, Overflow> {
+    if let Some(channel) = change {
+        script.push(set_channel(channel)?);
+        if let Some(current) = current {
+            script.push(Step::Undo(set_channel(current)?));
+        }
+    }
+    Ok(script)
+}
+
+fn raise_interface(script: Script) -> Result<Script, Overflow> {
+    let up = interface(true)?.on_error(OnError::TolerateAlready);
+    Ok(script.then(up).then(Step::Undo(interface(false)?)))
 }
 
 /// The row of a MAC_SCAN_BEACON (protocol §3.12); `None` if there is not even a channel.

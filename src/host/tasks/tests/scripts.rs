@@ -92,11 +92,18 @@ fn sniff() {
     let mode = ["03 38 02", "undo 03 38 00"];
     let radio_on = ["03 20 01", "undo 03 20 00"];
     let copies = ["03 28 01", "undo 03 28 00"];
+    let detour = [
+        &radio_on[..],
+        &["03 38 02", "03 20 00", "undo 03 38 00", "undo 03 20 01"],
+    ]
+    .concat();
+    let up = ["03 41 01 ~", "undo 03 41 00"];
     assert_eq!(
         ways(&request, &radio),
         [
             [&raw_stream[..], &radio_on, &channel, &mode].concat(),
             [&mode[..], &raw_stream, &radio_on, &channel].concat(),
+            [&detour[..], &channel, &["undo 03 21 0B"], &copies, &up].concat(),
         ]
     );
     let same = Request::Sniff {
@@ -108,6 +115,7 @@ fn sniff() {
         [
             [&raw_stream[..], &radio_on, &["03 21 0B"], &mode].concat(),
             [mode, raw_stream, radio_on].concat(),
+            [&detour[..], &copies, &up].concat(),
             copies.to_vec(),
         ]
     );
