@@ -44,7 +44,8 @@ choose_binary() {
 
 check_shell() {
 	check "shellcheck: init scripts, install.sh, examples, build.sh" shellcheck "$init/install.sh" \
-		"$init/sysv/spinel-bridge" "$init/yocto/update-crates.sh" "$init"/examples/*.sh "$top/dts/build.sh"
+		"$init/sysv/spinel-bridge" "$init/yocto/update-crates.sh" "$init"/examples/*.sh "$top/dts/build.sh" \
+		"$init/debian/build.sh" "$init"/debian/*.p*
 	check "shellcheck: OpenWrt's init script (ash)" shellcheck -s dash -e SC3043 "$init/openwrt/files/spinel-bridge.init"
 	check "shellcheck: the tests of this kind" shellcheck -x -P "$top" "$top"/tests/{lib,dts,udev,init,systemd}.sh "$top"/tests/init/*.sh
 	local shell

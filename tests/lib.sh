@@ -117,6 +117,19 @@ install_packages() {
 	fi
 }
 
+# debian_root: a bare Debian 12 with systemd, made once below target/; `debian` is its folder, to be copied.
+debian_root() {
+	local cache=$top/target/systemd-root
+	debian=$cache/root
+	[ ! -e "$cache/complete" ] || return 0
+	rm -rf "$cache"
+	mkdir -p "$cache"
+	check "a bare Debian root with systemd" mmdebstrap --quiet --variant=minbase \
+		--include=systemd,systemd-sysv,udev,dbus bookworm "$debian" http://deb.debian.org/debian
+	[ "$failed" = 0 ] || result
+	touch "$cache/complete"
+}
+
 # result: prints the last line of a test script and ends it.
 result() {
 	finished=yes

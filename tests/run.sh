@@ -64,6 +64,7 @@ step 'systemd service' 2 'Debian: mmdebstrap; a Debian root in target/systemd-ro
 group
 step 'fuzz targets, 30 s each' 8 '' 'what' fuzz/run.sh 30
 lane
+step 'Debian packages' 1 'Debian: lintian' 'build' tests/packages.sh
 step 'images: builds as Buildroot and Yocto do' 3 '' 'what' tests/images.sh
 step '32 and 64 bit ARM' 8 '' 'what' tests/arm.sh
 group

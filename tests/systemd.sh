@@ -8,7 +8,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 binary=${SPINEL_BRIDGE:-$top/target/release/spinel-bridge}
-cache=$top/target/systemd-root
 group=spinel-bridge-test-$$
 
 main() {
@@ -39,15 +38,8 @@ choose_binary() {
 }
 
 make_root() {
-	if [ ! -e "$cache/complete" ]; then
-		rm -rf "$cache"
-		mkdir -p "$cache"
-		check "a bare Debian root with systemd" mmdebstrap --quiet --variant=minbase \
-			--include=systemd,systemd-sysv,udev,dbus bookworm "$cache/root" http://deb.debian.org/debian
-		[ "$failed" = 0 ] || result
-		touch "$cache/complete"
-	fi
-	cp -a --reflink=auto "$cache/root" "$work/root"
+	debian_root
+	cp -a --reflink=auto "$debian" "$work/root"
 }
 
 install_bridge() {
