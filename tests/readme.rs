@@ -277,6 +277,12 @@ fn the_options_of_openwrt_are_those_that_its_script_reads() {
     let gets = script
         .lines()
         .filter(|line| line.trim_start().starts_with("config_get"));
+    // A list has no default.
+    let lists = script
+        .lines()
+        .filter(|line| line.trim_start().starts_with("config_list_foreach"))
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .map(|name| (name.to_owned(), "none".to_owned()));
     let read_there: BTreeSet<(String, String)> = gets
         .map(|line| {
             let mut words = line.split_whitespace().skip(3).map(str::to_owned);
@@ -285,6 +291,7 @@ fn the_options_of_openwrt_are_those_that_its_script_reads() {
                 words.next().unwrap_or_else(|| "none".to_owned()),
             )
         })
+        .chain(lists)
         .collect();
     let rows = rows(&read("init/openwrt/README.md"), "| Option | Default |");
     let cell = |cell: &String| cell.trim_matches('`').to_owned();
