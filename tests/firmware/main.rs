@@ -15,6 +15,7 @@ mod host_joining;
 mod host_network;
 mod host_radio;
 mod host_recovery;
+mod host_scans;
 mod host_scene;
 mod host_traffic;
 mod host_verbs;

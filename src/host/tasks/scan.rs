@@ -277,6 +277,7 @@ fn read_net(net: &mut Reader<'_>, row: &mut Fields) -> Result<(), Malformed> {
         "native_commissioner",
         flags & BEACON_NATIVE_COMMISSIONER != 0,
     );
+    let is_joinable = row.0.len();
     row.push("joinable", flags & BEACON_JOINABLE != 0);
     // Beacons of today's Thread carry no more than addresses: firmware fills the rest with zeros. MLE discovery knows.
     let name = net.utf8()?;
@@ -285,8 +286,13 @@ fn read_net(net: &mut Reader<'_>, row: &mut Fields) -> Result<(), Malformed> {
     }
     for member in ["xpanid", "steering_data"] {
         let octets = net.data_with_length()?;
-        if octets.iter().any(|&octet| octet != 0) {
-            row.push(member, hex(octets));
+        if octets.iter().all(|&octet| octet == 0) {
+            continue;
+        }
+        row.push(member, hex(octets));
+        if member == "steering_data" {
+            // Somebody is let in: discovery says so by this alone, the flag is one of beacons.
+            row.0[is_joinable].1 = Field::Bool(true);
         }
     }
     Ok(())

@@ -29,6 +29,19 @@ fn beacons() {
     );
 }
 
+/// By MLE discovery: the flag is not set there.
+#[test]
+fn steering_data_says_that_a_network_is_joinable() {
+    let found = hex("16 EC 0D 00 5E 98 80 6B 7E 85 31 A9 FF FF 81 A3 00
+        14 00 03 50 63 6F 6D 6D 00 08 00 24 D8 73 AC 77 08 91 07 01 00 FF");
+    assert_eq!(
+        row(beacon_row(&found)),
+        "channel=22 rssi=-20 address=5E98806B7E8531A9 panid=0xa381 lqi=0 protocol=3 version=5 \
+         native_commissioner=false joinable=true network_name=\"comm\" xpanid=24D873AC77089107 \
+         steering_data=FF"
+    );
+}
+
 #[test]
 fn members_of_a_beacon_may_be_missing() {
     assert_eq!(beacon_row(&[]), None);
