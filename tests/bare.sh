@@ -77,8 +77,9 @@ inside() {
 	for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY TERM CARGO_BUILD_JOBS; do
 		[ -z "${!name:-}" ] || pass+=("$name=${!name}")
 	done
-	# pip brings certificates of its own, which know of no proxy.
-	[ -z "$(ls /usr/local/share/ca-certificates)" ] || pass+=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
+	# pip and Node.js bring certificates of their own, which know of no proxy.
+	[ -z "$(ls /usr/local/share/ca-certificates)" ] || pass+=(PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+		NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt)
 	# shellcheck disable=SC2016 # the shell in there
 	exec env -i "${pass[@]+"${pass[@]}"}" HOME=/root USER=root LANG=C.UTF-8 \
 		PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -67,7 +67,7 @@ if ! cmp -s "$clients/package-lock.json" "$target/npm/package-lock.json" || [[ !
     rm -rf "$target/npm"
     mkdir -p "$target/npm"
     cp "$clients"/package*.json "$target/npm/"
-    PATH="$venv/bin:$PATH" npm ci --prefix "$target/npm" --silent --ignore-scripts --no-audit --no-fund
+    PATH="$venv/bin:$PATH" npm ci --prefix "$target/npm" --loglevel=error --ignore-scripts --no-audit --no-fund
     touch "$target/npm/ready"
 fi
 
