@@ -13,8 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The documents that users read.
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     "dts/README.md",
     "init/buildroot/README.md",
     "init/openwrt/README.md",
@@ -468,6 +470,7 @@ fn every_file_that_is_named_exists() {
         "dts/",
         "udev/",
         "examples/",
+        "docs/",
     ];
     let mut found = 0;
     for (document, code) in DOCUMENTS.iter().flat_map(|name| code(name)) {
