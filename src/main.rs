@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Ok(Command::Check(config)) => ExitCode::from(check::main(&config)),
         Ok(Command::Help(text) | Command::Version(text)) => print(&text),
         Err(usage) => {
+            for warning in usage.warnings() {
+                io::log::report_startup_error(None, &format!("warning: {warning}"));
+            }
             io::log::report_startup_error(None, &usage.to_string());
             ExitCode::from(USAGE)
         }

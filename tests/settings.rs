@@ -156,6 +156,30 @@ fn what_is_wrong_is_told_with_its_line() {
     );
 }
 
+/// What was warned of is often why it does not start.
+#[test]
+fn warnings_are_told_with_the_error_that_follows_from_them() {
+    let read = |_: &Path| Ok("devise = sim:\ntun = wpan0\n".to_owned());
+    let usage = parse_with(["--config", "/x.conf", "--mtu", "9"], &read).unwrap_err();
+    assert!(usage.to_string().starts_with("no device"), "{usage}");
+    let warnings = usage.warnings();
+    assert!(
+        warnings[0].contains("devise") && warnings[0].contains("perhaps device"),
+        "{warnings:?}"
+    );
+    // Also where the file itself has the error, and of the command line.
+    let read = |_: &Path| Ok("devise = sim:\nspi-mode = 7\n".to_owned());
+    let usage = parse_with(["--config", "/x.conf", "sim:"], &read).unwrap_err();
+    assert!(usage.to_string().contains("spi-mode"), "{usage}");
+    assert_eq!(usage.warnings().len(), 1);
+    let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+    let usage = parse_with(
+        ["--log", "none", "--log", "stderr", "--verbose=x", "sim:"],
+        &read,
+    );
+    assert_eq!(usage.unwrap_err().warnings().len(), 1);
+}
+
 #[test]
 fn unknown_keys_are_warned_of_with_the_nearest() {
     let file = "gpio-itn = GPIO25\nxyzzy = 1\nConfig:NCP:SocketPaht /dev/ttyACM0\n";

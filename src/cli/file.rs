@@ -33,7 +33,9 @@ pub(super) fn add(
         baud: None,
         warnings: Vec::new(),
     };
-    file.read(&text)?;
+    if let Err(error) = file.read(&text) {
+        return Err(error.after(file.warnings));
+    }
     file.merge_into(split);
     Ok(file.warnings)
 }

@@ -83,6 +83,21 @@ where
         .collect::<Result<_, _>>()?;
     let mut split = Split::of(&args)?;
     let warnings = file::add(&mut split, read)?;
+    match command_of(split) {
+        Ok(Command::Run(mut config)) => {
+            config.warnings.splice(..0, warnings);
+            Ok(Command::Run(config))
+        }
+        Ok(Command::Check(mut config)) => {
+            config.warnings.splice(..0, warnings);
+            Ok(Command::Check(config))
+        }
+        Ok(command) => Ok(command),
+        Err(error) => Err(error.after(warnings)),
+    }
+}
+
+fn command_of(split: Split) -> Result<Command, Usage> {
     if let Some(option) = split.first(Kind::Host).filter(|_| !split.has("--tun")) {
         let what = option.long.to_owned();
         return Err(Usage::NeedsTun { what });
@@ -101,9 +116,7 @@ where
     } else {
         Command::Run
     };
-    let mut config = args.into_config()?;
-    config.warnings.splice(..0, warnings);
-    Ok(command(Box::new(config)))
+    Ok(command(Box::new(args.into_config()?)))
 }
 
 /// The configuration file that is read if it exists.
@@ -272,11 +285,18 @@ impl Args {
 
     fn into_config(self) -> Result<Config, Usage> {
         let mut warnings = Vec::new();
-        let mut config = Config::new(self.device(&mut warnings)?);
-        self.bus(&mut config, &mut warnings)?;
-        self.process(&mut config, &mut warnings)?;
-        config.face = self.face(&mut warnings)?;
-        config.host = self.host(&mut warnings)?;
+        match self.read(&mut warnings) {
+            Ok(config) => Ok(Config { warnings, ..config }),
+            Err(error) => Err(error.after(warnings)),
+        }
+    }
+
+    fn read(self, warnings: &mut Vec<String>) -> Result<Config, Usage> {
+        let mut config = Config::new(self.device(warnings)?);
+        self.bus(&mut config, warnings)?;
+        self.process(&mut config, warnings)?;
+        config.face = self.face(warnings)?;
+        config.host = self.host(warnings)?;
         if config.device.is_stream() && !matches!(config.face, Face::Tun { .. }) {
             let what = config.device.to_string();
             return Err(Usage::NeedsTun { what });
@@ -291,7 +311,6 @@ impl Args {
                 }
             }
         }
-        config.warnings = warnings;
         Ok(config)
     }
 

@@ -7,6 +7,13 @@ use std::path::PathBuf;
 /// Why a command line is refused: one line each, naming the option, its value and what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Usage {
+    /// An error, and what had been warned of before it: often the cause.
+    After {
+        /// One line each, in their order.
+        warnings: Vec<String>,
+        /// What ended it.
+        error: Box<Usage>,
+    },
     /// An argument that is not UTF-8, or would not print in one line.
     NotText {
         /// The argument, with U+FFFD for what cannot be printed.
@@ -136,9 +143,37 @@ pub enum Usage {
     Argh(String),
 }
 
+impl Usage {
+    /// What had been warned of before it, one line each.
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Usage::After { warnings, .. } => warnings,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn after(self, warnings: Vec<String>) -> Usage {
+        match self {
+            _ if warnings.is_empty() => self,
+            Usage::After {
+                warnings: later,
+                error,
+            } => Usage::After {
+                warnings: [warnings, later].concat(),
+                error,
+            },
+            _ => Usage::After {
+                warnings,
+                error: Box::new(self),
+            },
+        }
+    }
+}
+
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Usage::After { error, .. } => error.fmt(f),
             Usage::NotText { argument } => {
                 write!(f, "{argument}: not UTF-8 text in one line; write options and paths without other bytes")
             }
