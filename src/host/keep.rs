@@ -19,7 +19,8 @@ pub(super) struct Keep {
 impl Host {
     /// A property changed: is it one of those that a dataset is made of?
     pub(super) fn keep_value(&mut self, property: Property) {
-        if property == Property::NET_SAVED || DATASET.contains(&property) {
+        let is_member = property == Property::NET_PSKC || DATASET.contains(&property);
+        if is_member || property == Property::NET_SAVED {
             self.keep.is_outdated = true;
         }
     }

@@ -258,7 +258,8 @@ impl Host {
         }
         self.netif.ncp_value(property, value, &self.known);
         self.state_value(property);
-        if is_new {
+        // The PSKc is not remembered; whatever tells it, it may be another one.
+        if is_new || property == Property::NET_PSKC {
             self.keep_value(property);
         }
         true

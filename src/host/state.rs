@@ -59,7 +59,7 @@ impl Host {
         if is_up {
             self.watch.wants_up = true;
         } else if state == State::Commissioned && self.watch.wants_up && self.tasks.is_free() {
-            log::info!("attaching to the stored network");
+            log::info!("attaching to the stored network; who led it needs some 35 s to lead again");
             // Not `spawn_own`: a client that sniffs is no obstacle.
             self.spawn(Origin::default(), keep::resume(&self.known));
         }

@@ -481,6 +481,30 @@ mod tests {
     }
 
     #[test]
+    fn border_router_firmware_is_described() {
+        for (octets, text) in [
+            ("80 06 75 6F 6B 00", "TID 0 PROP_VALUE_IS STREAM_CLI \"ok\""),
+            ("81 03 B1 12 01", "TID 1 PROP_VALUE_SET DNSSD_STATE 1"),
+            ("80 06 F1 12 02", "TID 0 PROP_VALUE_IS BACKBONE_ROUTER_STATE 2"),
+            (
+                "80 06 93 12 07 00 00 00 FE 80 00 00 00 00 00 00 00 00 00 00 00 00 00 01 02 00 85 00",
+                "TID 0 PROP_VALUE_IS INFRA_IF_SEND_ICMP6 7 fe80::1 <2 octets>",
+            ),
+            // The key lets commissioners in.
+            (
+                "81 03 D4 12 31 32 00 E8 03 00 00 00 00",
+                "TID 1 PROP_VALUE_SET BORDER_AGENT_EPHEMERAL_KEY_ACTIVATE <9 octets>",
+            ),
+            (
+                "81 06 00 90 80 01",
+                "TID 1 PROP_VALUE_IS LAST_STATUS DETACHED(16400)",
+            ),
+        ] {
+            assert_eq!(describe(octets), text);
+        }
+    }
+
+    #[test]
     fn packets_show_their_header() {
         let header = "60 00 00 00 00 04 3A 40";
         let source = "FE 80 00 00 00 00 00 00 00 00 00 00 00 00 00 01";

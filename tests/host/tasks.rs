@@ -364,6 +364,14 @@ fn credentials_are_retained_restored_and_forgotten() {
     trace.send("80 06 43 03");
     trace.serve();
     assert_eq!(trace.host.poll_service(), None, "nothing new");
+    // A commissioner changed it; of the PSKc there is no value that is remembered.
+    for (update, tlvs) in [("46 07", [4, 5, 6]), ("4B 08", [7, 8, 9])] {
+        trace.values.push((5436, tlvs.to_vec()));
+        trace.send(&format!("80 06 {update}"));
+        trace.serve();
+        let kept = trace.host.poll_service();
+        assert_eq!(kept, Some(Service::Retain(tlvs.to_vec())), "{update}");
+    }
 
     // A co-processor that lost its network gets it back.
     let mut trace = Trace::new(Settings {
