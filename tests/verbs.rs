@@ -99,7 +99,7 @@ const CASES: &[(&str, &str, Then)] = &[
     ("list", "list", Says("[(44970 5D false 01")),
     ("list", "list", Says("NET_SAVED                    = true")),
     ("remove-service", "remove-service 44970 5D", Says("")),
-    ("poll", "poll", Says("")),
+    ("poll", "poll", Refused(8, "MAC_DATA_POLL_PERIOD")),
     ("counters", "counters", Says("CNTR_TX_PKT_TOTAL")),
     ("counters", "counters", Says("packets to the co-processor")),
     ("counters clear", "counters clear", Says("")),

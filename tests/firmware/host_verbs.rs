@@ -108,7 +108,7 @@ const CASES: &[(&str, &str, Then)] = &[
     ("counters", "counters", Says("CNTR_TX_PKT_TOTAL")),
     ("counters", "counters", Says("BUFFERS_FREE")),
     ("counters clear", "counters clear", Says("")),
-    ("poll", "poll", Says("")),
+    ("poll", "poll", Refused(8, "MAC_DATA_POLL_PERIOD")),
 
     // What this firmware was built without.
     ("poke", "poke 0x20000000 DEADBEEF", Refused(8, "PEEK_POKE")),

@@ -17,6 +17,7 @@ mod host_radio;
 mod host_recovery;
 mod host_scans;
 mod host_scene;
+mod host_sleepy;
 mod host_traffic;
 mod host_verbs;
 mod rcp;

@@ -321,7 +321,7 @@ pub static VERBS: &[Verb] = &[
     Verb {
         name: "poll",
         aliases: &[],
-        help: "ask the parent for data now",
+        help: "ask the parent for data now, where the firmware can",
         args: &[],
         examples: &[("poll", "as a sleepy end device")],
         does: Ask(|_| Ok(Request::Poll)),

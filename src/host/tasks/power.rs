@@ -1,10 +1,10 @@
 //! Sleep of the co-processor and of the host (protocol §7.10), and the data poll (§7.6).
 
 use super::network::take_down;
-use super::{require_initialized, wrong_state};
+use super::{not_supported, require_initialized, wrong_state};
 use crate::ctl::Failure;
 use crate::host::known::{Known, State};
-use crate::host::script::{Act, OnError, Report, Script, Send, Step};
+use crate::host::script::{Act, OnError, Report, Script, Send, Step, Until};
 use crate::time::Duration;
 use crate::wire::ids::{Capability, Property};
 
@@ -64,15 +64,24 @@ pub(super) fn host_did_wake(known: &Known) -> Result<Script, Failure> {
     Ok(Script::new().then(Send::noop()))
 }
 
-/// Asks the parent for data. The answer PROP_NOT_FOUND is the usual one (errata E44).
+/// Asks the parent for data, where the firmware lets us. No OpenThread does: it answers PROP_NOT_FOUND (errata E44),
+/// and its own period says when it asks.
 pub(super) fn poll(known: &Known) -> Result<Script, Failure> {
     if !known.state.is_up() {
         return Err(wrong_state(
             "there is no parent to ask: the co-processor is in no network",
         ));
     }
-    let get = Send::get(Property::STREAM_NET)?.on_error(OnError::Tolerate);
-    Ok(Script::new().then(get.reporting(Report::Nothing)))
+    let get = Send::get(Property::STREAM_NET)?.on_error(OnError::OrElse);
+    Ok(Script::new()
+        .then(get.reporting(Report::Nothing))
+        .then(Step::Wait {
+            until: Until::Value(Property::STREAM_NET),
+            within: Duration::ZERO,
+            otherwise: not_supported(
+                "the firmware asks its parent by its own clock alone: `setprop MAC_DATA_POLL_PERIOD` sets the milliseconds",
+            ),
+        }))
 }
 
 /// Protocol §4.3.

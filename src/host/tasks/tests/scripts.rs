@@ -277,7 +277,10 @@ fn power() {
     for request in [Request::HostSleep, Request::HostDidWake] {
         assert!(steps(&request, &known(State::DeepSleep)).is_empty());
     }
-    assert_eq!(steps(&Request::Poll, &with), ["02 72 ?"]);
+    assert_eq!(
+        steps(&Request::Poll, &with),
+        ["02 72 |", "wait Value(Property(114)) 0ns"]
+    );
 }
 
 #[test]
