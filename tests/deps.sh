@@ -40,6 +40,9 @@ main() {
 		result
 	fi
 	ok "Cargo.lock is up to date"
+	# A dependency more here is one more there, which only a build of the fuzz targets would tell.
+	check "fuzz/Cargo.lock is up to date; if not: cargo metadata --manifest-path fuzz/Cargo.toml" \
+		cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml
 	least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 	table >"$work/table"
 	check_rows
