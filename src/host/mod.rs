@@ -173,6 +173,8 @@ enum Owner {
     Netif,
     Refresh,
     Alive,
+    /// An answer to what the co-processor asked for: it need say nothing to that.
+    Answer,
     /// A packet whose sender wants to know whether there was room for it.
     Packet,
     /// LAST_STATUS was asked for because the transport saw a sign of a reset.

@@ -194,7 +194,7 @@ impl Host {
             Owner::Refresh => self.refresh_answered(),
             Owner::Alive => self.life_answered(),
             Owner::Packet => self.packet_answered(reply.error()),
-            Owner::Hint => {}
+            Owner::Hint | Owner::Answer => {}
         }
     }
 
@@ -207,6 +207,9 @@ impl Host {
         if self.woke_by_itself() {
             return;
         }
+        if let Some(answered) = self.answer_offload(frame) {
+            return self.stats.odd += u64::from(!answered);
+        }
         let Ok((property, value)) = frame.property() else {
             return self.stats.odd += 1;
         };
@@ -214,6 +217,9 @@ impl Host {
             (Command::PROP_VALUE_IS, Some(status)) => self.update_status(status),
             (Command::PROP_VALUE_IS, None) => {
                 if self.take_value(property, value) {
+                    if REMEMBERED.binary_search(&property).is_err() {
+                        self.tell_unasked(frame.command, property, value);
+                    }
                     self.watch
                         .refresh(known::after_update(property, &self.known));
                     self.tell_tasks(Told::Value(property, value));
@@ -221,6 +227,7 @@ impl Host {
             }
             (Command::PROP_VALUE_INSERTED | Command::PROP_VALUE_REMOVED, _) => {
                 let is_inserted = frame.command == Command::PROP_VALUE_INSERTED;
+                self.tell_unasked(frame.command, property, value);
                 self.netif
                     .ncp_item(property, value, is_inserted, &self.known);
                 if REMEMBERED.binary_search(&property).is_ok() {
@@ -254,7 +261,7 @@ impl Host {
             return false;
         }
         if is_new && self.startup.before.value(property) != Some(value) {
-            self.property_event(property, value);
+            self.property_event(Command::PROP_VALUE_IS, property, value);
         }
         self.netif.ncp_value(property, value, &self.known);
         self.state_value(property);
@@ -265,8 +272,41 @@ impl Host {
         true
     }
 
-    fn property_event(&mut self, property: Property, value: &[u8]) {
-        let row = tasks::property_row(Command::PROP_VALUE_IS, property, value);
+    /// What the co-processor tells of its own accord, for who monitors: also what is not known here, and
+    /// what is an event and no state. Frames have their own listeners, log lines their own event.
+    fn tell_unasked(&mut self, command: Command, property: Property, value: &[u8]) {
+        let is_frame = matches!(property.0, 113..=115);
+        let is_log = matches!(property, Property::STREAM_DEBUG | Property::STREAM_LOG);
+        if !is_frame && !is_log {
+            self.property_event(command, property, value);
+        }
+    }
+
+    /// A block that the co-processor wants to keep in this host's memory, or to have back (§1.3): there is
+    /// room for none, and it is told so, since it may wait for that. `None` if it is something else, false
+    /// if it cannot be read.
+    fn answer_offload(&mut self, frame: &Frame<'_>) -> Option<bool> {
+        let (command, status) = match frame.command {
+            Command::HBO_OFFLOAD => (Command::HBO_OFFLOADED, Status::NOMEM),
+            Command::HBO_RECLAIM => (Command::HBO_RECLAIMED, Status::ITEM_NOT_FOUND),
+            Command::HBO_DROP => (Command::HBO_DROPPED, Status::ITEM_NOT_FOUND),
+            _ => return None,
+        };
+        let Ok(id) = Reader::new(frame.payload).uint32() else {
+            return Some(false);
+        };
+        log::debug!(
+            "{}: answered with {status}: this host lends no memory",
+            frame.command
+        );
+        // The id and a status of one octet; of what is to come back, no data follows.
+        let payload = [&id.to_le_bytes()[..], &[status.0 as u8]].concat();
+        self.submit_own(Owner::Answer, command, payload);
+        Some(true)
+    }
+
+    fn property_event(&mut self, command: Command, property: Property, value: &[u8]) {
+        let row = tasks::property_row(command, property, value);
         let mut fields = Fields::new();
         for (name, value) in row.0 {
             fields.push("name", Field::Word(name));
@@ -276,6 +316,11 @@ impl Host {
                 value
             };
             fields.push("value", shown);
+        }
+        match command {
+            Command::PROP_VALUE_INSERTED => fields.push("change", Field::word("inserted")),
+            Command::PROP_VALUE_REMOVED => fields.push("change", Field::word("removed")),
+            _ => {}
         }
         self.outbox.event(Event {
             name: "property",

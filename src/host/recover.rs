@@ -303,6 +303,9 @@ impl Host {
             self.slots.unanswered();
             return self.ask_for_life();
         }
+        if owner == Owner::Answer {
+            return;
+        }
         let seconds = self.now.since(since).as_secs();
         let why = format!("no answer to {what} within {seconds} s");
         match self.startup.phase {
@@ -325,7 +328,7 @@ impl Host {
         match owner {
             Owner::Task(id) => self.undo_id(id, failure::unanswered(what, seconds)),
             // As if it had no room for it: it is tried again later.
-            Owner::Netif => self.netif_answered(Some(Status::NOMEM)),
+            Owner::Netif => self.netif_answered(Some(Status::BUSY)),
             Owner::Refresh => self.refresh_answered(),
             _ => {}
         }

@@ -464,3 +464,52 @@ fn a_stack_that_starts_by_itself_is_seen() {
     trace.send("80 06 43 04");
     assert_eq!(trace.host.known().state, State::Offline);
 }
+
+/// Whatever it tells of its own accord can be monitored: what is not known here, too.
+#[test]
+fn what_is_told_unasked_reaches_who_monitors() {
+    let mut trace = Trace::ready();
+    trace.events();
+    for (frame, shown) in [
+        // JAM_DETECTED, an item of the table of children, PARENT_RESPONSE_INFO cut short, unknown ones.
+        ("80 06 81 24 01", "JAM_DETECTED"),
+        ("80 07 52 01", "THREAD_CHILD_TABLE"),
+        ("80 06 8D 32 01 02", "PARENT_RESPONSE_INFO"),
+        ("80 06 A0 9C 01 07 08", "0708"),
+        ("80 08 A0 9C 01 07 08", "removed"),
+        ("80 06 75 44 6F 6E 65 00", "Done"),
+    ] {
+        trace.send(frame);
+        let events = trace.events();
+        assert_eq!(events.len(), 1, "{frame}: {events:?}");
+        assert_eq!(events[0].name, "property");
+        let text = format!("{events:?}");
+        assert!(text.contains(shown), "{frame}: {text}");
+    }
+    // Raw frames are for who sniffs.
+    trace.send("80 06 71 05 00 02 00 2A E0 3B");
+    assert!(trace.events().is_empty());
+}
+
+/// Protocol §1.3, errata E14: there is no memory to lend, and it is told so.
+#[test]
+fn an_offered_block_is_refused() {
+    let mut trace = Trace::ready();
+    for (offered, answer) in [
+        ("80 0C 07 00 00 00 3C 00 02 01 02", "0F 07 00 00 00 0B"),
+        ("80 0D 07 00 00 00 00", "10 07 00 00 00 14"),
+        ("80 0E 07 00 00 00", "11 07 00 00 00 14"),
+    ] {
+        trace.send(offered);
+        let sent = trace.frame().expect("an answer");
+        assert_eq!(sent[1..], octets(answer), "{offered}");
+    }
+    trace.quiet();
+    // Nothing need follow.
+    trace.wait_for(Duration::from_secs(20));
+    trace.quiet();
+    assert_eq!(trace.host.known().state, State::Offline);
+    let set = Request::Set(Property::HBO_MEM_MAX, vec![0, 4, 0, 0]);
+    trace.request(1, set);
+    assert_eq!(trace.failed(1), Some(Code::NotSupported));
+}

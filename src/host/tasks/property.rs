@@ -9,6 +9,9 @@ use crate::wire::packed::Malformed;
 use crate::wire::signature::{Formatted, Hex, Items, Signature, Value};
 
 pub(super) fn get(property: Property, known: &Known) -> Result<Script, Failure> {
+    if MUTING.contains(&property) {
+        log::warn!("{property} is asked for: where there is none, some firmware does not answer, nor anything that is asked afterwards, until it is reset");
+    }
     if let Some(info) = property.info() {
         check_access(info, Access::GET, "read")?;
         check_needs(info, Access::GET, known)?;
@@ -18,6 +21,11 @@ pub(super) fn get(property: Property, known: &Known) -> Result<Script, Failure> 
 
 pub(super) fn set(property: Property, value: &[u8], known: &Known) -> Result<Script, Failure> {
     check_no_stream(property)?;
+    if matches!(property, Property::HBO_MEM_MAX | Property::HBO_BLOCK_MAX) {
+        return Err(not_supported(format!(
+            "{property} cannot be written: this host lends the co-processor no memory"
+        )));
+    }
     if let Some(info) = property.info() {
         check_access(info, Access::SET, "written")?;
         check_needs(info, Access::SET, known)?;
@@ -103,6 +111,12 @@ fn field(signature: Signature<'_>, octets: &[u8]) -> Field {
 fn pskc_rows(value: &[u8]) -> Vec<Fields> {
     vec![Fields::new().with("pskc", hex(value))]
 }
+
+/// Errata E46: what firmware up to 2025 cannot say that it has not (the last one, today's neither).
+const MUTING: &[Property] = &[
+    Property::THREAD_PENDING_DATASET_TLVS,
+    Property::THREAD_BACKBONE_ROUTER_PRIMARY,
+];
 
 /// Frames are the driver's to send (draft §13), and only packets of the interface become some.
 fn check_no_stream(property: Property) -> Result<(), Failure> {

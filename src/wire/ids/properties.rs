@@ -257,7 +257,7 @@ properties! {
     /// Lock: true freezes the NCP so that several changes take effect together on release;
     /// setting true twice must fail with ALREADY. Firmware: get gives UNIMPLEMENTED, set
     /// PROP_NOT_FOUND.
-    9 LOCK: "b", "G", AnyOf(&[C::LOCK]);
+    9 LOCK: "b", "GS", AnyOf(&[C::LOCK]);
     /// Bytes of host memory the NCP may fill by offload, default 0 = no offload until the
     /// host sets it; a newer page wrongly puts HOST_POWER_STATE here, see E10.
     10 HBO_MEM_MAX: "L", "GSN", AnyOf(&[C::HBO]);
