@@ -6,6 +6,7 @@
 mod hosts;
 
 use hosts::{Folder, Host};
+use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::thread::sleep;
@@ -116,4 +117,66 @@ fn without_ipv6_one_line_says_what_to_do_and_addresses_come_when_it_is_on() {
     host.wait_for("two addresses", |host| {
         (host.kernel_addresses().len() == 2).then_some(())
     });
+}
+
+/// What is at the other end of a stream, and is no NCP.
+#[test]
+fn what_answers_instead_of_an_ncp_is_named_at_once() {
+    let folder = Folder::new();
+    for (name, command, wanted) in [
+        ("echo", "cat", "an echo"),
+        (
+            "cli",
+            "while read -r line; do printf '> Error 35: InvalidCommand\\r\\n> '; done & \
+             printf '\\r\\n> '; cat >/dev/null",
+            "command line",
+        ),
+        (
+            "ash",
+            "printf '\\032\\301\\002\\013\\012\\122~'; cat >/dev/null",
+            "EZSP",
+        ),
+    ] {
+        let mut host = Host::new(&folder, name);
+        host.start_bridge_anyhow(&[&format!("system:{command}")]);
+        let diagnosis = host.wait_for("a diagnosis", |host| {
+            Some(host.status()?["diagnosis"].as_str()?.to_owned())
+        });
+        assert!(diagnosis.contains(wanted), "{name}: {diagnosis}");
+        let (code, why) = host.refused("get NET_ROLE");
+        assert_eq!(code, 5, "{why}");
+        assert!(why.contains(wanted), "{name}: {why}");
+    }
+}
+
+/// A port that is plugged in again and belongs to somebody else now.
+#[test]
+fn a_reason_that_is_new_is_told_while_a_port_is_tried_again() {
+    let folder = Folder::new();
+    let port = folder.join("port");
+    let pty = nix::pty::openpty(None, None).unwrap();
+    for end in [&pty.master, &pty.slave] {
+        // Whoever inherited it would keep the port alive.
+        let flag = FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC);
+        fcntl(end, flag).unwrap();
+    }
+    let name = nix::unistd::ttyname(&pty.slave).unwrap();
+    std::os::unix::fs::symlink(&name, &port).unwrap();
+    let mut host = Host::new(&folder, "only");
+    host.start_bridge_anyhow(&[&format!("serial:{}", port.display())]);
+    host.wait_for("the port", |host| {
+        host.log().contains(": open").then_some(())
+    });
+    fs::remove_file(&port).unwrap();
+    drop(pty);
+    host.wait_for("the loss", |host| {
+        host.log().contains("lost (").then_some(())
+    });
+    // What stands there is no port now.
+    fs::create_dir(&port).unwrap();
+    host.wait_for("the reason", |host| {
+        host.log().contains("a folder").then_some(())
+    });
+    sleep(Duration::from_secs(3));
+    assert_eq!(host.log().matches("a folder").count(), 1, "{}", host.log());
 }

@@ -17,7 +17,7 @@ use crate::host::{self, netif, Host};
 use crate::io::control::{self, Control};
 use crate::io::log::{clear_lost, lost, LOST_LABEL};
 use crate::io::netlink::Netlink;
-use crate::io::signal::Signals;
+use crate::io::signal::{Received, Signals};
 use crate::io::tun::{self, Tun};
 use crate::io::{privileges, Io, Source};
 use crate::time::{earliest, Instant};
@@ -51,11 +51,15 @@ struct Driver<'c> {
     alive: Alive,
     /// Packets that the interface did not take: it was down.
     refused: u64,
+    /// How often in a row the link had failed when the host was told why.
+    link_failures: u32,
+    /// A signal told so before the loop began.
+    is_ended: bool,
 }
 
 impl<'c> Driver<'c> {
     /// Opens everything, and gives up the rights that this took before any command is run.
-    fn open(config: &'c Config, clock: Clock, io: Io, signals: Signals) -> Result<Self, Error> {
+    fn open(config: &'c Config, clock: Clock, io: Io, mut signals: Signals) -> Result<Self, Error> {
         let now = clock.now();
         let tun = Tun::open(&interface(&config.face)).map_err(Error::Tun)?;
         let netlink = Netlink::open(tun.name()).map_err(Error::Netlink)?;
@@ -84,7 +88,11 @@ impl<'c> Driver<'c> {
         let carrier = carrier.map_or_else(open_carrier, Ok)?;
         settings.has_hardware_reset = carrier.has_hardware_reset();
         // With the rights and below the root with which it is saved.
-        settings.retained = services.recall();
+        let mut received = Received::default();
+        settings.retained = services.recall(&mut || {
+            received = signals.drain();
+            received.end.is_some()
+        });
         let mut driver = Driver {
             config,
             clock,
@@ -99,6 +107,8 @@ impl<'c> Driver<'c> {
             again: false,
             alive,
             refused: 0,
+            link_failures: 0,
+            is_ended: after(&received) == Flow::End,
         };
         driver.miss_transport();
         driver.netlink.refresh_groups();
@@ -110,7 +120,7 @@ impl<'c> Driver<'c> {
     }
 
     fn run(&mut self) -> Result<(), Error> {
-        while self.turn()? == Flow::Continue {}
+        while !self.is_ended && self.turn()? == Flow::Continue {}
         log::info!("ending; the co-processor keeps its network");
         Ok(())
     }
@@ -130,6 +140,8 @@ impl<'c> Driver<'c> {
             self.read_packets()?;
             let step = self.step(now)?;
             self.write_packets()?;
+            self.carrier
+                .diagnose(&mut self.link_failures, &mut self.host);
             let was_served = self.serve_services(now)?;
             self.hand_out();
             // What a service brought about may be a frame, and the carrier had its turn before.
@@ -419,11 +431,31 @@ fn give_up_rights(
     confine::enter(rules)
 }
 
+/// What to look at when nothing at all comes; on a bus the link knows better.
+fn silence(device: &Device) -> Option<&'static str> {
+    match device {
+        Device::Serial { .. } => Some(
+            "nothing comes from it: check its power, that RX and TX are crossed, the speed behind the port's \
+             path, and that its firmware is an NCP for a serial port",
+        ),
+        Device::System(_) => Some(
+            "the command says nothing: it is to speak Spinel in HDLC on its standard input and output",
+        ),
+        Device::Tcp(_) => Some(
+            "nothing comes from it: check that this is the port of the co-processor, and that no other \
+             program is connected to it",
+        ),
+        Device::Spi(_) | Device::Sim(_) => None,
+    }
+}
+
 fn host_settings(config: &Config) -> io::Result<host::Settings> {
     let wanted = &config.host;
     let mut seed = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut seed)?;
     Ok(host::Settings {
+        silence: silence(&config.device),
+        can_renew: matches!(config.device, Device::Tcp(_)),
         reset_allowance: config.reset_pulse + config.reset_settle,
         auto_resume: wanted.auto_resume,
         retain: wanted.retain.is_some(),

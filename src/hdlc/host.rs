@@ -8,6 +8,7 @@
 
 use super::decode::{Decoder, Discard, Event};
 use super::encode::{encode, encoded_max};
+use super::heard::Heard;
 use super::{is_spinel, FLAG, RESET_SEQUENCE};
 use crate::bridge::{Step, Upper};
 use crate::buffer::Buffer;
@@ -22,6 +23,7 @@ pub struct Carrier {
     output: Buffer,
     is_open: bool,
     stats: Stats,
+    heard: Heard,
 }
 
 /// What the carrier counted.
@@ -56,6 +58,7 @@ impl Carrier {
             output: Buffer::new(OUTPUT_LEN),
             is_open: false,
             stats: Stats::default(),
+            heard: Heard::default(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Carrier {
     /// The stream is closed: nothing is taken from the host until [`Carrier::opened`].
     pub fn closed(&mut self) {
         self.is_open = false;
+        self.heard = Heard::default();
         self.decoder.reset();
         self.input.clear();
         self.output.clear();
@@ -89,6 +93,14 @@ impl Carrier {
     /// The first `n` octets of [`Carrier::input`] were filled.
     pub fn input_filled(&mut self, n: usize) {
         self.input.commit(n);
+        let filled = self.input.filled();
+        self.heard.came(&filled[filled.len().saturating_sub(n)..]);
+    }
+
+    /// What is at the other end if it is no co-processor that speaks Spinel, and what to do, in one line;
+    /// `None`: it is one, or nothing tells yet.
+    pub fn diagnosis(&self) -> Option<&'static str> {
+        self.heard.diagnosis()
     }
 
     /// Whether octets wait that [`Carrier::step`] has not taken: the host had no room, or they were too many
@@ -109,6 +121,8 @@ impl Carrier {
 
     /// The first `n` octets of [`Carrier::output`] were written.
     pub fn output_written(&mut self, n: usize) {
+        let written = self.output.filled();
+        self.heard.sent(&written[..n.min(written.len())]);
         self.output.consume(n);
     }
 
@@ -163,6 +177,7 @@ impl Carrier {
         match event {
             Some(Event::Frame { len }) if is_spinel(self.decoder.frame(len)) => {
                 self.stats.frames_received += 1;
+                self.heard.frame();
                 trace::frame(Way::FromSlave, self.decoder.frame(len));
                 host.deliver(self.decoder.frame(len));
             }

@@ -6,6 +6,7 @@
 
 pub mod decode;
 pub mod encode;
+mod heard;
 pub mod host;
 
 use crate::bridge::Upper;

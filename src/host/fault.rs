@@ -51,7 +51,11 @@ impl Host {
             log::warn!("the co-processor cannot be initialised: {why}: replacing its firmware");
             return self.start_upgrade();
         }
-        self.fault(why.to_owned());
+        // What the transport sees is the better reason for silence.
+        let silent = (self.stats.frames == self.startup.frames).then_some(self.settings.silence);
+        let seen = self.known.diagnosis.as_deref().or(silent.flatten());
+        let why = seen.unwrap_or(why).to_owned();
+        self.fault(why);
         self.startup.rescue.resets = true;
     }
 
@@ -94,6 +98,38 @@ impl Host {
             });
         }
         self.set_state(State::Fault);
+    }
+
+    /// What stands in the way of frames, as the transport sees it, or nothing any more. `is_certain`: waiting
+    /// changes nothing.
+    pub fn set_diagnosis(&mut self, diagnosis: Option<&str>, is_certain: bool) {
+        if self.known.diagnosis.as_deref() == diagnosis {
+            return;
+        }
+        self.known.diagnosis = diagnosis.map(str::to_owned);
+        self.startup.is_certain = is_certain && diagnosis.is_some();
+        let Some(diagnosis) = diagnosis else {
+            return;
+        };
+        let fields = Fields::new().with("text", Field::text(diagnosis));
+        self.outbox.event(Event {
+            name: "diagnosis",
+            fields,
+        });
+        if is_certain {
+            log::warn!("the co-processor cannot be talked to: {diagnosis}");
+        }
+        if let Some(failure) = self.diagnosed() {
+            self.fail_pending(&failure);
+        }
+    }
+
+    /// What a request that would wait for the start-up is told instead, where that is of no use.
+    pub(super) fn diagnosed(&self) -> Option<Failure> {
+        let diagnosis = self.known.diagnosis.as_deref();
+        let certain = diagnosis.filter(|_| self.startup.is_certain && !self.startup.is_ready())?;
+        let message = format!("the co-processor cannot be talked to: {certain}");
+        Some(Failure::new(Code::State, message))
     }
 
     /// What a request is told in FAULT.

@@ -96,6 +96,8 @@ pub struct Known {
     pub fault: Option<String>,
     /// Why it is left alone for a while, and for how long.
     pub pause: Option<String>,
+    /// What stands in the way of frames, and what to do, as the transport sees it.
+    pub diagnosis: Option<String>,
     /// Addresses and groups of the host for which the co-processor has no room.
     pub no_room: Vec<Ipv6Addr>,
     values: BTreeMap<Property, Vec<u8>>,
@@ -108,6 +110,7 @@ impl Known {
             state: State::Uninitialized,
             fault: None,
             pause: None,
+            diagnosis: None,
             no_room: Vec::new(),
             values: BTreeMap::new(),
         }

@@ -73,6 +73,11 @@ use transact::Engine;
 pub struct Settings {
     /// The transport can reset the co-processor by hardware ([`Upper::take_reset_request`]).
     pub has_hardware_reset: bool,
+    /// What to look at where nothing at all comes from the co-processor, in one line.
+    pub silence: Option<&'static str>,
+    /// A transport that says nothing is closed and opened anew before it is given up
+    /// ([`Host::take_renewal_request`]).
+    pub can_renew: bool,
     /// Begin with a reset. Without it, a stack that runs is kept.
     pub reset_at_start: bool,
     /// How much longer than 5 s a reset may take (protocol §7.3): the pulse on RES and what the board
@@ -104,6 +109,8 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             has_hardware_reset: false,
+            silence: None,
+            can_renew: false,
             reset_at_start: false,
             reset_allowance: Duration::ZERO,
             auto_resume: true,
@@ -200,6 +207,7 @@ pub struct Host {
     outbox: Outbox,
     random: Random,
     wants_reset_line: bool,
+    wants_renewal: bool,
     groups_changed: bool,
     stats: Stats,
 }
@@ -222,6 +230,7 @@ impl Host {
             outbox: Outbox::default(),
             random: Random::new(settings.seed),
             wants_reset_line: false,
+            wants_renewal: false,
             groups_changed: false,
             stats: Stats::default(),
             settings,
@@ -293,6 +302,11 @@ impl Host {
     /// Whether something waits for the shell that only a turn of it takes: a service, or a look at groups.
     pub fn wants_shell(&self) -> bool {
         self.groups_changed || self.outbox.has_service()
+    }
+
+    /// Whether the transport is to be closed and opened anew, since nothing comes from it.
+    pub fn take_renewal_request(&mut self) -> bool {
+        core::mem::take(&mut self.wants_renewal)
     }
 
     /// What the shell is to do next.

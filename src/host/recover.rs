@@ -230,6 +230,7 @@ impl Host {
     /// The transport is there again. What the co-processor did meanwhile is not known.
     pub fn transport_opened(&mut self) {
         if self.startup.phase == Phase::Gone {
+            self.startup.frames = self.stats.frames;
             self.pause();
         }
     }

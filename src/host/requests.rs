@@ -126,7 +126,7 @@ impl Host {
             _ if self.requests.pending.len() >= PENDING_MAX => {
                 Admission::Never(failure::too_many())
             }
-            _ => Admission::Later,
+            _ => self.diagnosed().map_or(Admission::Later, Admission::Never),
         }
     }
 

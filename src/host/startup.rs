@@ -85,6 +85,10 @@ pub(super) struct Startup {
     pub(super) before: Known,
     /// How FAULT is left.
     pub(super) rescue: Rescue,
+    /// How many frames had come when the transport was opened, or it was ready last.
+    pub(super) frames: u64,
+    /// What the transport sees makes it useless to wait.
+    pub(super) is_certain: bool,
 }
 
 impl Startup {
@@ -101,6 +105,8 @@ impl Startup {
             saw_reset: false,
             before: Known::new(),
             rescue: Rescue::default(),
+            frames: 0,
+            is_certain: false,
         }
     }
 
@@ -480,6 +486,9 @@ impl Host {
         if self.startup.failures > FAILURES_MAX {
             return self.give_up(why);
         }
+        let is_silent = self.stats.frames == self.startup.frames;
+        self.wants_renewal =
+            self.settings.can_renew && is_silent && self.startup.failures == HARD_RESET_AT;
         self.startup.phase = Phase::Retrying {
             until: self.now + RETRY_PAUSE,
             reset: if self.startup.failures == HARD_RESET_AT {

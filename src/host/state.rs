@@ -41,6 +41,7 @@ impl Host {
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
         self.startup.rescue.forget();
+        self.startup.frames = self.stats.frames;
         self.startup.forget_reset();
         self.watch.heard_at = self.now;
         self.engine.set_one_at_a_time(self.now, false);

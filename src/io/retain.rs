@@ -4,43 +4,74 @@
 //! What is kept is the active dataset as MeshCoP TLVs (property THREAD_ACTIVE_DATASET_TLVS), which is
 //! secret: the file's mode is 0600.
 
+use super::child::{Child, Output};
 use crate::config::Retain;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// What was kept; `None` if nothing was.
 ///
-/// A command is waited for: the co-processor is initialised after it.
+/// A command is waited for, since the co-processor is initialised after it, but no longer than `limit`, and not
+/// when `is_ended` says that we are to end: it is asked every 20 ms.
 ///
 /// # Errors
-/// What the system reported, or that more was kept than a dataset can have.
-pub fn recall(retain: &Retain) -> io::Result<Option<Vec<u8>>> {
+/// What the system reported, that more was kept than a dataset can have, or that it took too long.
+pub fn recall(
+    retain: &Retain,
+    limit: Duration,
+    is_ended: &mut dyn FnMut() -> bool,
+) -> io::Result<Option<Vec<u8>>> {
     let kept = match retain {
-        Retain::File(path) => match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => bounded(file?)?,
-        },
-        Retain::Command(command) => {
-            let mut child = Command::new("/bin/sh")
-                .args(["-c", command])
-                .env(VARIABLE, "recall")
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .spawn()?;
-            // Always there: it was asked for.
-            let output = child.stdout.take().map_or(Ok(Vec::new()), bounded);
-            let status = child.wait()?;
-            if !status.success() {
-                let message = format!("the command said {status}");
-                return Err(io::Error::other(message));
+        Retain::File(path) => {
+            // A FIFO would keep us until somebody writes into it.
+            let nonblock = nix::fcntl::OFlag::O_NONBLOCK.bits();
+            let opened = OpenOptions::new()
+                .read(true)
+                .custom_flags(nonblock)
+                .open(path);
+            match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                file => {
+                    let file = file?;
+                    if !file.metadata()?.is_file() {
+                        return Err(other("it is no regular file"));
+                    }
+                    bounded(file)?
+                }
             }
-            output?
         }
+        Retain::Command(command) => run(command, limit, is_ended)?,
     };
     Ok(Some(kept).filter(|kept| !kept.is_empty()))
+}
+
+fn run(command: &str, limit: Duration, is_ended: &mut dyn FnMut() -> bool) -> io::Result<Vec<u8>> {
+    let begin = std::time::Instant::now();
+    let now = || crate::time::Instant::ZERO + begin.elapsed();
+    let env = [(VARIABLE, "recall")];
+    let name = "retain command";
+    let mut child = Child::spawn(name, command, &[], &env, Output::Keep, now(), limit)?;
+    let finished = loop {
+        if let Some(finished) = child.try_finish(now()) {
+            break finished;
+        }
+        if is_ended() {
+            // What it started ends with it.
+            return Err(other("we were told to end before it did"));
+        }
+        std::thread::sleep(RECALL_LOOK);
+    };
+    if !finished.status.success() {
+        return Err(other(format!("the command said {}", finished.status)));
+    }
+    bounded(&finished.output[..])
+}
+
+fn other(message: impl Into<String>) -> io::Error {
+    io::Error::other(message.into())
 }
 
 /// Writes a file whole or not at all.
@@ -87,6 +118,9 @@ fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
+/// How often a command that recalls is looked at, and whether we are to end: nobody notices.
+const RECALL_LOOK: Duration = Duration::from_millis(20);
+
 /// The longest dataset of Thread (OpenThread's `OT_OPERATIONAL_DATASET_MAX_LENGTH`).
 const DATASET_MAX: u64 = 254;
 
@@ -105,12 +139,37 @@ mod tests {
         path
     }
 
+    fn recalled(retain: &Retain) -> io::Result<Option<Vec<u8>>> {
+        recall(retain, Duration::from_secs(60), &mut || false)
+    }
+
+    #[test]
+    fn what_hangs_keeps_nobody() {
+        let hangs = Retain::Command("sleep 1000".to_owned());
+        let began = std::time::Instant::now();
+        assert!(recall(&hangs, Duration::from_millis(100), &mut || false).is_err());
+        let mut looks = 0;
+        let told = &mut || {
+            looks += 1;
+            looks > 3
+        };
+        let error = recall(&hangs, Duration::from_secs(600), told).unwrap_err();
+        assert!(error.to_string().contains("told to end"), "{error}");
+        let folder = folder("fifo");
+        let path = folder.join("wpan0");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = recalled(&Retain::File(path)).unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
+        fs::remove_dir_all(folder).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+
     #[test]
     fn a_file_gives_back_what_was_saved_until_it_is_forgotten() {
         let folder = folder("file");
         let path = folder.join("wpan0");
         let retain = Retain::File(path.clone());
-        assert_eq!(recall(&retain).unwrap(), None);
+        assert_eq!(recalled(&retain).unwrap(), None);
         let left_behind = folder.join("wpan0.new");
         fs::write(&left_behind, b"half").unwrap();
         fs::set_permissions(&left_behind, Permissions::from_mode(0o644)).unwrap();
@@ -118,12 +177,12 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         save(&path, b"second").unwrap();
-        assert_eq!(recall(&retain).unwrap().unwrap(), b"second");
+        assert_eq!(recalled(&retain).unwrap().unwrap(), b"second");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         forget(&path).unwrap();
         forget(&path).unwrap();
-        assert_eq!(recall(&retain).unwrap(), None);
+        assert_eq!(recalled(&retain).unwrap(), None);
         fs::remove_dir_all(folder).unwrap();
     }
 
@@ -147,7 +206,7 @@ mod tests {
         let folder = folder("long");
         let path = folder.join("wpan0");
         fs::write(&path, [0; 255]).unwrap();
-        let error = recall(&Retain::File(path)).unwrap_err();
+        let error = recalled(&Retain::File(path)).unwrap_err();
         assert!(error.to_string().contains("254"), "{error}");
         fs::remove_dir_all(folder).unwrap();
     }
@@ -155,8 +214,8 @@ mod tests {
     #[test]
     fn a_command_is_told_what_to_do_and_may_fail() {
         let echo = Retain::Command("printf %s $SPINEL_BRIDGE_RETAIN".to_owned());
-        assert_eq!(recall(&echo).unwrap().unwrap(), b"recall");
-        assert!(recall(&Retain::Command("exit 1".to_owned())).is_err());
-        assert_eq!(recall(&Retain::Command("true".to_owned())).unwrap(), None);
+        assert_eq!(recalled(&echo).unwrap().unwrap(), b"recall");
+        assert!(recalled(&Retain::Command("exit 1".to_owned())).is_err());
+        assert_eq!(recalled(&Retain::Command("true".to_owned())).unwrap(), None);
     }
 }

@@ -29,8 +29,8 @@ pub struct Stream {
     released: bool,
     /// The next pause before it is opened again.
     pause: Duration,
-    /// The log has the loss, so that a failure to open again is no news.
-    told: bool,
+    /// Reasons why it could not be opened that the log has; that it is not there is known from its loss.
+    told: Vec<io::ErrorKind>,
     /// The command of the connection that was lost, until it has ended.
     ending: Option<Group>,
 }
@@ -91,7 +91,7 @@ impl Stream {
             target,
             state: State::Closed { retry_at: now },
             released: false,
-            told: false,
+            told: Vec::new(),
             ending: None,
         };
         match stream.target {
@@ -137,11 +137,16 @@ impl Stream {
     /// Opens what [`Stream::close`] closed, at the next [`Stream::tend`].
     pub fn reopen(&mut self, now: Instant) {
         self.released = false;
-        self.told = false;
+        self.told.clear();
         self.pause = self.target.first_pause();
         if let State::Closed { retry_at } = &mut self.state {
             *retry_at = now;
         }
+    }
+
+    /// Closes it because nothing comes from it, and opens it anew, like one that was lost.
+    pub fn renew(&mut self, now: Instant) {
+        self.lost("it says nothing", now);
     }
 
     /// When [`Stream::tend`] has something to do if nothing happens.
@@ -266,7 +271,7 @@ impl Stream {
 
     fn use_end(&mut self, end: End, now: Instant) {
         log::info!("{}: open", self.target);
-        self.told = false;
+        self.told.clear();
         self.state = State::Open {
             end,
             since: now,
@@ -277,9 +282,11 @@ impl Stream {
     /// It could not be opened again.
     fn failed(&mut self, error: &io::Error, now: Instant) {
         let pause = self.next_pause();
-        if core::mem::replace(&mut self.told, true) {
+        let kind = error.kind();
+        if self.told.contains(&kind) {
             log::debug!("{}: {error}", self.target);
         } else {
+            self.told.push(kind);
             log::warn!("{}: {error}: trying again until it is there", self.target);
         }
         self.state = State::Closed {
@@ -300,7 +307,7 @@ impl Stream {
             self.target,
             pause.as_secs()
         );
-        self.told = true;
+        self.told = ABSENCE.to_vec();
         self.drop_end(now);
         self.state = State::Closed {
             retry_at: now + pause,
@@ -445,6 +452,13 @@ impl std::error::Error for OpenError {
 /// The first pause before something that was lost is opened again: udev makes the node of a port that
 /// comes back within a second, and a command that dies at once must not keep a core busy.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// How something says that it is not there, which is no news after it was lost.
+const ABSENCE: [io::ErrorKind; 3] = [
+    io::ErrorKind::NotFound,
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::TimedOut,
+];
 
 /// Pauses double up to this: nobody should wait longer for something that is there again.
 const RETRY_LONGEST: Duration = Duration::from_secs(32);

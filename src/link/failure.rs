@@ -36,9 +36,9 @@ pub(super) struct Report {
     attempt: u32,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.failure {
+        match *self {
             Failure::Void(octet) => write!(f, "no co-processor answers (MISO is all {octet:02X}): check its power, MISO, chip select and RES wiring"),
             Failure::Garbage(octets) => write!(f, "{BAD_MAX} headers in a row are garbage, the last one {}: check --spi-mode, --spi-speed, --spi-cs-delay and the ground wire", Hex(&octets)),
             Failure::CrcMissing => f.write_str("the co-processor offers no CRC, which --spi-crc on demands: use --spi-crc auto"),
@@ -46,7 +46,13 @@ impl fmt::Display for Report {
             Failure::Refused => write!(f, "the co-processor has refused a frame for {REFUSALS_TIME:?}"),
             Failure::CrcReceived => write!(f, "{CRC_FAILURES_MAX} frames in a row came with a wrong CRC: lower --spi-speed or shorten the wires"),
             Failure::CrcSent => write!(f, "the co-processor found {CRC_FAILURES_MAX} CRC errors in a row in a frame: lower --spi-speed or shorten the wires"),
-        }?;
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)?;
         let remedy = match self.has_reset {
             true => "resetting it over RES",
             false => "trying again (no RES line is known, see --gpio-res)",

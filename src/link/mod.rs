@@ -192,6 +192,8 @@ pub struct Link {
     looped: bool,
     /// Times the link failed without a frame moved since.
     failures: u32,
+    /// Why it failed last.
+    failed: Option<Failure>,
     /// Driver errors in a row.
     errors: u32,
     /// No transaction before this: the gap, or the pause after a bad header.
@@ -339,6 +341,7 @@ impl Link {
             bad: 0,
             looped: false,
             failures: 0,
+            failed: None,
             errors: 0,
             not_before: Instant::ZERO,
             gap_from: None,

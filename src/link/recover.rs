@@ -58,6 +58,7 @@ impl Link {
     pub(super) fn fail(&mut self, now: Instant, failure: Failure) {
         self.stats.link_failures += 1;
         self.failures = self.failures.saturating_add(1);
+        self.failed = Some(failure);
         if self.failures.is_power_of_two() {
             log::error!("{}", failure.report(self.settings.has_reset, self.failures));
         }
@@ -70,6 +71,17 @@ impl Link {
             self.awaiting_header = true;
             self.phase = Phase::Pause(now + self.failure_pause());
         }
+    }
+
+    /// What was seen and what to look at, while the link fails.
+    pub fn diagnosis(&self) -> Option<String> {
+        let failed = self.failed.filter(|_| self.failures > 0)?;
+        Some(failed.to_string())
+    }
+
+    /// How often the link failed since it last worked.
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.failures
     }
 
     pub(super) fn failure_pause(&self) -> Duration {

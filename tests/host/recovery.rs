@@ -265,6 +265,68 @@ fn a_version_that_changes_with_every_start_is_not_replaced_without_end() {
     assert_eq!(upgrades.len(), 6, "{upgrades:?}");
 }
 
+#[test]
+fn a_connection_that_says_nothing_is_made_anew_once_before_it_is_given_up() {
+    let mut trace = Trace::new(Settings {
+        can_renew: true,
+        silence: Some("nothing comes from it"),
+        ..Settings::default()
+    });
+    trace.host.transport_lost();
+    trace.host.transport_opened();
+    let mut renewals = 0;
+    while trace.host.known().state != State::Fault {
+        trace.wait_for(Duration::from_millis(100));
+        while trace.frame().is_some() {}
+        if trace.host.take_renewal_request() {
+            renewals += 1;
+            trace.host.transport_lost();
+            trace.host.transport_opened();
+        }
+        assert!(trace.now < Instant::from_millis(120_000), "no end");
+    }
+    assert_eq!(renewals, 1);
+    let why = trace.host.known().fault.clone().unwrap();
+    assert_eq!(why, "nothing comes from it");
+}
+
+/// Waiting would change nothing, and the client would be told what it is told now.
+#[test]
+fn what_the_transport_sees_is_told_at_once_to_who_waits_and_is_the_reason_of_the_fault() {
+    let mut trace = Trace::new(Settings::default());
+    let echo = "what is sent comes back";
+    trace.request(1, Request::Get(Property::NET_ROLE));
+    trace.host.set_diagnosis(Some(echo), true);
+    trace.host.set_diagnosis(Some(echo), true);
+    let told = |answers: Vec<Answer>| match &answers[..] {
+        [Answer::Failed(failure)] => {
+            assert_eq!(failure.code, Code::State);
+            assert!(failure.message.contains(echo), "{}", failure.message);
+        }
+        other => panic!("{other:?}"),
+    };
+    told(trace.answers(1));
+    trace.request(2, Request::Get(Property::NET_ROLE));
+    told(trace.answers(2));
+    let events = trace.events();
+    let events = events.iter().filter(|event| event.name == "diagnosis");
+    assert_eq!(events.count(), 1);
+    while trace.host.known().state != State::Fault {
+        trace.wait_for(Duration::from_secs(1));
+        while trace.frame().is_some() {}
+    }
+    assert_eq!(trace.host.known().fault.as_deref(), Some(echo));
+    // A board that boots is waited for, whatever the bus looks like.
+    let mut trace = Trace::new(Settings::default());
+    trace.request(1, Request::Get(Property::NET_ROLE));
+    trace.host.set_diagnosis(Some("MISO is all FF"), false);
+    assert!(trace.answers(1).is_empty());
+    trace.host.set_diagnosis(None, false);
+    trace.handshake();
+    trace.serve();
+    assert!(trace.answers(1).contains(&Answer::Done));
+}
+
 impl Trace {
     /// The next look, which succeeds.
     fn handshake_in_fault(&mut self) {

@@ -102,6 +102,21 @@ impl Carrier {
         }
     }
 
+    /// Tells the host what stands in the way of frames, when that changes.
+    pub(super) fn diagnose(&self, told: &mut u32, host: &mut Host) {
+        match self {
+            Carrier::Spi { link, .. } => {
+                let failures = link.failures_in_a_row();
+                if core::mem::replace(told, failures) != failures {
+                    // A board may still boot: whoever waits goes on waiting.
+                    host.set_diagnosis(link.diagnosis().as_deref(), false);
+                }
+            }
+            Carrier::Stream { hdlc, .. } => host.set_diagnosis(hdlc.diagnosis(), true),
+            Carrier::Closed => host.set_diagnosis(None, false),
+        }
+    }
+
     pub(super) fn poll_timeout(&self, host: &Host) -> Option<Instant> {
         match self {
             Carrier::Spi { bus, link } => bridge::poll_timeout(bus, link, host),
@@ -195,6 +210,10 @@ fn step_stream(
     io: &mut Io,
     now: Instant,
 ) -> io::Result<Step> {
+    if host.take_renewal_request() && stream.is_open() {
+        stream.renew(now);
+        lost(hdlc, host, io);
+    }
     if stream.tend(now) == Some(Change::Opened) {
         if let Some(fd) = stream.fd() {
             io.watch(fd, Source::Stream)?;

@@ -39,9 +39,9 @@ impl<'c> Services<'c> {
         }
     }
 
-    /// What was kept of the network.
-    pub(super) fn recall(&self) -> Option<Vec<u8>> {
-        let kept = retain::recall(self.config.retain.as_ref()?);
+    /// What was kept of the network. `is_ended`: we are to end, so nothing is waited for.
+    pub(super) fn recall(&self, is_ended: &mut dyn FnMut() -> bool) -> Option<Vec<u8>> {
+        let kept = retain::recall(self.config.retain.as_ref()?, CHECK_LIMIT, is_ended);
         kept.unwrap_or_else(|error| {
             log::error!("the retained credentials cannot be read and are not used: {error}");
             None

@@ -51,6 +51,9 @@ fn row(known: &Known) -> Fields {
     if let (State::Fault, Some(fault)) = (known.state, &known.fault) {
         row.push("fault", Field::text(fault));
     }
+    if let Some(diagnosis) = &known.diagnosis {
+        row.push("diagnosis", Field::text(diagnosis));
+    }
     if let Some(pause) = &known.pause {
         row.push("pause", Field::text(pause));
     }
