@@ -5,6 +5,7 @@ mod common;
 
 use common::{percent, spec, EchoBus, Pair};
 use spinel_bridge::bridge::Upper;
+use spinel_bridge::bus::{Bus, Line};
 use spinel_bridge::config::CrcMode;
 use spinel_bridge::link::Settings;
 use spinel_bridge::sim::spec::{Rate, Spec};
@@ -54,17 +55,118 @@ fn a_slave_that_is_silent_for_its_first_500_ms_is_waited_for() {
     }
 }
 
+/// Three seconds took 14.7, and ten more than a minute: it was reset again and again.
 #[test]
-fn a_slave_that_boots_for_three_seconds_is_not_reset_for_ever() {
-    let spec = Spec {
-        boot: ms(3_000),
-        ..spec(1)
-    };
-    let mut pair = Pair::echo(&spec, Settings::default());
-    pair.run(ms(30_000));
-    assert!(pair.bridge.link.is_up());
-    let failures = pair.bridge.link.stats().link_failures;
-    assert!((1..=6).contains(&failures), "{failures} failures");
+fn a_slave_is_up_within_a_fifth_more_than_its_boot_takes() {
+    for boot in [0, 50, 300, 1_000, 2_500, 3_000, 5_000, 10_000, 30_000].map(ms) {
+        for (reset_at_start, boot_low, boot_interrupt, no_interrupt, no_reset) in [
+            (true, false, false, false, false),
+            (false, false, false, false, false),
+            (true, true, false, false, false),
+            (true, false, true, false, false),
+            (true, false, false, true, false),
+            (false, true, true, false, true),
+        ] {
+            let spec = Spec {
+                boot,
+                boot_low,
+                boot_interrupt,
+                no_interrupt,
+                no_reset,
+                ..spec(1)
+            };
+            let settings = Settings {
+                reset_at_start,
+                ..Settings::default()
+            };
+            let mut pair = Pair::echo(&spec, settings);
+            let start = pair.now;
+            // What is said meanwhile is delivered.
+            assert!(pair.send(&[0x81; 64]));
+            let mut back = false;
+            while !back {
+                pair.turn(Instant::from_micros(u64::MAX), |frame| {
+                    back |= frame == [0x81; 64]
+                });
+                assert!(pair.now.since(start) < ms(90_000), "{spec}: lost");
+            }
+            let time = pair.now.since(start);
+            assert!(time <= boot * 6 / 5 + ms(60), "{spec}: {time:?}");
+            let stats = pair.bridge.link.stats();
+            assert_eq!(stats.link_failures, 0, "{spec}");
+            assert_eq!(stats.hardware_resets, u64::from(reset_at_start), "{spec}");
+            assert_eq!(stats.dropped_by_reset, 0, "{spec}");
+        }
+    }
+}
+
+#[test]
+fn a_slave_that_restarts_by_itself_boots_in_peace_too() {
+    for boot in [300, 1_500, 8_000].map(ms) {
+        let spec = Spec { boot, ..spec(1) };
+        let settings = Settings {
+            reset_at_start: true,
+            ..Settings::default()
+        };
+        let mut pair = Pair::echo(&spec, settings);
+        pair.run(boot + ms(300));
+        // It crashes: to the link that is the same as RES pulled by somebody else.
+        for line in [Line::Active, Line::Inactive] {
+            let now = pair.now;
+            let result = pair.bridge.bus.inner().set_reset(now, line);
+            assert!(result.expect("a line"));
+        }
+        assert!(pair.send(&[0x82; 64]));
+        let frames = pair.run(boot * 6 / 5 + ms(100));
+        assert!(frames.contains(&vec![0x82; 64]), "{boot:?}");
+        assert_eq!(pair.bridge.link.stats().hardware_resets, 1);
+    }
+}
+
+/// Of 100 frames of 600 octets nine arrived.
+#[test]
+fn nothing_is_lost_to_a_ring_buffer() {
+    for (ring, drain, len) in [(1_500, 20, 600), (1_300, 5, 1_200), (700, 100, 64)] {
+        let spec = Spec {
+            ring,
+            drain,
+            ..spec(1)
+        };
+        let mut pair = Pair::echo(&spec, Settings::default());
+        let start = pair.now;
+        let (mut sent, mut back) = (0u32, 0);
+        while back < 100 {
+            while sent < 100 && pair.send(&vec![0x81; len]) {
+                sent += 1;
+            }
+            pair.turn(Instant::from_micros(u64::MAX), |frame| {
+                back += u32::from(frame.len() == len)
+            });
+            assert!(pair.now.since(start) < ms(60_000), "{spec}: {back} of 100");
+        }
+        let least = ms((100 * len / drain) as u64);
+        let time = pair.now.since(start);
+        assert!(time <= least * 5 / 4 + ms(20), "{spec}: {time:?}");
+        let stats = pair.bridge.link.stats();
+        assert_eq!(
+            (stats.dropped_too_big, stats.link_failures),
+            (0, 0),
+            "{spec}"
+        );
+        // Three for each frame, and thirty a second where that takes long.
+        let most = 300 + time.as_millis() as u64 / 33;
+        assert!(stats.refused <= most, "{spec}: {}", stats.refused);
+    }
+}
+
+#[test]
+fn buffers_of_any_size_are_served() {
+    for buffer in [512, 1_300, 2_048, 4_096] {
+        let spec = Spec { buffer, ..spec(1) };
+        let mut pair = Pair::echo(&spec, Settings::default());
+        echo(&mut pair, 20, 500);
+        assert_eq!(pair.bridge.link.stats().garbage_headers, 0);
+    }
 }
 
 #[test]
@@ -198,9 +300,8 @@ fn a_dead_slave_costs_little_and_less_with_time() {
     let before = pair.bridge.link.stats().transactions;
     pair.run(ms(60_000));
     let transactions = pair.bridge.link.stats().transactions - before;
-    // 200 in two seconds, then a pause of 6.4 s.
     assert!(
-        transactions <= 60 * 30,
+        transactions <= 60 * 10,
         "{transactions} transactions in a minute"
     );
 }
@@ -280,4 +381,41 @@ fn without_int_300_frames_a_second_and_an_echo_within_3_ms() {
     pair.run(ms(5_000));
     let first = echo(&mut pair, 1, 256);
     assert!(first <= ms(3), "{first:?} for an echo after a pause");
+}
+
+/// Four and more, before a frame in flight waited for its answer.
+#[test]
+fn under_crc_an_echo_costs_three_transactions_and_a_pair_under_load_two() {
+    for busy in [Duration::ZERO, Duration::from_micros(300), ms(4)] {
+        let spec = Spec {
+            crc: true,
+            busy,
+            ..spec(1)
+        };
+        let settings = Settings {
+            crc: CrcMode::On,
+            ..Settings::default()
+        };
+        let mut pair = Pair::echo(&spec, settings);
+        echo(&mut pair, 20, 64);
+        let before = pair.bridge.link.stats().transactions;
+        for _ in 0..100 {
+            echo(&mut pair, 1, 64);
+            pair.run(ms(50));
+        }
+        let each = pair.bridge.link.stats().transactions - before;
+        assert!(each <= 300, "{busy:?}: {each} for 100 echoes");
+        let before = pair.bridge.link.stats().transactions;
+        let (mut sent, mut back) = (0u32, 0);
+        while back < 1_000 {
+            while sent < 1_000 && pair.send(&[0x81; 64]) {
+                sent += 1;
+            }
+            pair.turn(Instant::from_micros(u64::MAX), |_| back += 1);
+        }
+        let each = pair.bridge.link.stats().transactions - before;
+        if busy.is_zero() {
+            assert!(each <= 2_100, "{each} for 1000 pairs");
+        }
+    }
 }

@@ -108,7 +108,7 @@ fn header(restart: &Restart, config: &Config) -> Finding {
             let after = restart.header_after.unwrap_or_default();
             let detail = format!("after {}: {header}", millis(after));
             match settle(restart, config) {
-                Some(settle) => Finding::warn(what, format!("{detail}: a slow boot, in which the bridge would reset it again"))
+                Some(settle) => Finding::warn(what, format!("{detail}: a slow boot, during which the bridge asks in vain"))
                     .remedy(format!("--spi-reset-delay {}", settle.as_millis())),
                 None => Finding::pass(what, detail),
             }
@@ -147,7 +147,7 @@ pub fn millis(time: Duration) -> String {
     format!("{} ms", time.as_millis())
 }
 
-/// The link resets a co-processor after 200 bad headers, which are some 2 s (protocol §5.7); with a
+/// The link says that nobody answers after 200 bad headers, which are some 2 s (protocol §5.7); with a
 /// margin of a quarter.
 const BOOT_USUAL: Duration = Duration::from_millis(1_500);
 

@@ -3,7 +3,7 @@
 //! The decoder takes any cut of the stream. It stops after each [`Event`], so that the caller can deal
 //! with a frame before the next one overwrites it; what was not consumed is given again.
 
-use super::{run_before, table, ESCAPE, ESCAPE_XOR, FLAG, RESET_SEQUENCE};
+use super::{run_before, ESCAPE, ESCAPE_XOR, FLAG, RESET_SEQUENCE};
 use crate::wire::fcs::{Fcs, FCS_LEN};
 use crate::wire::spi::FRAME_MAX;
 
@@ -13,7 +13,6 @@ pub struct Decoder {
     /// The frame so far, un-escaped, with the FCS at its end.
     buf: Box<[u8; FRAME_MAX + FCS_LEN]>,
     len: usize,
-    fcs: Fcs,
     /// The next octet was escaped.
     escaped: bool,
     /// Some octet of this frame was escaped: then it is not the reset sequence.
@@ -54,7 +53,6 @@ impl Decoder {
         Decoder {
             buf: Box::new([0; FRAME_MAX + FCS_LEN]),
             len: 0,
-            fcs: Fcs::new(),
             escaped: false,
             any_escaped: false,
             too_long: false,
@@ -72,7 +70,7 @@ impl Decoder {
         let mut taken = 0;
         while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
             // Ordinary octets are taken a run at a time.
-            let run = run_before(rest, &MEANINGFUL);
+            let run = run_before(rest, [FLAG, ESCAPE]);
             if run > 0 && !self.escaped {
                 self.push(&rest[..run]);
                 taken += run;
@@ -111,7 +109,6 @@ impl Decoder {
     /// Forgets a frame that has begun.
     pub fn reset(&mut self) {
         self.len = 0;
-        self.fcs = Fcs::new();
         self.escaped = false;
         self.any_escaped = false;
         self.too_long = false;
@@ -122,10 +119,16 @@ impl Decoder {
             Some(room) if !self.too_long => {
                 room.copy_from_slice(octets);
                 self.len += octets.len();
-                self.fcs.update(octets);
             }
             _ => self.too_long = true,
         }
+    }
+
+    /// All of the frame at once: octets that were escaped would cut it into pieces otherwise.
+    fn fcs_is_good(&self) -> bool {
+        let mut fcs = Fcs::new();
+        fcs.update(&self.buf[..self.len]);
+        fcs.is_good()
     }
 
     fn end(&mut self) -> Option<Event> {
@@ -137,7 +140,7 @@ impl Decoder {
             Some(Event::Reset)
         } else if self.len <= FCS_LEN {
             None
-        } else if self.fcs.is_good() {
+        } else if self.fcs_is_good() {
             Some(Event::Frame {
                 len: self.len - FCS_LEN,
             })
@@ -154,6 +157,3 @@ impl Default for Decoder {
         Decoder::new()
     }
 }
-
-/// What the decoder looks at; all else is data.
-const MEANINGFUL: [bool; 256] = table(&[FLAG, ESCAPE]);

@@ -1,6 +1,6 @@
 //! From a frame to HDLC-lite octets (protocol §6.2, §6.3).
 
-use super::{run_before, table, ESCAPE, ESCAPE_XOR, FLAG, SPECIAL};
+use super::{run_before, ESCAPE, ESCAPE_XOR, FLAG, SPECIAL};
 use crate::wire::fcs::{self, FCS_LEN};
 
 /// The most octets that a frame of `len` octets can become: every octet and both of the FCS escaped,
@@ -26,7 +26,7 @@ pub fn encode(frame: &[u8], out: &mut [u8]) -> Option<usize> {
 /// Copies runs of ordinary octets whole: a random octet is special once in fifty.
 fn escape(mut octets: &[u8], out: &mut [u8], end: &mut usize) -> Option<()> {
     loop {
-        let (ordinary, rest) = octets.split_at(run_before(octets, &ESCAPED));
+        let (ordinary, rest) = octets.split_at(run_before(octets, SPECIAL));
         put(out, end, ordinary)?;
         let Some((&special, rest)) = rest.split_first() else {
             return Some(());
@@ -42,5 +42,3 @@ fn put(out: &mut [u8], end: &mut usize, octets: &[u8]) -> Option<()> {
     *end += octets.len();
     Some(())
 }
-
-const ESCAPED: [bool; 256] = table(&SPECIAL);

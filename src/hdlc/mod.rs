@@ -31,37 +31,35 @@ pub const SPECIAL: [u8; 5] = [FLAG, ESCAPE, 0x11, 0x13, 0xF8];
 
 /// How many octets at the front of `octets` come before the first that is `wanted`.
 ///
-/// Sixteen at a time, without a branch between them: a branch on each octet of random data costs more
-/// than all the rest of an encoder.
-fn run_before(octets: &[u8], wanted: &[bool; 256]) -> usize {
+/// A word at a time, without a branch for each octet: with `x` the word combined with a wanted octet in
+/// all its places, `(x - 0101…) & !x & 8080…` has a bit set in the lowest place where `x` is 0. Bits above
+/// that one mean nothing.
+fn run_before<const N: usize>(octets: &[u8], wanted: [u8; N]) -> usize {
     let mut run = 0;
-    let mut chunks = octets.chunks_exact(u16::BITS as usize);
-    for chunk in &mut chunks {
+    let mut words = octets.chunks_exact(WORD);
+    for chunk in &mut words {
+        let mut word = [0; WORD];
+        word.copy_from_slice(chunk);
+        let word = usize::from_le_bytes(word);
         let mut found = 0;
-        for (index, &octet) in chunk.iter().enumerate() {
-            found |= u16::from(wanted[usize::from(octet)]) << index;
+        for octet in wanted {
+            let x = word ^ (ONES * usize::from(octet));
+            found |= x.wrapping_sub(ONES) & !x;
         }
+        found &= ONES << 7;
         if found != 0 {
-            return run + found.trailing_zeros() as usize;
+            return run + found.trailing_zeros() as usize / 8;
         }
-        run += chunk.len();
+        run += WORD;
     }
-    let rest = chunks.remainder().iter();
-    run + rest
-        .take_while(|&&octet| !wanted[usize::from(octet)])
-        .count()
+    let rest = words.remainder().iter();
+    run + rest.take_while(|octet| !wanted.contains(octet)).count()
 }
 
-/// The octets of `wanted` as a table for [`run_before`].
-const fn table(wanted: &[u8]) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut index = 0;
-    while index < wanted.len() {
-        table[wanted[index] as usize] = true;
-        index += 1;
-    }
-    table
-}
+/// Octets that are looked at together.
+const WORD: usize = core::mem::size_of::<usize>();
+/// A one in each octet of a word.
+const ONES: usize = usize::MAX / 0xFF;
 
 /// Whether a frame's first octet says so (protocol §1.1: anything else is to be ignored).
 fn is_spinel(frame: &[u8]) -> bool {
@@ -251,11 +249,22 @@ impl Port {
         }
         let len = RESET_SEQUENCE.len();
         let filled = self.input.filled();
-        let start = filled.len().saturating_sub(new + len - 1);
-        let mut windows = filled[start..].windows(len);
-        if let Some(last) = windows.rposition(|octets| octets == RESET_SEQUENCE) {
+        let mut from = filled.len().saturating_sub(new + len - 1);
+        let mut last = None;
+        // It is rare that the second octet of the sequence is there at all: senders escape it.
+        while let Some(rest) = filled.get(from + 1..) {
+            let at = from + run_before(rest, [RESET_SEQUENCE[1]]);
+            let Some(octets) = filled.get(at..at + len) else {
+                break;
+            };
+            if octets == RESET_SEQUENCE {
+                last = Some(at);
+            }
+            from = at + 1;
+        }
+        if let Some(at) = last {
             // The last flag may begin the next frame.
-            self.input.consume(start + last + len - 1);
+            self.input.consume(at + len - 1);
             self.decoder.reset();
             self.request_reset();
         }
@@ -299,3 +308,31 @@ const INPUT_LEN: usize = 2 * encoded_max(FRAME_MAX);
 /// Room for frames that wait for the client: four of the longest, or some dozens of usual ones, go in
 /// one write.
 const OUTPUT_LEN: usize = 4 * encoded_max(FRAME_MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_at_the_first_octet_that_is_wanted() {
+        // Each place in a word and behind it, with octets around that differ from a wanted one in a bit.
+        for wanted in 0..=255u8 {
+            for len in 0..3 * WORD {
+                for near in [
+                    wanted ^ 1,
+                    wanted ^ 0x80,
+                    wanted.wrapping_add(1),
+                    wanted.wrapping_sub(1),
+                ] {
+                    let mut octets = vec![near; len];
+                    assert_eq!(run_before(&octets, [wanted]), len);
+                    for at in (0..len).rev() {
+                        octets[at] = wanted;
+                        assert_eq!(run_before(&octets, [wanted]), at);
+                        assert_eq!(run_before(&octets, [near ^ 0x55, wanted]), at);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -16,8 +16,13 @@ pub struct Rearm {
     busy_since: Option<Instant>,
     /// When it first refused the present frame.
     refused_since: Option<Instant>,
-    /// Refusals of the present frame without progress.
+    /// Refusals of the present frame without progress, and since when: room that grows is progress.
     refusals: u32,
+    stuck_since: Option<Instant>,
+    /// The room that was left when the slave took the last frame, or less that was seen since; and when.
+    room: Option<(usize, Instant)>,
+    /// The room at its last refusal.
+    last_room: usize,
     /// When the frame that waits should be offered.
     next_offer: Instant,
 }
@@ -30,12 +35,16 @@ impl Rearm {
             busy_since: None,
             refused_since: None,
             refusals: 0,
+            stuck_since: None,
+            room: None,
+            last_room: 0,
             next_offer: Instant::ZERO,
         }
     }
 
-    /// The slave took a frame.
-    pub fn accepted(&mut self, now: Instant) {
+    /// The slave took a frame, and has room for `room` octets left if it is one buffer for all.
+    pub fn accepted(&mut self, now: Instant, room: usize) {
+        self.room = Some((room, now));
         self.estimate = match (self.refused_since, self.busy_since) {
             // One long pause (a write to flash) must not slow all that follow: at most double.
             (Some(_), Some(busy_since)) => now
@@ -46,24 +55,54 @@ impl Rearm {
             _ => self.estimate - self.estimate / 32,
         };
         self.busy_since = Some(now);
-        self.refused_since = None;
-        self.refusals = 0;
+        self.began();
         self.next_offer = now + self.estimate;
     }
 
-    /// The slave refused a frame, and gave none itself.
-    pub fn refused(&mut self, now: Instant) {
+    /// Another frame is offered from now on.
+    pub fn began(&mut self) {
+        self.refused_since = None;
+        self.refusals = 0;
+        self.stuck_since = None;
+        self.last_room = 0;
+    }
+
+    /// The slave refused a frame of `len` octets, showed room for `room`, and gave none itself.
+    pub fn refused(&mut self, now: Instant, room: usize, len: usize) {
         self.busy_since.get_or_insert(now);
         let refused_since = *self.refused_since.get_or_insert(now);
+        if room > self.last_room {
+            self.refusals = 0;
+            self.stuck_since = None;
+        }
+        self.last_room = room;
+        self.stuck_since.get_or_insert(now);
         self.refusals = self.refusals.saturating_add(1);
         let delay = now.since(refused_since) / 4 + self.estimate / 16;
+        let delay = self.until_there_is_room(now, room, len).unwrap_or(delay);
         self.next_offer = now + delay.clamp(RETRY_MIN, RETRY_MAX);
+    }
+
+    /// When a ring buffer that is emptied as fast as it was so far will have room for `len` octets.
+    fn until_there_is_room(&mut self, now: Instant, room: usize, len: usize) -> Option<Duration> {
+        if room == 0 {
+            return None;
+        }
+        let (first, since) = match self.room {
+            Some(first) if first.0 <= room => first,
+            _ => *self.room.insert((room, now)),
+        };
+        let grown = u32::try_from(room.checked_sub(first)?)
+            .ok()
+            .filter(|grown| *grown > 0)?;
+        let missing = u32::try_from(len.checked_sub(room)?).ok()?;
+        // A little more than that, or it is asked in vain by a hair's breadth.
+        Some(now.since(since) * missing / grown + RETRY_MIN / 4)
     }
 
     /// The slave refused a frame, but gave one itself: that is progress (§5.4).
     pub fn progressed(&mut self) {
-        self.refusals = 0;
-        self.refused_since = None;
+        self.began();
     }
 
     /// The slave restarted: what it did before means nothing.
@@ -79,7 +118,7 @@ impl Rearm {
     /// Refusals of the present frame in a row without progress, and for how long.
     pub fn refusals(&self, now: Instant) -> (u32, Duration) {
         let since = self
-            .refused_since
+            .stuck_since
             .map_or(Duration::ZERO, |since| now.since(since));
         (self.refusals, since)
     }
@@ -112,11 +151,11 @@ mod tests {
                 if *now >= ready {
                     break;
                 }
-                rearm.refused(*now);
+                rearm.refused(*now, 0, 64);
                 refusals += 1;
             }
             waste += now.since(ready);
-            rearm.accepted(*now);
+            rearm.accepted(*now, 0);
         }
         let frames = f64::from(frames);
         (
@@ -129,7 +168,7 @@ mod tests {
     fn it_learns_how_long_a_slave_is_busy() {
         for busy in [300, 1_000, 3_000, 20_000].map(Duration::from_micros) {
             let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
-            rearm.accepted(now);
+            rearm.accepted(now, 0);
             run(&mut rearm, &mut now, busy, 50);
             let (refusals, waste) = run(&mut rearm, &mut now, busy, 200);
             assert!(refusals < 0.5, "{busy:?}: {refusals} refusals a frame");
@@ -140,7 +179,7 @@ mod tests {
     #[test]
     fn one_long_pause_does_not_slow_the_frames_that_follow() {
         let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
-        rearm.accepted(now);
+        rearm.accepted(now, 0);
         run(&mut rearm, &mut now, Duration::from_millis(500), 1);
         assert!(rearm.next_offer_at().since(now) <= Duration::from_millis(1));
     }
@@ -148,8 +187,8 @@ mod tests {
     #[test]
     fn a_slave_that_is_always_ready_never_waits() {
         let (mut rearm, now) = (Rearm::new(), Instant::from_millis(5));
-        rearm.accepted(now);
-        rearm.accepted(now);
+        rearm.accepted(now, 0);
+        rearm.accepted(now, 0);
         assert!(rearm.next_offer_at() <= now);
     }
 
@@ -157,12 +196,12 @@ mod tests {
     fn refusals_without_end_are_never_more_than_thirty_a_second() {
         let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(1));
         for _ in 0..60 {
-            rearm.refused(now);
+            rearm.refused(now, 0, 64);
             now = now.max(rearm.next_offer_at());
         }
         let start = now;
         for _ in 0..100 {
-            rearm.refused(now);
+            rearm.refused(now, 0, 64);
             now = now.max(rearm.next_offer_at());
         }
         assert_eq!(now.since(start), Duration::from_millis(3_300));

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::limits::*;
 use super::{Link, Outcome, Tx};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::trace::{self, Way};
 use crate::wire::fcs::{Fcs, FCS_LEN};
 use crate::wire::spi::{self, Header, HEADER_LEN};
@@ -37,6 +37,7 @@ impl Link {
         }
         self.bad = 0;
         self.shift_seen = 0;
+        self.booted(now);
         if header.reset {
             self.slave_restarted(now);
         }
@@ -51,6 +52,12 @@ impl Link {
             let frame = &self.mosi[HEADER_LEN..HEADER_LEN + self.plan.header.data_len];
             self.answers.asked(now, frame);
             self.sizing.sent(frame);
+            if is_reset(frame) {
+                self.booting_since = Some(now);
+            }
+        }
+        if self.tx == Tx::Empty {
+            self.go_on();
         }
         if moved && received.is_some() {
             self.stats.duplex += 1;
@@ -72,8 +79,8 @@ impl Link {
     fn settle_flight(&mut self, now: Instant, header: &Header) {
         let Tx::Flight(len) = self.tx else { return };
         if !header.crc_failed {
-            self.tx = Tx::Empty;
             self.rejected = 0;
+            self.go_on();
             return;
         }
         self.tx = Tx::Queued(len);
@@ -95,18 +102,34 @@ impl Link {
             trace::frame(Way::ToSlave, frame);
             self.stats.frames_sent += 1;
             self.stats.octets_sent += len as u64;
-            self.tx = if crc { Tx::Flight(len) } else { Tx::Empty };
-            self.rearm.accepted(now);
-            self.too_big = 0;
+            // TID 0: nothing says that an answer comes.
+            let has_answer = self.settings.has_interrupt && frame[0] & 0x0F != 0;
+            self.rearm.accepted(now, header.recv_len - len);
+            if crc {
+                self.tx = Tx::Flight(len);
+                self.confirm_at = match has_answer {
+                    true => now + CONFIRM_WAIT,
+                    false => Instant::ZERO,
+                };
+            } else {
+                self.tx = Tx::Empty;
+            }
+            self.too_big_since = None;
+            self.recv_len_max = self.recv_len_max.max(header.recv_len);
             // The answer is due: look at INT soon, should its edge get lost.
             self.level_at = self.level_at.min(now + LEVEL_PERIOD_DUE);
             return true;
         }
         self.stats.refused += 1;
+        if header.recv_len > self.recv_len_max {
+            // Who shows more and more room gets the time that it takes.
+            self.recv_len_max = header.recv_len;
+            self.too_big_since = None;
+        }
         if header.recv_len > 0 {
-            self.too_big += 1;
-            if self.too_big >= TOO_BIG_MAX {
-                self.drop_too_big(len, header.recv_len);
+            let since = *self.too_big_since.get_or_insert(now);
+            if len > self.recv_len_max && now.since(since) >= TOO_BIG_TIME {
+                self.drop_too_big(len, self.recv_len_max);
                 return false;
             }
         }
@@ -122,7 +145,8 @@ impl Link {
             self.rearm.progressed();
             return;
         }
-        self.rearm.refused(now);
+        self.rearm
+            .refused(now, header.recv_len, self.plan.header.data_len);
         let (refusals, since) = self.rearm.refusals(now);
         if our_fault {
             return;
@@ -199,6 +223,7 @@ impl Link {
     fn note_progress(&mut self, now: Instant, progress: bool) {
         if progress {
             self.failures = 0;
+            self.failed_silently = false;
             self.stuck = 0;
             self.active_at = now;
         } else if self.plan.for_level && !self.confirm {
@@ -250,10 +275,43 @@ impl Link {
         self.stats.repeated_in_doubt += u64::from(matches!(self.tx, Tx::Queued(_)));
     }
 
-    pub(super) fn bad_header(&mut self, now: Instant, failure: Failure) -> Outcome<'_> {
+    /// The slave took part in a transaction that came `paused` after the one before.
+    pub(super) fn note_part(&mut self, now: Instant, paused: Duration) {
+        let needed = match (self.gap.is_retrying(), self.taken_at) {
+            (true, Some(taken_at)) => now.since(taken_at),
+            _ => paused,
+        };
+        self.taken_at = Some(now);
+        self.gap.took_part(needed);
+        if self.gap.is_active() {
+            self.pause = self.settings.gap.max(self.gap.pause());
+        }
+    }
+
+    /// MISO was void `paused` after the last transaction. If the slave may just not be armed again, the
+    /// next one comes soon.
+    fn retry_void(&mut self, now: Instant, paused: Duration) -> bool {
+        let is_soon = |at: Instant| now.since(at) <= REARM_MAX;
+        if !(self.gap.is_retrying() || self.taken_at.is_some_and(is_soon)) {
+            return false;
+        }
+        let Some(pause) = self.gap.void(paused) else {
+            return false;
+        };
+        self.pause = self.settings.gap.max(pause);
+        true
+    }
+
+    pub(super) fn bad_header(
+        &mut self,
+        now: Instant,
+        paused: Duration,
+        failure: Failure,
+    ) -> Outcome<'_> {
         self.plan_poll(now, false);
         self.hint_at_shift();
         let void = matches!(failure, Failure::Void(_));
+        let retried = void && self.retry_void(now, paused);
         let polled = self.tx == Tx::Empty
             && !(self.plan.for_level || self.awaiting_header)
             && !(self.remembered > 0 || self.report || self.confirm);
@@ -261,14 +319,38 @@ impl Link {
             // Polled, and asleep: not even an error (§5.7).
             return Outcome::default();
         }
-        self.bad += 1;
-        let soon = self.plan.for_level && self.bad <= BAD_SOON;
-        self.not_before = now + if soon { BAD_DELAY_SOON } else { BAD_DELAY };
-        if self.bad >= BAD_MAX {
+        if self.bad == 0 {
+            self.bad_since = now;
+        }
+        self.bad = self.bad.saturating_add(1);
+        if !retried {
+            let soon = self.plan.for_level && self.bad <= BAD_SOON;
+            let delay = match self.bad {
+                _ if soon => BAD_DELAY_SOON,
+                0..=BAD_MAX if self.boots_failed == 0 => BAD_DELAY,
+                _ => BAD_DELAY_DEAD,
+            };
+            self.not_before = now + delay;
+        }
+        self.look_for_failure(now, failure);
+        Outcome::default()
+    }
+
+    /// Whether silence has lasted for longer than a boot can.
+    fn look_for_failure(&mut self, now: Instant, failure: Failure) {
+        if self.bad < BAD_MAX {
+            return;
+        }
+        let wait = self.patience(failure);
+        let since = self.booting_since.unwrap_or(self.bad_since);
+        let silent = now.since(since);
+        if silent >= wait {
             self.bad = 0;
             self.fail(now, failure);
+        } else if self.bad == BAD_MAX && self.failures == 0 {
+            let left = Duration::from_secs((wait - silent).as_secs() + 1);
+            log::warn!("{}", failure.waits(self.settings.has_reset, left));
         }
-        Outcome::default()
     }
 
     /// Names the option for a slave that shifts MISO by more octets than are allowed for.
@@ -282,3 +364,11 @@ impl Link {
         }
     }
 }
+
+/// Whether `frame` makes the co-processor start over (protocol §1.3).
+fn is_reset(frame: &[u8]) -> bool {
+    matches!(frame, [_, RESET, ..])
+}
+
+/// The command RESET.
+const RESET: u8 = 1;

@@ -27,6 +27,10 @@ pub(super) const LEVEL_PERIOD_IDLE: Duration = Duration::from_secs(10);
 /// How long an answer is waited for: wpantund's command time-out (protocol §7.3).
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a frame that was taken under CRC waits for the answer, which confirms it: what an NCP takes
+/// for most of its answers, and what a repetition after a wrong CRC may take longer.
+pub(super) const CONFIRM_WAIT: Duration = Duration::from_millis(10);
+
 /// First pause while INT is active for nothing: the first step of the hosts in use (§5.9, §5.7).
 pub(super) const LEVEL_DELAY_MIN: Duration = Duration::from_millis(1);
 
@@ -54,8 +58,26 @@ pub(super) const BAD_DELAY_SOON: Duration = Duration::from_millis(1);
 /// How many bad headers in a row get the shorter pause (§5.7).
 pub(super) const BAD_SOON: u32 = 4;
 
-/// Bad headers in a row before the remedial action (§5.7).
+/// Bad headers in a row before the remedial action (§5.7): two seconds.
 pub(super) const BAD_MAX: u32 = 200;
+
+/// Pause after those that follow: whoever is dead for so long is in no hurry, and found an eighth of a
+/// second after it comes back at the latest.
+pub(super) const BAD_DELAY_DEAD: Duration = Duration::from_millis(120);
+
+/// How long a slave may be silent after it was reset before it is reset again, the first time: a boot of
+/// 30 s, as a verified one of a signed image takes, and a fifth more. Doubled each time.
+pub(super) const BOOT_MAX: Duration = Duration::from_secs(36);
+
+/// Up to 288 s: five minutes are what an operator waits before he pulls the plug.
+pub(super) const BOOT_DOUBLINGS: u32 = 3;
+
+/// How long after a transaction that a slave took part in a void header can mean that it is not armed
+/// again: twice and more the 5 ms of the slowest.
+pub(super) const REARM_MAX: Duration = Duration::from_millis(13);
+
+/// By how much a timer may be late on a machine that is not overloaded.
+pub(super) const TIMER_SLACK: Duration = Duration::from_micros(500);
 
 /// Bad headers in a row after which their end is worth a line (30 is where the hosts in use warn).
 pub(super) const BAD_REPORTED: u32 = 30;
@@ -66,13 +88,14 @@ pub(super) const REFUSALS_REPORTED: u32 = 30;
 pub(super) const REFUSALS_MAX: u32 = 100;
 pub(super) const REFUSALS_TIME: Duration = Duration::from_millis(2_900);
 
-/// How often a frame may be longer than a RECV_LEN that is not 0 before it is dropped (§5.4).
-pub(super) const TOO_BIG_MAX: u32 = 3;
+/// How long a frame may be longer than any RECV_LEN so far, while that is not 0, before it is dropped
+/// (§5.4): seconds, and less than what [`REFUSALS_TIME`] gives a slave that takes nothing.
+pub(super) const TOO_BIG_TIME: Duration = Duration::from_secs(2);
 
 /// How often in a row a CRC may be wrong, either way (§5.11, failure cap).
 pub(super) const CRC_FAILURES_MAX: u32 = 8;
 
-/// The first pause after a failure, doubled each time up to 6.4 s: longer than any boot that the hosts
+/// The first pause after a failure of another kind than silence, doubled each time up to 6.4 s: longer than any boot that the hosts
 /// in use wait for (2 to 5 s, §5.6).
 pub(super) const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const FAILURE_DOUBLINGS: u32 = 6;

@@ -29,7 +29,9 @@
 //!
 //! Acceptance of a frame under CRC is provisional until the slave's next header says whether the CRC
 //! was right. So the frame stays in flight, the next transaction carries none, and only then is it
-//! forgotten (CCF 0) or sent again (CCF 1). The mirror image protects the slave's frames: a header that
+//! forgotten (CCF 0) or sent again (CCF 1). That transaction comes at once if another frame waits.
+//! Otherwise, where an answer is due, it waits for INT, `CONFIRM_WAIT` at the most: so the one that
+//! brings the answer is also the one that confirms the question. The mirror image protects the slave's frames: a header that
 //! carries our CCF offers RECV_LEN 0, so that the slave cannot get its next frame accepted ahead of the
 //! repetition, and each good frame is confirmed at once.
 //!
@@ -52,6 +54,7 @@ mod answers;
 pub mod backoff;
 mod crc;
 mod failure;
+mod gap;
 mod judge;
 mod limits;
 mod recover;
@@ -69,6 +72,7 @@ use answers::Answers;
 use backoff::Rearm;
 use crc::{Crc, Verdict};
 use failure::Failure;
+use gap::Gap;
 use limits::*;
 use sizing::{Cost, Sizing};
 use stats::Stats;
@@ -164,9 +168,16 @@ pub struct Link {
     plan: Plan,
 
     tx: Tx,
+    /// The frame behind the one that is in flight, laid out as in `mosi`, and its length; 0: none.
+    next: Box<[u8]>,
+    next_len: usize,
+    /// When a frame in flight is confirmed, unless another transaction does it before.
+    confirm_at: Instant,
     rearm: Rearm,
-    /// Times in a row that the frame was longer than the slave's RECV_LEN, which was not 0.
-    too_big: u32,
+    /// The greatest RECV_LEN since the slave was last reset.
+    recv_len_max: usize,
+    /// Since when the frame is longer than a RECV_LEN that is not 0.
+    too_big_since: Option<Instant>,
     /// Times in a row that the slave reported a wrong CRC for the same frame.
     rejected: u32,
 
@@ -186,8 +197,17 @@ pub struct Link {
     phase: Phase,
     /// RST is set in our header: from the start until the first valid header (§5.6).
     awaiting_header: bool,
-    /// Bad headers in a row.
+    /// Bad headers in a row, and since when.
     bad: u32,
+    bad_since: Instant,
+    /// Since when the slave may be booting: the start, the end of a reset of ours, a RESET command.
+    booting_since: Option<Instant>,
+    /// The longest boot so far, as long as none has come to its end: how long silence means nothing.
+    boot_time: Duration,
+    /// Times in a row that the link failed although the slave had time to boot.
+    boots_failed: u32,
+    /// The link failed because of silence: what waits was meant for nobody else.
+    failed_silently: bool,
     /// Our frame came back as it was sent, and nothing else has come since.
     looped: bool,
     /// Times the link failed without a frame moved since.
@@ -198,8 +218,15 @@ pub struct Link {
     errors: u32,
     /// No transaction before this: the gap, or the pause after a bad header.
     not_before: Instant,
-    /// The last transaction, while the clock was not read since: the gap begins when it is.
-    gap_from: Option<Instant>,
+    gap: Gap,
+    /// What the clock said before the last transaction.
+    last_at: Instant,
+    /// What it said when it was first read after it: then the pause began.
+    ended_at: Option<Instant>,
+    /// The pause after it.
+    pause: Duration,
+    /// The last transaction that the slave took part in.
+    taken_at: Option<Instant>,
 
     level: Level,
     /// When a level that is believed inactive is read again.
@@ -252,10 +279,14 @@ impl Vacant<'_> {
             link.drop_unsendable(frame.len());
             return;
         }
-        link.mosi[HEADER_LEN..HEADER_LEN + frame.len()].copy_from_slice(frame);
-        link.tx = Tx::Queued(frame.len());
-        link.too_big = 0;
-        link.rejected = 0;
+        let place = HEADER_LEN..HEADER_LEN + frame.len();
+        if let Tx::Flight(_) = link.tx {
+            link.next[place].copy_from_slice(frame);
+            link.next_len = frame.len();
+            return;
+        }
+        link.mosi[place].copy_from_slice(frame);
+        link.begin(frame.len());
     }
 }
 
@@ -326,8 +357,12 @@ impl Link {
             miso: buffer(),
             plan: Plan::default(),
             tx: Tx::Empty,
+            next: buffer(),
+            next_len: 0,
+            confirm_at: Instant::ZERO,
             rearm: Rearm::new(),
-            too_big: 0,
+            recv_len_max: 0,
+            too_big_since: None,
             rejected: 0,
             remembered: 0,
             sizing,
@@ -339,12 +374,21 @@ impl Link {
             phase,
             awaiting_header: true,
             bad: 0,
+            bad_since: now,
+            booting_since: Some(now),
+            boot_time: Duration::ZERO,
+            boots_failed: 0,
+            failed_silently: false,
             looped: false,
             failures: 0,
             failed: None,
             errors: 0,
             not_before: Instant::ZERO,
-            gap_from: None,
+            gap: Gap::new(cost.typical()),
+            last_at: Instant::ZERO,
+            ended_at: Some(Instant::ZERO),
+            pause: Duration::ZERO,
+            taken_at: None,
             level: Level::Unknown,
             level_at: Instant::ZERO,
             level_allowed: Instant::ZERO,
@@ -400,8 +444,12 @@ impl Link {
     /// Room for a frame to the slave, if there is. None while the slave is being reset, which would
     /// drop the frame.
     pub fn vacant(&mut self) -> Option<Vacant<'_>> {
-        let vacant = self.tx == Tx::Empty && self.phase == Phase::Running;
-        vacant.then_some(Vacant { link: self })
+        let vacant = match self.tx {
+            Tx::Empty => true,
+            Tx::Queued(_) => false,
+            Tx::Flight(_) => self.next_len == 0,
+        };
+        (vacant && self.phase == Phase::Running).then_some(Vacant { link: self })
     }
 
     /// Starts a hardware reset, because the client or the host driver asked for one. A frame that waits is
@@ -423,6 +471,7 @@ impl Link {
         if report {
             log::info!("a hardware reset is asked for");
         }
+        self.failed_silently = false;
         if !matches!(self.phase, Phase::Pulled(_) | Phase::Pulse(_)) {
             self.phase = Phase::ResetDue;
         }
@@ -440,7 +489,7 @@ impl Link {
 
     /// Whether the clock must be read again before the next transaction, for the gap to be kept.
     pub fn wants_clock(&self) -> bool {
-        self.gap_from.is_some()
+        self.ended_at.is_none() && !self.pause.is_zero()
     }
 
     /// Whether transactions were run that [`Link::took`] was not told of.
@@ -483,6 +532,7 @@ impl Link {
             }
             Phase::Released(at) if at < now => {
                 let pause = self.settings.reset_settle.max(self.failure_pause());
+                self.booting_since = Some(now);
                 self.phase = Phase::Settle(now + pause);
             }
             _ => {}
@@ -543,8 +593,12 @@ impl Link {
     }
 
     /// INT became active.
-    pub fn handle_edge(&mut self, _now: Instant) {
+    pub fn handle_edge(&mut self, now: Instant) {
         self.level = Level::Active;
+        if self.bad >= BAD_MAX {
+            // A sign of life: it need not wait for the next probe.
+            self.not_before = self.not_before.min(now + BAD_DELAY);
+        }
         if let Phase::Pause(_) = self.phase {
             self.phase = Phase::Running;
         }
@@ -604,6 +658,7 @@ impl Link {
 
     /// The transaction was run: judges what came back (§5.4, with §5.11 where CRC is active).
     pub fn handle_transfer(&mut self, now: Instant) -> Outcome<'_> {
+        let (least, most) = self.pause_before(now);
         self.after_transfer(now);
         self.errors = 0;
         self.stats.transactions += 1;
@@ -617,31 +672,32 @@ impl Link {
         if self.looped {
             self.stats.came_back += 1;
             self.in_doubt();
-            return self.bad_header(now, Failure::Loopback);
+            return self.bad_header(now, least, Failure::Loopback);
         }
         match reading {
             Reading::Valid { skipped, header } => match self.crc.judge(&header) {
                 Verdict::Present { active } => {
                     // A restart can bring CRC back that this transaction did not offer yet.
                     let active = active && self.plan.header.crc;
+                    self.note_part(now, most);
                     self.handle_header(now, skipped, header, active)
                 }
                 Verdict::Missing => {
                     self.stats.crc_missing += 1;
                     self.in_doubt();
-                    self.bad_header(now, Failure::CrcMissing)
+                    self.bad_header(now, least, Failure::CrcMissing)
                 }
             },
             Reading::Void => {
                 self.stats.void_headers += 1;
                 let octet = miso.first().copied().unwrap_or(0xFF);
-                self.bad_header(now, Failure::Void(octet))
+                self.bad_header(now, least, Failure::Void(octet))
             }
             Reading::Garbage(octets) => {
                 self.stats.garbage_headers += 1;
                 self.remembered = 0;
                 self.in_doubt();
-                self.bad_header(now, Failure::Garbage(octets))
+                self.bad_header(now, least, Failure::Garbage(octets))
             }
         }
     }
@@ -659,11 +715,19 @@ impl Link {
         self.errors = self.errors.saturating_add(1);
         let delay = BAD_DELAY * (1 << (self.errors - 1).min(ERROR_DOUBLINGS));
         self.not_before = now + delay;
-        if self.errors.is_power_of_two() {
-            log::error!(
-                "the SPI driver failed {} times in a row, trying again in {delay:?}: {error}",
-                self.errors
-            );
+        match self.errors {
+            // One by itself is made good by the next.
+            1 if !self.stats.spi_errors.is_power_of_two() => {}
+            1 => log::warn!(
+                "the SPI driver failed (the {}. time so far), trying again in {delay:?}: {error}",
+                self.stats.spi_errors
+            ),
+            n if n.is_power_of_two() => {
+                log::error!(
+                    "the SPI driver failed {n} times in a row, trying again in {delay:?}: {error}"
+                );
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -672,12 +736,15 @@ impl Link {
 impl Link {
     /// When a transaction should be run: the only place that decides.
     fn transfer_due(&self, has_room: bool) -> Option<Instant> {
-        if let Some(last) = self.gap_from {
-            return Some(last);
+        if self.wants_clock() {
+            return Some(self.last_at);
         }
         let mut due = None;
         if let Tx::Queued(_) = self.tx {
             due = earliest(due, Some(self.rearm.next_offer_at()));
+        }
+        if let Tx::Flight(_) = self.tx {
+            due = earliest(due, Some(self.confirm_at));
         }
         if self.must_confirm() || self.awaiting_header || (has_room && self.remembered > 0) {
             due = Some(Instant::ZERO);
@@ -692,9 +759,29 @@ impl Link {
         due.map(|due| due.max(self.not_before))
     }
 
-    /// Whether a transaction must follow the last one at once, to confirm what CRC left open.
+    /// Whether a transaction must follow the last one at once, to confirm what CRC left open. A frame in
+    /// flight that an answer is due to is confirmed by the transaction that brings the answer.
     fn must_confirm(&self) -> bool {
-        self.confirm || self.report || matches!(self.tx, Tx::Flight(_))
+        let awaited = self.next_len > 0 || self.confirm_at == Instant::ZERO;
+        self.confirm || self.report || (matches!(self.tx, Tx::Flight(_)) && awaited)
+    }
+
+    /// The frame before is done with: the one behind it has its turn, if there is one.
+    fn go_on(&mut self) {
+        self.tx = Tx::Empty;
+        let len = core::mem::take(&mut self.next_len);
+        if len > 0 {
+            core::mem::swap(&mut self.mosi, &mut self.next);
+            self.begin(len);
+        }
+    }
+
+    /// A frame of `len` octets stands in `mosi`, to be offered.
+    fn begin(&mut self, len: usize) {
+        self.tx = Tx::Queued(len);
+        self.too_big_since = None;
+        self.rejected = 0;
+        self.rearm.began();
     }
 
     /// How long the slave's frame may be: known if it did not fit before, guessed if INT or the last
@@ -734,20 +821,35 @@ impl Link {
     }
 
     fn start_gap(&mut self, now: Instant) -> Option<()> {
-        if let Some(last) = self.gap_from {
-            if now <= last {
-                return None;
+        if self.ended_at.is_none() {
+            if now <= self.last_at {
+                // Without a pause there is nothing to wait for.
+                return self.pause.is_zero().then_some(());
             }
-            self.not_before = self.not_before.max(now + self.settings.gap);
-            self.gap_from = None;
+            self.ended_at = Some(now);
+            self.not_before = self.not_before.max(now + self.pause);
         }
         Some(())
     }
 
-    fn after_transfer(&mut self, now: Instant) {
-        if !self.settings.gap.is_zero() {
-            self.gap_from = Some(now);
+    /// How long after the last transaction the one that is judged was run: at least, and at most. That it
+    /// came later than it could by what a timer takes is no merit of the slave.
+    fn pause_before(&self, now: Instant) -> (Duration, Duration) {
+        if self.pause.is_zero() {
+            return (Duration::ZERO, now.since(self.last_at));
         }
+        let paused = self.ended_at.map_or(Duration::ZERO, |at| now.since(at));
+        let paused = match paused <= self.pause + TIMER_SLACK {
+            true => paused.min(self.pause),
+            false => paused,
+        };
+        (paused, paused)
+    }
+
+    fn after_transfer(&mut self, now: Instant) {
+        self.last_at = now;
+        self.ended_at = None;
+        self.pause = self.settings.gap.max(self.gap.pause());
         // While the level is known to be inactive the kernel will tell of every change.
         if self.level == Level::Active {
             self.level = Level::Unknown;

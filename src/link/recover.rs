@@ -20,8 +20,8 @@ impl Link {
         }
         if let Tx::Flight(_) = self.tx {
             // The co-processor that took it is no more.
-            self.tx = Tx::Empty;
             self.stats.dropped_by_reset += 1;
+            self.go_on();
         }
         self.forget();
     }
@@ -32,18 +32,25 @@ impl Link {
         self.report = false;
         self.confirm = false;
         self.rejected = 0;
-        self.too_big = 0;
+        self.recv_len_max = 0;
+        self.too_big_since = None;
         self.bad_fcs = 0;
         self.bad = 0;
         self.rearm.reset();
+        self.gap.slave_restarted();
         self.answers = Answers::default();
     }
 
-    /// RES was pulled: the link begins anew, without the frame that waits (§5.10).
+    /// RES was pulled: the link begins anew, without the frame that waits (§5.10). But what a slave that
+    /// said nothing did not take is still to be said: whoever sent it waits for an answer.
     pub(super) fn start_over(&mut self) {
-        if self.tx != Tx::Empty {
-            self.tx = Tx::Empty;
+        if let Tx::Flight(_) = self.tx {
             self.stats.dropped_by_reset += 1;
+            self.go_on();
+        }
+        while self.tx != Tx::Empty && !self.failed_silently {
+            self.stats.dropped_by_reset += 1;
+            self.go_on();
         }
         self.forget();
         self.crc.reset();
@@ -53,8 +60,29 @@ impl Link {
         self.not_before = Instant::ZERO;
     }
 
-    /// The remedial action of §5.7: a hardware reset where RES is wired, and a pause that grows each
-    /// time, so that a slave that starts slowly is not reset for ever. The link is never given up.
+    /// How long silence means nothing: as long as a boot that may be going on can take; otherwise as long
+    /// as one by itself would.
+    pub(super) fn patience(&self, failure: Failure) -> Duration {
+        if !failure.can_be_a_boot() {
+            return Duration::ZERO;
+        }
+        match self.booting_since {
+            Some(_) => BOOT_MAX * (1 << self.boots_failed.min(BOOT_DOUBLINGS)),
+            None => self.boot_time * 2,
+        }
+    }
+
+    /// A good header: if a boot was going on, it is over.
+    pub(super) fn booted(&mut self, now: Instant) {
+        self.boots_failed = 0;
+        if let Some(since) = self.booting_since.take() {
+            self.boot_time = now.since(since).min(BOOT_MAX).max(self.boot_time);
+        }
+    }
+
+    /// The remedial action of §5.7: a hardware reset where RES is wired. After silence the time that the
+    /// slave gets to boot grows, so that one that starts slowly is not reset for ever; after anything
+    /// else the pause does. The link is never given up.
     pub(super) fn fail(&mut self, now: Instant, failure: Failure) {
         self.stats.link_failures += 1;
         self.failures = self.failures.saturating_add(1);
@@ -62,13 +90,21 @@ impl Link {
         if self.failures.is_power_of_two() {
             log::error!("{}", failure.report(self.settings.has_reset, self.failures));
         }
+        self.failed_silently = failure.is_bad_header();
+        if self.failed_silently {
+            self.boots_failed += u32::from(self.booting_since.is_some());
+        }
         if self.settings.has_reset {
             self.phase = Phase::ResetDue;
+            return;
+        }
+        // The slave lives on, so what is in flight or to be reported stays.
+        self.rejected = 0;
+        self.rearm.progressed();
+        self.awaiting_header = true;
+        if self.failed_silently {
+            self.booting_since = Some(now);
         } else {
-            // The slave lives on, so what is in flight or to be reported stays.
-            self.rejected = 0;
-            self.rearm.progressed();
-            self.awaiting_header = true;
             self.phase = Phase::Pause(now + self.failure_pause());
         }
     }
@@ -86,6 +122,7 @@ impl Link {
 
     pub(super) fn failure_pause(&self) -> Duration {
         match self.failures {
+            _ if self.failed_silently => Duration::ZERO,
             0 => Duration::ZERO,
             n => FAILURE_PAUSE * (1 << (n - 1).min(FAILURE_DOUBLINGS)),
         }
@@ -104,9 +141,8 @@ impl Link {
     }
 
     pub(super) fn drop_too_big(&mut self, len: usize, limit: usize) {
-        self.tx = Tx::Empty;
-        self.too_big = 0;
         self.rearm.progressed();
+        self.go_on();
         self.stats.dropped_too_big += 1;
         if self.stats.dropped_too_big.is_power_of_two() {
             log::warn!("dropped a frame of {len} octets: the co-processor takes {limit} at the most (the {}. so far)", self.stats.dropped_too_big);

@@ -22,6 +22,7 @@
 
 mod fixed;
 
+use crate::config::SPI_SMALL_PACKET;
 use crate::time::Duration;
 use crate::wire::spi::HEADER_LEN;
 use fixed::{Fixed, FIXED_MAX_NS};
@@ -72,6 +73,11 @@ impl Cost {
     /// Nanoseconds of a transaction that offers `offer` octets.
     pub fn of_transaction(self, offer: usize) -> u64 {
         self.fixed_ns + self.octet_ns * (HEADER_LEN + offer) as u64
+    }
+
+    /// What a transaction takes that offers what the hosts in use offer.
+    pub(super) fn typical(self) -> Duration {
+        Duration::from_nanos(self.of_transaction(SPI_SMALL_PACKET.default as usize))
     }
 
     /// Nanoseconds that a frame of `len` octets costs if `offer` octets are offered first.

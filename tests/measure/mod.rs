@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`model`] | the core on a bus that takes as long as a real one, in virtual time |
 //! | [`today`] | the rule of the hosts in use, on the same bus |
+//! | [`slaves`] | slaves that arm late, have rings and odd buffers, on such a bus |
+//! | [`posix`] | the rule of OpenThread's posix host, on the same |
 //! | [`canned`] | the core alone, on a bus that costs next to nothing: allocations, instructions |
 //! | [`traces`] | the choice of what to offer, on traces of lengths |
 //! | [`real`] | the program itself: system calls, time, memory |
@@ -16,7 +18,9 @@
 pub mod canned;
 pub mod latency;
 pub mod model;
+pub mod posix;
 pub mod real;
+pub mod slaves;
 pub mod table;
 pub mod today;
 pub mod traces;

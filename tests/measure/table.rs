@@ -1,8 +1,10 @@
 //! The part of the table that is the same on every machine: it is counted in virtual time.
 
 use super::model::{self, Case, Counts};
+use super::slaves::{self, Draw};
 use super::traces::{self, BUSES};
 use super::{today, Pace, Way, SIZES, WAYS};
+use spinel_bridge::sim::spec::Spec;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ pub fn counts() -> String {
     crc(&mut text);
     busy(&mut text);
     offers(&mut text);
+    late_slaves(&mut text);
+    boots(&mut text);
     text
 }
 
@@ -281,3 +285,111 @@ fn offers(text: &mut String) {
 
 /// Frames of each case.
 const FRAMES: u64 = 1_000;
+
+/// Slaves that are not armed for a time after a transaction, and one with a ring buffer.
+fn late_slaves(text: &mut String) {
+    line!(text, "Slaves as they are, 1 MHz: echoes one at a time, 64 octets; a ring of 1500 that is emptied");
+    line!(text, "  at 20 octets a ms: eight at a time, 600 octets. Learning included. Posix: OpenThread's host.\n");
+    line!(
+        text,
+        "  {:22} | {:^15} | {:^20}",
+        "",
+        "ms an echo",
+        "transactions an echo"
+    );
+    line!(
+        text,
+        "  {:22} | {:>7} {:>7} | {:>9} {:>10}",
+        "",
+        "ours",
+        "posix",
+        "ours",
+        "posix"
+    );
+    let plain = Draw {
+        spec: Spec {
+            no_reset: true,
+            ..Spec::default()
+        },
+        seed: 1,
+        speed_hz: 1_000_000,
+        rearm: 0,
+        spread: 0,
+        since_any: false,
+        shortest: 64,
+        longest: 64,
+        window: 1,
+    };
+    let mut rows = vec![];
+    for (rearm, name) in [
+        (0, "arms at once"),
+        (60, "arms in 60 us"),
+        (150, "arms in 150 us"),
+        (500, "arms in 500 us"),
+        (3_000, "arms in 3 ms"),
+    ] {
+        rows.push((
+            name,
+            Draw {
+                rearm,
+                ..plain.clone()
+            },
+        ));
+    }
+    let ring = Draw {
+        shortest: 600,
+        longest: 600,
+        window: 8,
+        ..plain
+    };
+    let spec = Spec {
+        ring: 1_500,
+        drain: 20,
+        ..ring.spec.clone()
+    };
+    rows.push(("ring buffer", Draw { spec, ..ring }));
+    for (name, draw) in rows {
+        let (ours, posix) = (slaves::ours(&draw), slaves::theirs(&draw));
+        let time = |run: &slaves::Run| match run.delivered == slaves::FRAMES {
+            true => format!(
+                "{:.2}",
+                run.time.as_secs_f64() * 1_000.0 / slaves::FRAMES as f64
+            ),
+            false => "gave up".to_owned(),
+        };
+        let each = |run: &slaves::Run| run.transactions as f64 / run.delivered.max(1) as f64;
+        line!(
+            text,
+            "  {name:22} | {:>7} {:>7} | {:>9.2} {:>10.2}",
+            time(&ours),
+            time(&posix),
+            each(&ours),
+            each(&posix)
+        );
+    }
+    line!(text);
+}
+
+/// From the end of the reset at start until the reset notification is there.
+fn boots(text: &mut String) {
+    line!(
+        text,
+        "Boots: from the start, which resets the co-processor for 20 ms, until its first frame\n"
+    );
+    line!(
+        text,
+        "  {:>10} | {:>9} | {:>12}",
+        "boot, ms",
+        "up, ms",
+        "transactions"
+    );
+    for boot in [0, 300, 1_000, 3_000, 10_000, 30_000] {
+        let (up, transactions) = slaves::boot(Duration::from_millis(boot));
+        line!(
+            text,
+            "  {boot:>10} | {:>9} | {transactions:>12}",
+            up.as_millis()
+        );
+    }
+    line!(text);
+}
