@@ -434,7 +434,7 @@ fn a_frame_that_never_fits_is_dropped_after_two_seconds() {
 #[test]
 fn a_frame_that_does_not_fit_at_the_moment_waits_for_room() {
     let mut t = Trace::no_crc();
-    let frame = text(&vec![0x80; 200]);
+    let frame = text(&[0x80; 200]);
     t.queue(&frame);
     let start = t.now;
     while t.now.since(start) < ms(3) {
