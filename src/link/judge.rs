@@ -348,6 +348,7 @@ impl Link {
             self.bad = 0;
             self.fail(now, failure);
         } else if self.bad == BAD_MAX && self.failures == 0 {
+            self.failed = Some(failure);
             let left = Duration::from_secs((wait - silent).as_secs() + 1);
             log::warn!("{}", failure.waits(self.settings.has_reset, left));
         }

@@ -111,13 +111,14 @@ impl Link {
 
     /// What was seen and what to look at, while the link fails.
     pub fn diagnosis(&self) -> Option<String> {
-        let failed = self.failed.filter(|_| self.failures > 0)?;
+        let failed = self.failed.filter(|_| self.failures_in_a_row() > 0)?;
         Some(failed.to_string())
     }
 
-    /// How often the link failed since it last worked.
+    /// How often the link failed since it last worked. A silence that may be a boot counts after two
+    /// seconds, too: whoever waits wants to know.
     pub fn failures_in_a_row(&self) -> u32 {
-        self.failures
+        self.failures + u32::from(self.bad >= BAD_MAX)
     }
 
     pub(super) fn failure_pause(&self) -> Duration {
