@@ -430,6 +430,11 @@ impl Host {
             let payload = property_payload(Property::MCU_POWER_STATE, &[MCU_ON]);
             plan.push_back(Ask::Tell(set, payload));
         }
+        if self.known.has(Capability::UNSOL_UPDATE_FILTER) {
+            // Whatever somebody set before us: a co-processor that was not reset keeps it.
+            let payload = property_payload(Property::UNSOL_UPDATE_FILTER, &[]);
+            plan.push_back(Ask::Tell(set, payload));
+        }
         let configured = self.settings.reapply.iter();
         plan.extend(
             configured.map(|(property, value)| Ask::Tell(set, property_payload(*property, value))),

@@ -2,10 +2,10 @@
 
 use super::{not_supported, require, usage};
 use crate::ctl::{Code, Failure, Field, Fields};
-use crate::host::known::Known;
+use crate::host::known::{Known, REMEMBERED};
 use crate::host::script::{Report, Script, Send};
 use crate::wire::ids::{Access, Command, Needs, Property, PropertyInfo};
-use crate::wire::packed::Malformed;
+use crate::wire::packed::{Malformed, Reader};
 use crate::wire::signature::{Formatted, Hex, Items, Signature, Value};
 
 pub(super) fn get(property: Property, known: &Known) -> Result<Script, Failure> {
@@ -31,6 +31,7 @@ pub(super) fn set(property: Property, value: &[u8], known: &Known) -> Result<Scr
         check_needs(info, Access::SET, known)?;
         check_value(info, info.signature, value)?;
     }
+    check_filter(property, value)?;
     let set = Send::set(property, |writer| writer.data(value))?;
     let report = match property {
         // The PSKc that it makes comes back, not the passphrase (protocol §3.11).
@@ -43,6 +44,7 @@ pub(super) fn set(property: Property, value: &[u8], known: &Known) -> Result<Scr
 pub(super) fn insert(property: Property, item: &[u8], known: &Known) -> Result<Script, Failure> {
     check_no_stream(property)?;
     check_item(property, Access::INSERT, item, known)?;
+    check_filter(property, item)?;
     let insert = Send::insert(property, |writer| writer.data(item))?;
     Ok(Script::new().then(insert.reporting(Report::Property(property))))
 }
@@ -133,6 +135,27 @@ fn check_no_stream(property: Property) -> Result<(), Failure> {
         Code::Denied,
         format!("{property}: clients may not send frames; send packets to the interface"),
     ))
+}
+
+/// What the driver's own state rests on stays told, whoever asks: without it the driver would believe in a
+/// network that is gone.
+fn check_filter(property: Property, value: &[u8]) -> Result<(), Failure> {
+    if property != Property::UNSOL_UPDATE_FILTER {
+        return Ok(());
+    }
+    let mut numbers = Reader::new(value);
+    while let Ok(number) = numbers.uint_packed() {
+        let filtered = Property(number);
+        if filtered == Property::LAST_STATUS || REMEMBERED.contains(&filtered) {
+            return Err(Failure::new(
+                Code::Denied,
+                format!(
+                    "{filtered} cannot be filtered: the driver's own state rests on its updates"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_access(info: PropertyInfo, access: Access, done: &str) -> Result<(), Failure> {

@@ -172,6 +172,27 @@ fn properties_are_refused_by_their_row() {
     }
 }
 
+/// Who filters what the driver rests on would blind it.
+#[test]
+fn what_the_driver_rests_on_is_not_filtered() {
+    let known = known(State::Offline);
+    let filter = Property::UNSOL_UPDATE_FILTER;
+    for request in [
+        Request::Insert(filter, vec![0x43]),
+        Request::Set(filter, vec![0x70, 0x63]),
+        Request::Set(filter, vec![0x00]),
+    ] {
+        refused(request, &known, Code::Denied, "cannot be filtered");
+    }
+    for request in [
+        Request::Set(filter, vec![]),
+        Request::Insert(filter, vec![0x70]),
+        Request::Remove(filter, vec![0x43]),
+    ] {
+        assert!(!steps(&request, &known).is_empty());
+    }
+}
+
 #[test]
 fn networks() {
     let known = known(State::Offline);

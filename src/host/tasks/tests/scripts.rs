@@ -455,8 +455,8 @@ fn properties() {
         ["03 21 0B"]
     );
     assert_eq!(
-        steps(Request::Insert(Property::UNSOL_UPDATE_FILTER, vec![0x52])),
-        ["04 88 20 52"]
+        steps(Request::Insert(Property::UNSOL_UPDATE_FILTER, vec![0x70])),
+        ["04 88 20 70"]
     );
     assert_eq!(
         steps(Request::Remove(Property::UNSOL_UPDATE_FILTER, vec![0x52])),
