@@ -70,19 +70,39 @@ fn a_packet_costs_no_allocation() {
     let packet = [&head, &address[..], &peer, &[0; 8]].concat();
     let answer = [&head, &peer[..], &address, &[0; 8]].concat();
     let frame = [&[0x80, 6, 0x72, 48, 0], &answer[..]].concat();
-    let before = allocations();
-    for n in 0..10_000 {
-        trace.host.handle_time(trace.now + Duration::from_micros(n));
-        trace.host.input()[..packet.len()].copy_from_slice(&packet);
-        trace.host.input_filled(packet.len());
-        assert_eq!(trace.host.next_frame().map(<[u8]>::len), Some(53));
-        assert!(trace.host.has_room());
-        trace.host.deliver(&frame);
-        assert_eq!(trace.host.output(), answer);
-        trace.host.output_written(answer.len());
-        trace.host.poll_timeout();
+    // As a radio takes them; then faster, so that the co-processor is asked to say when it has each.
+    for (pace_us, is_asked) in [(7_000, false), (1, true)] {
+        let start = trace.now;
+        // The first few are taken for granted.
+        let mut asked = 0;
+        let mut echo = |n: u64| {
+            trace.now = start + Duration::from_micros(n * pace_us);
+            trace.host.handle_time(trace.now);
+            trace.host.input()[..packet.len()].copy_from_slice(&packet);
+            trace.host.input_filled(packet.len());
+            let sent = trace.host.next_frame().unwrap();
+            assert_eq!(sent.len(), 53);
+            let tid = sent[0] & 0x0F;
+            if tid != 0 {
+                asked += 1;
+                trace.host.deliver(&[0x80 | tid, 6, 0, 0]);
+            }
+            assert!(trace.host.has_room());
+            trace.host.deliver(&frame);
+            assert_eq!(trace.host.output(), answer);
+            trace.host.output_written(answer.len());
+            trace.host.poll_timeout();
+        };
+        (0..100).for_each(&mut echo);
+        let before = allocations();
+        (100..10_100).for_each(&mut echo);
+        let allocations = allocations() - before;
+        assert_eq!(
+            allocations, 0,
+            "in 10,000 packets each way, {pace_us} us apart"
+        );
+        assert_eq!(asked > 9_000, is_asked, "{asked} packets were asked about");
     }
-    assert_eq!(allocations() - before, 0, "in 10,000 packets each way");
 }
 
 #[test]

@@ -282,7 +282,7 @@ mod tests {
         ) {
             if let Reading::Valid { skipped, header } = locate(&miso, allowance) {
                 prop_assert!(skipped <= allowance && skipped + HEADER_LEN <= miso.len());
-                prop_assert!(header.recv_len <= FRAME_MAX && header.data_len <= FRAME_MAX);
+                prop_assert!(header.recv_len <= LENGTH_MAX && header.data_len <= LENGTH_MAX);
             }
         }
     }
