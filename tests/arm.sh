@@ -83,12 +83,12 @@ large_input() {
 }
 
 on_pipes() {
-	session -n '' -p "${run[*]} $bridge --stdio --log none sim:"
+	session -n '' -p "${run[*]} $bridge --stdio --log none sim:hurry:auto-init"
 }
 
 on_a_pty() {
 	local name pid status=0
-	coproc pty { exec "${run[@]}" "$bridge" --pty --log none sim:; }
+	coproc pty { exec "${run[@]}" "$bridge" --pty --log none sim:hurry:auto-init; }
 	pid=$!
 	read -r -t 60 -u "${pty[0]}" name && session -u "$name" || status=1
 	kill "$pid"
@@ -117,7 +117,7 @@ session() {
 # In a network namespace of its own. A socket there is none but ours.
 network() {
 	local status=0 pid leader socket=$work/control
-	"${run[@]}" "$bridge" --tun wpan0 --control "$socket" sim: &
+	"${run[@]}" "$bridge" --tun wpan0 --control "$socket" sim:hurry:auto-init &
 	pid=$!
 	for _ in {1..300}; do
 		[ ! -S "$socket" ] || break

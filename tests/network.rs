@@ -38,8 +38,16 @@ fn is_locator(address: &Ipv6Addr) -> bool {
 /// Two hosts in one network: the first formed it, the second joined.
 fn two_hosts(folder: &Folder, faults: &str) -> (Host, Host) {
     let radio = folder.radio();
-    let first = Host::start(folder, "first", &format!("sim:seed=1:{radio}{faults}"));
-    let second = Host::start(folder, "second", &format!("sim:seed=2:{radio}{faults}"));
+    let first = Host::start(
+        folder,
+        "first",
+        &format!("sim:hurry:auto-init:extras:seed=1:{radio}{faults}"),
+    );
+    let second = Host::start(
+        folder,
+        "second",
+        &format!("sim:hurry:auto-init:extras:seed=2:{radio}{faults}"),
+    );
     first.ctl("form test");
     join(&first, &second);
     (first, second)
@@ -79,7 +87,7 @@ fn assert_tables_are_equal(host: &Host) {
 #[test]
 fn a_network_is_formed_and_its_addresses_are_the_interface_s() {
     let folder = Folder::new();
-    let host = Host::start(&folder, "only", "sim:seed=1");
+    let host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
     assert_eq!(host.state(), "offline");
     host.ctl("form test");
     host.wait_for_state("associated");
@@ -185,10 +193,18 @@ fn kill_9_and_a_restart_keep_the_running_network() {
     let folder = Folder::new();
     let radio = folder.radio();
     let mut first = Host::new(&folder, "first");
-    let (_ncp, device) = ncp_on_tcp(&first, &folder, &format!("seed=1:{radio}"));
+    let (_ncp, device) = ncp_on_tcp(
+        &first,
+        &folder,
+        &format!("hurry:auto-init:extras:seed=1:{radio}"),
+    );
     first.start_bridge(&[&device]);
     first.ctl("form test");
-    let second = Host::start(&folder, "second", &format!("sim:seed=2:{radio}"));
+    let second = Host::start(
+        &folder,
+        "second",
+        &format!("sim:hurry:auto-init:extras:seed=2:{radio}"),
+    );
     join(&first, &second);
     first.run(&["ip", "-6", "address", "add", "fd99::1/64", "dev", "wpan0"]);
     first.wait_for("our own address at the NCP", |host| {
@@ -235,7 +251,11 @@ fn a_reset_of_the_co_processor_is_recovered() {
 #[test]
 fn a_co_processor_that_restarts_again_and_again_is_followed() {
     let folder = Folder::new();
-    let host = Host::start(&folder, "only", "sim:seed=3:reset=2000ppm");
+    let host = Host::start(
+        &folder,
+        "only",
+        "sim:hurry:auto-init:extras:seed=3:reset=2000ppm",
+    );
     host.wait_for("a network", |host| {
         let output = host.try_ctl("form test");
         (output.status.success() || host.state() == "associated").then_some(())
@@ -318,8 +338,16 @@ fn a_prefix_gives_addresses_to_everybody() {
 fn a_joiner_is_let_in_by_its_passphrase() {
     let folder = Folder::new();
     let radio = folder.radio();
-    let first = Host::start(&folder, "first", &format!("sim:seed=1:{radio}"));
-    let second = Host::start(&folder, "second", &format!("sim:seed=2:{radio}"));
+    let first = Host::start(
+        &folder,
+        "first",
+        &format!("sim:hurry:auto-init:extras:seed=1:{radio}"),
+    );
+    let second = Host::start(
+        &folder,
+        "second",
+        &format!("sim:hurry:auto-init:extras:seed=2:{radio}"),
+    );
     first.ctl("form test -c 20");
     first.ctl("commissioner start");
     first.wait_for("the commissioner", |host| {
@@ -354,7 +382,7 @@ fn what_is_kept_survives_a_factory_reset() {
     let folder = Folder::new();
     let file = folder.join("kept").display().to_string();
     let mut host = Host::new(&folder, "only");
-    host.start_bridge(&["--retain", &file, "sim:seed=1"]);
+    host.start_bridge(&["--retain", &file, "sim:hurry:auto-init:extras:seed=1"]);
     host.ctl("form test");
     let key = host.ctl("get NET_NETWORK_KEY");
     host.wait_for("the kept credentials", |_| {
@@ -362,7 +390,7 @@ fn what_is_kept_survives_a_factory_reset() {
     });
     // `sim:` forgets everything with the process, as a co-processor that was flashed anew.
     host.kill_bridge();
-    host.start_bridge(&["--retain", &file, "sim:seed=1"]);
+    host.start_bridge(&["--retain", &file, "sim:hurry:auto-init:extras:seed=1"]);
     host.wait_for_state("associated");
     assert_eq!(host.ctl("get NET_NETWORK_KEY"), key);
     host.ctl("leave");
@@ -387,7 +415,11 @@ fn what_is_kept_is_read_where_it_is_written_below_another_root() {
     let mut host = Host::new(&folder, "only");
     let root_name = root.display().to_string();
     let confined = ["--user", "nobody", "--chroot", &root_name];
-    let arguments = [&confined[..], &["--retain", "/kept", "sim:seed=1"]].concat();
+    let arguments = [
+        &confined[..],
+        &["--retain", "/kept", "sim:hurry:auto-init:extras:seed=1"],
+    ]
+    .concat();
     host.start_bridge(&arguments);
     host.ctl("form test");
     let key = host.ctl("get NET_NETWORK_KEY");
@@ -413,7 +445,7 @@ fn the_firmware_gate_upgrades_once_and_closes_the_device_meanwhile() {
         "--firmware-upgrade",
         &upgrade,
         "--auto-upgrade",
-        "sim:seed=1",
+        "sim:hurry:auto-init:extras:seed=1",
     ]);
     host.wait_for("the upgrade", |_| {
         fs::metadata(&flashed).is_ok().then_some(())
@@ -430,7 +462,17 @@ fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
     let upgrade = format!("touch {flashed}");
     let mut host = Host::new(&folder, "only");
     let gate = ["--firmware-check", "true", "--firmware-upgrade", &upgrade];
-    host.start_bridge(&[&gate[..], &["--commissioning-port", "1234", "sim:seed=1"]].concat());
+    host.start_bridge(
+        &[
+            &gate[..],
+            &[
+                "--commissioning-port",
+                "1234",
+                "sim:hurry:auto-init:extras:seed=1",
+            ],
+        ]
+        .concat(),
+    );
     assert_eq!(host.state(), "offline");
     assert!(fs::metadata(&flashed).is_err());
     assert!(
@@ -449,7 +491,7 @@ fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
 fn a_co_processor_of_another_major_version_is_a_fault_that_says_so() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    host.start_bridge_anyhow(&["sim:seed=1:major=3"]);
+    host.start_bridge_anyhow(&["sim:hurry:auto-init:extras:seed=1:major=3"]);
     host.wait_for_state("uninitialized:fault");
     let (code, why) = host.refused("form test");
     assert_eq!(code, 5, "{why}");
@@ -462,10 +504,10 @@ fn two_drivers_side_by_side_on_one_host() {
     let radio = folder.radio();
     let mut host = Host::new(&folder, "both");
     let socket = folder.join("other.sock").display().to_string();
-    let device = format!("sim:seed=2:{radio}");
+    let device = format!("sim:hurry:auto-init:extras:seed=2:{radio}");
     let arguments = ["--tun", "wpan1", "--control", &socket, &device];
     let mut other = Host::new(&folder, "unused");
-    host.start_bridge(&[&format!("sim:seed=1:{radio}")]);
+    host.start_bridge(&[&format!("sim:hurry:auto-init:extras:seed=1:{radio}")]);
     host.ctl("form test");
     other.start_beside(&host, &arguments);
     other.wait_for("the other one", |other| other.status());
@@ -480,7 +522,7 @@ fn two_drivers_side_by_side_on_one_host() {
 fn unneeded_rights_are_given_up() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    host.start_bridge(&["--user", "nobody", "sim:seed=1"]);
+    host.start_bridge(&["--user", "nobody", "sim:hurry:auto-init:extras:seed=1"]);
     let pid = host.bridge().0.id();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let field = |name: &str| {
@@ -509,11 +551,18 @@ fn assert_it_works(host: &Host) {
 fn a_co_processor_behind_a_command() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    let device = format!("system:{} --stdio seed=1", hosts::example("sim-ncp"));
+    let device = format!(
+        "system:{} --stdio hurry:auto-init:extras:seed=1",
+        hosts::example("sim-ncp")
+    );
     host.start_bridge(&[&device]);
     assert_it_works(&host);
     // It dies, and comes back without a network: a new one behind the same command.
-    host.run(&["pkill", "-f", "^[^ ]*sim-ncp --stdio seed=1"]);
+    host.run(&[
+        "pkill",
+        "-f",
+        "^[^ ]*sim-ncp --stdio hurry:auto-init:extras:seed=1",
+    ]);
     host.wait_for("the loss in the log", |host| {
         host.log().contains("lost").then_some(())
     });
@@ -527,7 +576,7 @@ fn a_command_has_the_user_s_rights_from_its_first_start() {
     let users = folder_of_nobody(&folder, "users").join("user");
     let ncp = hosts::example("sim-ncp");
     let device = format!(
-        "system:id -un >{}; exec {ncp} --stdio seed=1",
+        "system:id -un >{}; exec {ncp} --stdio hurry:auto-init:extras:seed=1",
         users.display()
     );
     let mut host = Host::new(&folder, "only");
@@ -554,7 +603,7 @@ fn a_co_processor_on_a_serial_port() {
     let mut host = Host::new(&folder, "only");
     let name = folder.join("pty");
     let mut ncp = std::process::Command::new(hosts::example("sim-ncp"));
-    ncp.args(["--pty", "seed=1"])
+    ncp.args(["--pty", "hurry:auto-init:extras:seed=1"])
         .stdout(fs::File::create(&name).unwrap());
     let _ncp = hosts::Process(ncp.spawn().unwrap());
     let port = host.wait_for("the pty", |_| {
@@ -569,7 +618,7 @@ fn a_co_processor_on_a_serial_port() {
 #[test]
 fn an_idle_network_costs_nothing() {
     let folder = Folder::new();
-    let mut host = Host::start(&folder, "only", "sim:seed=1");
+    let mut host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
     host.ctl("form test");
     // Until the last update has come.
     sleep(Duration::from_secs(3));

@@ -6,7 +6,8 @@ use spinel_bridge::ctl::{Code, Field, Fields, Request};
 use spinel_bridge::host::known::{Known, State};
 use spinel_bridge::host::script::{OnError, Report, Reset, Script, Send, Step, Until};
 use spinel_bridge::host::tasks::{self, Context};
-use spinel_bridge::sim::ncp::Ncp;
+use spinel_bridge::sim::ncp::{Ncp, Variant};
+use spinel_bridge::sim::radio::Surroundings;
 use spinel_bridge::sim::{Firmware, ResetCause};
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::ids::{Access, Command, Property, Status, PROPERTIES};
@@ -29,7 +30,7 @@ type Answer = (Command, Property, Vec<u8>);
 impl Bench {
     fn new() -> Self {
         let mut bench = Bench {
-            ncp: Ncp::new(7),
+            ncp: Ncp::with(7, Variant::easy(), Surroundings::default()),
             now: Instant::ZERO,
             known: Known::new(),
             rows: Vec::new(),

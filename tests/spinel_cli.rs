@@ -47,7 +47,7 @@ fn session(client: &mut Process) {
 
     client.set("ifconfig up");
     assert_eq!(client.get("ifconfig"), "up");
-    assert_eq!(client.get("state"), "detached");
+    // The state of a stack that is down is 4, which spinel-cli does not know.
     client.set("debug 1");
     client.set("thread start");
     client.wait_for("the leader's role", |line| line.ends_with("NET_ROLE = 3"));
@@ -118,7 +118,6 @@ fn reset(client: &mut Process) {
     let counters = client.expect_done();
     assert!(counters.iter().any(|line| line == "Role Leader: 1"));
     client.send("reset");
-    assert_eq!(client.get("state"), "detached");
     assert_eq!(client.get("ifconfig"), "down");
     // Credentials outlive a reset.
     assert_eq!(client.get("networkname"), "Test-Net");
@@ -287,6 +286,6 @@ fn target_dir() -> &'static Path {
 }
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_spinel-bridge");
-const SIMULATION: &str = "sim:seed=1";
+const SIMULATION: &str = "sim:hurry:auto-init:extras:seed=1";
 /// The slowest command of spinel-cli is `scan`, 7 s; a loaded machine may take three times that.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -196,7 +196,10 @@ fn every_verb_has_a_case() {
 fn every_verb_does_what_it_says() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    let device = format!("sim:seed=1:state={}", folder.join("ncp").display());
+    let device = format!(
+        "sim:hurry:auto-init:extras:seed=1:state={}",
+        folder.join("ncp").display()
+    );
     host.start_bridge(&["--firmware-upgrade", "true", &device]);
     let mut failures = Vec::new();
     for (_, words, then) in CASES {
@@ -241,7 +244,10 @@ fn check(host: &Host, words: &str, then: Then) -> Result<(), String> {
 fn json_is_one_object_on_each_line() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    let device = format!("sim:seed=1:state={}", folder.join("ncp").display());
+    let device = format!(
+        "sim:hurry:auto-init:extras:seed=1:state={}",
+        folder.join("ncp").display()
+    );
     host.start_bridge(&["--firmware-upgrade", "true", &device]);
     let texts = ["help", "completion"];
     for (name, words, then) in CASES.iter().filter(|(name, ..)| !texts.contains(name)) {
@@ -270,7 +276,7 @@ fn json_is_one_object_on_each_line() {
 #[test]
 fn monitoring() {
     let folder = Folder::new();
-    let host = Host::start(&folder, "only", "sim:seed=1");
+    let host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
     let mut monitor = Command::new(env!("CARGO_BIN_EXE_spinelctl"));
     monitor.arg("--socket").arg(host.socket()).arg("monitor");
     let mut monitor = hosts::Process(monitor.stdout(Stdio::piped()).spawn().unwrap());
@@ -295,7 +301,7 @@ fn monitoring() {
 #[test]
 fn sniffing() {
     let folder = Folder::new();
-    let host = Host::start(&folder, "only", "sim:seed=1");
+    let host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
     let file = folder.join("air.pcapng");
     let mut pcap = Command::new(env!("CARGO_BIN_EXE_spinelctl"));
     pcap.arg("--socket").arg(host.socket());

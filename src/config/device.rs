@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 /// What the co-processor is connected to.
 #[derive(Clone, Debug, PartialEq)]
+// There is one of it.
+#[allow(clippy::large_enum_variant)]
 pub enum Device {
     /// `/dev/spidevX.Y`, or a path that leads there.
     Spi(PathBuf),

@@ -30,6 +30,14 @@ pub fn firmware(spec: &Spec, surroundings: Surroundings) -> Box<dyn Firmware> {
     let variant = Variant {
         major: spec.major.unwrap_or(Variant::default().major),
         bootloader: spec.bootloader,
+        auto_init: spec.auto_init,
+        link_raw: spec.link_raw,
+        extras: spec.extras,
+        hurry: spec.hurry,
+        addresses: spec
+            .addresses
+            .map_or(Variant::default().addresses, usize::from),
+        groups: spec.groups.map_or(Variant::default().groups, usize::from),
     };
     match spec.kind {
         Kind::Ncp => Box::new(ncp::Ncp::with(spec.seed, variant, surroundings)),

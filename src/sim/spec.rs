@@ -125,6 +125,18 @@ pub struct Spec {
     pub major: Option<u8>,
     /// `bootloader`: its interface type is 0.
     pub bootloader: bool,
+    /// `auto-init`: its firmware makes a dataset of single properties.
+    pub auto_init: bool,
+    /// `link-raw`: its firmware can give its radio to the host.
+    pub link_raw: bool,
+    /// `extras`: its firmware has what no default build has.
+    pub extras: bool,
+    /// `hurry`: it attaches within seconds, as no firmware does.
+    pub hurry: bool,
+    /// `addresses=N`: its room for addresses of the host; `None`: 4.
+    pub addresses: Option<u8>,
+    /// `groups=N`: its room for multicast groups of the host; `None`: 2.
+    pub groups: Option<u8>,
     /// `crc`: the slave offers and checks a CRC.
     pub crc: bool,
     /// `align=N`: junk octets (0xFF) before the slave's header, 0..=16.
@@ -251,6 +263,10 @@ impl Spec {
                 let major = u8::try_from(integer(value)?).ok()?;
                 self.major = Some(Some(major).filter(|major| *major <= MAX_MAJOR)?);
             }
+            Field::Room(room) => {
+                let count = u8::try_from(integer(value)?).ok()?;
+                *room(self) = Some(Some(count).filter(|count| *count <= MAX_ROOM)?);
+            }
             Field::Number(number, range) => {
                 let value = usize::try_from(integer(value)?).ok()?;
                 *number(self) = Some(value).filter(|value| range.contains(value))?;
@@ -291,6 +307,7 @@ impl fmt::Display for Spec {
                     let number = *number(&mut spec);
                     (number != 0).then(|| format!("={number}"))
                 }
+                Field::Room(room) => room(&mut spec).map(|count| format!("={count}")),
                 Field::Mode => spec.mode.map(|mode| format!("={mode}")),
                 Field::Clock => (spec.max_speed_hz != 0).then(|| format!("={}", spec.max_speed_hz)),
                 Field::Time(time) => {
@@ -366,6 +383,7 @@ enum Field {
     Path(fn(&mut Spec) -> &mut Option<PathBuf>),
     Major,
     Number(fn(&mut Spec) -> &mut usize, &'static RangeInclusive<usize>),
+    Room(fn(&mut Spec) -> &mut Option<u8>),
     Mode,
     Clock,
     Time(fn(&mut Spec) -> &mut Duration),
@@ -382,6 +400,7 @@ impl Field {
             Field::Number(_, range) if **range == ALIGN => "write a number, 0..=16",
             Field::Number(_, range) if **range == BUFFER => "write a number of octets, 64..=4096",
             Field::Number(..) => "write a number of octets in a millisecond, 1..=100000",
+            Field::Room(_) => "write a number, 0..=32",
             Field::Mode => "write a number, 0..=3",
             Field::Clock => "write a clock in Hz, like 8000000, 500k or 8M",
             Field::Time(_) => "write a time up to 60s, like 3ms, 500us or 1s",
@@ -435,6 +454,11 @@ pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all fram
   radio=PATH         shares a radio with all who name the same folder
   state=PATH         keeps its identity and network in this file
   major=N            its protocol version; bootloader: its interface type is 0
+  auto-init          firmware that makes a dataset of single properties
+  link-raw           firmware that can give its radio to the host
+  extras             GPIO, random numbers, PEEK, CMD_MULTI and more
+  hurry              attaches within seconds, as no firmware does
+  addresses=N        room for the host's addresses; groups=N: for its groups
   crc                the slave offers and checks a CRC
   align=N            junk octets before its header, 0..=16
   busy=T, boot=T     takes no frame after one, says nothing after a reset
@@ -468,6 +492,12 @@ const KEYS: &[(&str, Field)] = &[
     ("state", Field::Path(|spec| &mut spec.state)),
     ("major", Field::Major),
     ("bootloader", Field::Flag(|spec| &mut spec.bootloader)),
+    ("auto-init", Field::Flag(|spec| &mut spec.auto_init)),
+    ("link-raw", Field::Flag(|spec| &mut spec.link_raw)),
+    ("extras", Field::Flag(|spec| &mut spec.extras)),
+    ("hurry", Field::Flag(|spec| &mut spec.hurry)),
+    ("addresses", Field::Room(|spec| &mut spec.addresses)),
+    ("groups", Field::Room(|spec| &mut spec.groups)),
     ("crc", Field::Flag(|spec| &mut spec.crc)),
     ("align", Field::Number(|spec| &mut spec.align, &ALIGN)),
     ("busy", Field::Time(|spec| &mut spec.busy)),
@@ -518,6 +548,9 @@ const DRAIN: RangeInclusive<usize> = 1..=100_000;
 
 /// Clock polarity and phase are two bits.
 const MAX_MODE: u8 = 3;
+
+/// As many as the simulated tables hold.
+const MAX_ROOM: u8 = 32;
 
 /// One octet of a packed integer.
 const MAX_MAJOR: u8 = 127;

@@ -4,7 +4,8 @@ use spinel_bridge::bridge::Upper;
 use spinel_bridge::ctl::{Answer, Code, Event, Request, Ticket};
 use spinel_bridge::host::kernel::{self, Change};
 use spinel_bridge::host::{Host, Settings};
-use spinel_bridge::sim::ncp::Ncp;
+use spinel_bridge::sim::ncp::{Ncp, Variant};
+use spinel_bridge::sim::radio::Surroundings;
 use spinel_bridge::sim::rng::Rng;
 use spinel_bridge::sim::{Firmware, ResetCause};
 use spinel_bridge::time::{earliest, Duration, Instant};
@@ -297,7 +298,7 @@ impl World {
             now,
             resets: 0,
             turns: 0,
-            ncp: Ncp::new(seed),
+            ncp: Ncp::with(seed, Variant::easy(), Surroundings::default()),
             answers: Vec::new(),
             events: Vec::new(),
             addresses: Vec::new(),

@@ -14,9 +14,13 @@ use std::time::Instant;
 fn two_hosts(folder: &Folder, options: &[&str]) -> (Host, Host, Ipv6Addr) {
     let radio = folder.radio();
     let mut first = Host::new(folder, "first");
-    let device = format!("sim:seed=1:{radio}");
+    let device = format!("sim:hurry:auto-init:extras:seed=1:{radio}");
     first.start_bridge(&[options, &[&device]].concat());
-    let second = Host::start(folder, "second", &format!("sim:seed=2:{radio}"));
+    let second = Host::start(
+        folder,
+        "second",
+        &format!("sim:hurry:auto-init:extras:seed=2:{radio}"),
+    );
     first.ctl("form test");
     let network = first.status().unwrap();
     let key = first.json("get NET_NETWORK_KEY").to_string();
@@ -44,7 +48,7 @@ fn two_hosts(folder: &Folder, options: &[&str]) -> (Host, Host, Ipv6Addr) {
 /// One host in a network of its own.
 fn one_host(folder: &Folder, options: &[&str]) -> Host {
     let mut host = Host::new(folder, "only");
-    host.start_bridge(&[options, &["sim:seed=1"]].concat());
+    host.start_bridge(&[options, &["sim:hurry:auto-init:extras:seed=1"]].concat());
     host.ctl("form test");
     host.wait_for_state("associated");
     host
@@ -138,7 +142,7 @@ fn an_interface_that_is_deleted_ends_it_with_one_line() {
     // And that is all it takes. Where the log is a file, it is told there.
     let file = folder.join("log");
     let target = format!("file:{}", file.display());
-    host.start_bridge(&["--log", &target, "sim:seed=1"]);
+    host.start_bridge(&["--log", &target, "sim:hurry:auto-init:extras:seed=1"]);
     host.run(&["ip", "link", "del", "wpan0"]);
     assert_eq!(host.bridge().ended(), Some(1));
     let log = std::fs::read_to_string(&file).unwrap();
@@ -352,7 +356,7 @@ fn a_driver_without_descriptors_fails_in_one_line() {
     let mut failed = 0;
     for limit in 4..64 {
         let words = format!(
-            "prlimit --nofile={limit} {binary} --log none --tun wpan0 --control {socket} sim:seed=1"
+            "prlimit --nofile={limit} {binary} --log none --tun wpan0 --control {socket} sim:hurry:auto-init:extras:seed=1"
         );
         let words: Vec<&str> = words.split(' ').collect();
         let mut command = host.command(words[0]);

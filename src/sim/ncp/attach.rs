@@ -4,9 +4,10 @@
 use super::commission::NetworkTlvs;
 use super::mesh::{LeaderData, Member, Mesh, CHILD_ID_MAX, MEMBERS_MAX, SEARCH};
 use super::mle::{self, Message};
-use super::net::{self, Role};
+use super::net::{self, Alone, Role};
 use super::numbers::*;
-use super::{dataset, Ncp};
+use super::updates::Update;
+use super::Ncp;
 use crate::time::{Duration, Instant};
 
 /// The search for a parent.
@@ -56,7 +57,7 @@ impl Ncp {
             self.net.postpone(now + ANSWER);
             return true;
         }
-        if !self.net.is_due(now) || self.net.wants_existing() || self.can_route() {
+        if !self.net.is_due(now) || self.alone() == Alone::Leads {
             return false;
         }
         self.net.search(now + SEARCH);
@@ -64,7 +65,7 @@ impl Ncp {
     }
 
     /// A full device that may become a router (protocol §3.7, properties 94 and 5383).
-    fn can_route(&self) -> bool {
+    pub(super) fn can_route(&self) -> bool {
         let mode = self.store.uint8(THREAD_MODE);
         mode & MODE_FULL_DEVICE != 0 && self.store.uint8(THREAD_ROUTER_ROLE_ENABLED) == 1
     }
@@ -228,7 +229,7 @@ impl Ncp {
             .about_us(mle::CHILD_ID_RESPONSE)
             .with(mle::ADDRESS16, &rloc16.to_be_bytes())
             .with(mle::RESPONSE, message.get(mle::CHALLENGE).unwrap_or(&[]))
-            .with(mle::ACTIVE_DATASET, &dataset::tlvs(&self.store));
+            .with(mle::ACTIVE_DATASET, &self.active);
         self.say(now, &response, Some(source));
         self.mesh.hurry();
     }
@@ -257,6 +258,11 @@ impl Ncp {
         let rloc16 = u16::from_be_bytes(message.array(mle::ADDRESS16)?);
         let credentials = NetworkTlvs::parse(message.get(mle::ACTIVE_DATASET)?)?;
         self.adopt_network(&credentials);
+        if self.net.wants_existing() {
+            self.net.set_join_existing(false);
+            self.updates
+                .mark(Update::Property(NET_REQUIRE_JOIN_EXISTING));
+        }
         self.net
             .become_child(rloc16, data.partition_id, data.leader_id);
         self.mesh.parent = Some(source);

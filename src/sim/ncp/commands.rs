@@ -23,7 +23,7 @@ impl Ncp {
         };
         match command {
             CMD_NOOP => self.reply_status(header, OK),
-            CMD_RESET => self.handle_reset(header, payload.rest()),
+            CMD_RESET => self.handle_reset(),
             CMD_VALUE_GET..=CMD_VALUE_REMOVE => {
                 let id = match payload.uint_packed() {
                     Ok(id) => id,
@@ -34,7 +34,7 @@ impl Ncp {
                     .unwrap_or_else(Content::Status);
                 self.reply(header, content);
             }
-            CMD_PEEK | CMD_POKE | CMD_MULTI_GET | CMD_MULTI_SET => {
+            CMD_PEEK | CMD_POKE | CMD_MULTI_GET | CMD_MULTI_SET if self.variant.extras => {
                 let payload = payload.rest();
                 let content = match command {
                     CMD_PEEK => self.peek(payload),
@@ -53,16 +53,10 @@ impl Ncp {
         }
     }
 
-    /// Without a payload it is a reset of the stack, which an NCP does as one of the platform
-    /// (protocol §1.3). There is no bootloader.
-    fn handle_reset(&mut self, header: u8, payload: &[u8]) {
-        match payload.first().copied() {
-            None | Some(RESET_PLATFORM | RESET_STACK) => {
-                self.forget_queues();
-                self.reset_request = Some(ResetCause::Software);
-            }
-            Some(_) => self.reply_status(header, INVALID_ARGUMENT),
-        }
+    /// Whatever the kind of reset, an NCP does it as one of the platform (protocol §1.3). There is no bootloader.
+    fn handle_reset(&mut self) {
+        self.forget_queues();
+        self.reset_request = Some(ResetCause::Software);
     }
 
     fn handle_property(
@@ -83,7 +77,7 @@ impl Ncp {
                     return Ok(Content::Item(CMD_VALUE_IS, id, pskc));
                 }
                 self.set(now, property, value)?;
-                if property.access.offers(Access::G) {
+                if property.access.offers(Access::G) && id != THREAD_COMMISSIONER_ENABLED {
                     Ok(Content::Value(id))
                 } else {
                     Ok(Content::Status(OK))
@@ -99,11 +93,11 @@ impl Ncp {
                     GPIO_CONFIG => return self.configure_gpio(value),
                     _ => {}
                 }
-                if self.store.insert(id, value)? {
-                    self.store.stamp(self.net.rloc16());
-                    self.mesh.hurry();
-                    self.updates.mark(Update::Property(id));
+                let changed = self.store.insert(id, value)?;
+                if id == MAC_ALLOWLIST {
+                    self.fix_signal(value);
                 }
+                self.tell_change(id, changed);
                 Ok(Content::Item(CMD_VALUE_INSERTED, id, value.to_vec()))
             }
             CMD_VALUE_REMOVE => {
@@ -112,13 +106,23 @@ impl Ncp {
                 if id == MESHCOP_COMMISSIONER_JOINERS {
                     return self.change_joiners(now, id, value, false);
                 }
-                if self.store.remove(id, value)? {
-                    self.mesh.hurry();
-                    self.updates.mark(Update::Property(id));
-                }
+                let changed = self.store.remove(id, value)?;
+                self.tell_change(id, changed);
                 Ok(Content::Item(CMD_VALUE_REMOVED, id, value.to_vec()))
             }
             _ => Ok(Content::Value(id)),
+        }
+    }
+
+    /// A list may have changed. What the network has to know of it first is told when it knows.
+    fn tell_change(&mut self, id: u32, changed: bool) {
+        if !changed {
+            return;
+        }
+        self.store.stamp(self.net.rloc16());
+        self.mesh.hurry();
+        if ![THREAD_ON_MESH_NETS, THREAD_OFF_MESH_ROUTES].contains(&id) {
+            self.updates.mark(Update::Property(id));
         }
     }
 
@@ -181,9 +185,10 @@ impl Ncp {
         if self.net.is_stack_up() {
             return INVALID_STATE;
         }
-        self.saved = None;
+        self.active.clear();
+        self.pending.clear();
+        self.was_router = false;
         self.remember();
-        self.put(NET_SAVED, &[0]);
         OK
     }
 }
@@ -211,6 +216,3 @@ fn append(values: &mut Vec<u8>, result: Result<(u32, Vec<u8>), Status>) {
 /// Protocol §1.1: bits 5-4 and 3-0 of the header.
 const IID_MASK: u8 = 0x30;
 const TID_MASK: u8 = 0x0F;
-/// Protocol §4.9.
-const RESET_PLATFORM: u8 = 1;
-const RESET_STACK: u8 = 2;

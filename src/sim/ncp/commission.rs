@@ -81,20 +81,21 @@ impl Joiner {
     }
 }
 
-/// The credentials of a network, from an active operational dataset.
-pub(super) struct NetworkTlvs(Vec<(u32, Vec<u8>)>);
+/// A network: its active operational dataset, and what of it is properties here.
+pub(super) struct NetworkTlvs(Vec<u8>, Vec<(u32, Vec<u8>)>);
 
 impl NetworkTlvs {
     /// All of them that are properties here; `None` if they cannot be read.
     pub(super) fn parse(tlvs: &[u8]) -> Option<Self> {
-        dataset::parse_tlvs(tlvs).ok().map(NetworkTlvs)
+        let properties = dataset::properties(tlvs).ok()?;
+        Some(NetworkTlvs(tlvs.to_vec(), properties))
     }
 }
 
 impl Ncp {
-    /// Takes over the credentials of a network, whatever the state.
+    /// Takes over a network, whatever the state, and keeps it.
     pub(super) fn adopt_network(&mut self, network: &NetworkTlvs) {
-        for (id, value) in &network.0 {
+        for (id, value) in &network.1 {
             let Ok(property) = self.store.find(*id, super::store::Access::S) else {
                 continue;
             };
@@ -102,6 +103,14 @@ impl Ncp {
                 self.put_credential(property, items);
             }
         }
+        if self.active != network.0 {
+            self.active.clone_from(&network.0);
+            self.remember();
+        }
+    }
+
+    pub(super) fn is_commissioner(&self) -> bool {
+        self.store.uint8(MESHCOP_COMMISSIONER_STATE) == ACTIVE
     }
 
     pub(super) fn advance_commissioning(&mut self, now: Instant) {
@@ -120,19 +129,30 @@ impl Ncp {
         self.advance_joiner(now);
     }
 
-    pub(super) fn set_commissioner(&mut self, now: Instant, on: bool) -> Result<(), Status> {
-        if !on {
-            return {
-                self.stop_commissioner();
-                Ok(())
-            };
-        }
-        if !self.net.is_attached() {
+    /// SET of MESHCOP_COMMISSIONER_STATE (0 or 2), or of the older THREAD_COMMISSIONER_ENABLED (0 or 1).
+    pub(super) fn set_commissioner(
+        &mut self,
+        now: Instant,
+        property: u32,
+        value: u8,
+    ) -> Result<(), Status> {
+        let on = match (property, value) {
+            (_, 0) => false,
+            (THREAD_COMMISSIONER_ENABLED, _) | (_, ACTIVE) => true,
+            _ => return Err(INVALID_ARGUMENT),
+        };
+        let is_on = self.store.uint8(MESHCOP_COMMISSIONER_STATE) != 0;
+        if on && !self.net.is_attached() {
             return Err(INVALID_STATE);
         }
-        if self.store.uint8(MESHCOP_COMMISSIONER_STATE) == 0 {
+        if on == is_on {
+            return Err(ALREADY);
+        }
+        if on {
             self.store.put(MESHCOP_COMMISSIONER_STATE, &[PETITION]);
             self.commissioner.active_at = Some(now + PETITION_TIME);
+        } else {
+            self.stop_commissioner();
         }
         Ok(())
     }
@@ -185,11 +205,14 @@ impl Ncp {
                 (id, [].as_slice(), 0)
             }
         };
-        if ![0, 8, 9].contains(&id.len()) || insert && !is_pskd(pskd) {
-            return Err(INVALID_ARGUMENT);
+        if ![0, 8, 9].contains(&id.len()) {
+            return Err(PARSE_ERROR);
         }
-        if self.store.uint8(MESHCOP_COMMISSIONER_STATE) != ACTIVE {
+        if !self.is_commissioner() {
             return Err(INVALID_STATE);
+        }
+        if insert && !is_pskd(pskd) {
+            return Err(INVALID_ARGUMENT);
         }
         let before = self.commissioner.joiners.len();
         self.commissioner.joiners.retain(|joiner| joiner.id != id);
@@ -313,6 +336,10 @@ impl Ncp {
             return Ok(());
         }
         let pskd = reader.utf8().map_err(|_| PARSE_ERROR)?;
+        // Provisioning URL, and who made it: not looked at.
+        while !reader.is_empty() {
+            reader.utf8().map_err(|_| PARSE_ERROR)?;
+        }
         if !is_pskd(pskd) {
             return Err(INVALID_ARGUMENT);
         }
@@ -428,7 +455,7 @@ impl Ncp {
         let challenge = message.get(mle::CHALLENGE).unwrap_or(&[]).to_vec();
         let response = match &key {
             Some(key) => {
-                let credentials = mle::veil(key, &challenge, &dataset::tlvs(&self.store));
+                let credentials = mle::veil(key, &challenge, &self.active);
                 Message::new(mle::JOIN_ENTRUST)
                     .with(mle::RESPONSE, &challenge)
                     .with(mle::ACTIVE_DATASET, &credentials)
@@ -464,7 +491,6 @@ impl Ncp {
         let tlvs = mle::veil(&search.key, &search.challenge, veiled);
         if let Some(network) = NetworkTlvs::parse(&tlvs).filter(|_| believed) {
             self.adopt_network(&network);
-            self.save();
             self.end_joining(JOINED, Some(JOIN_SUCCESS));
         }
     }
@@ -484,7 +510,7 @@ impl Ncp {
         reader.utf8().map_err(|_| PARSE_ERROR)?;
         let xpanid = reader.data_with_length().map_err(|_| PARSE_ERROR)?;
         if xpanid.len() != 8 {
-            return Err(INVALID_ARGUMENT);
+            return Err(PARSE_ERROR);
         }
         Ok(mle::key_of(value).to_vec())
     }

@@ -1,13 +1,13 @@
 //! What happens by and by: attaching, IPv6 packets, scans.
 
 use super::mac::{self, Address, Header};
-use super::net::{Outcome, Role};
+use super::net::{Alone, Outcome, Role};
 use super::numbers::*;
 use super::ping::{self, Addresses, Ipv6};
 use super::scan::{Kind, Neighbour, Scan};
 use super::store::{Status, Store};
 use super::updates::Update;
-use super::{Found, Ncp, FOUND_MAX};
+use super::{dataset, Found, Ncp, FOUND_MAX};
 use crate::time::Instant;
 
 impl Ncp {
@@ -16,7 +16,7 @@ impl Ncp {
         self.advance_air(now);
         let outcome = match self.postpones_leading(now) {
             true => None,
-            false => self.net.poll(now, &mut self.rng),
+            false => self.net.poll(now, self.alone(), &mut self.rng),
         };
         match outcome {
             Some(Outcome::Formed) => {
@@ -26,6 +26,9 @@ impl Ncp {
             Some(Outcome::JoinFailed) => {
                 self.leave_mesh();
                 self.publish();
+                self.updates.mark(Update::Property(NET_STACK_UP));
+                self.updates
+                    .mark(Update::Property(NET_REQUIRE_JOIN_EXISTING));
                 self.updates.mark(Update::Status(JOIN_FAILURE));
             }
             None => {}
@@ -34,6 +37,19 @@ impl Ncp {
         self.advance_commissioning(now);
         self.advance_jam(now);
         self.advance_scan(now);
+    }
+
+    /// What becomes of it when it finds nobody: only a whole dataset can be led, or one that AUTO_INIT makes.
+    pub(super) fn alone(&self) -> Alone {
+        let dataset = match self.active.is_empty() {
+            true => self.variant.auto_init,
+            false => dataset::is_complete(&self.active),
+        };
+        let may = !self.net.wants_existing() || self.variant.auto_init;
+        match dataset && may && self.can_route() {
+            true => Alone::Leads,
+            false => Alone::Searches,
+        }
     }
 
     pub(super) fn start(&mut self, now: Instant) -> Result<(), Status> {
@@ -65,8 +81,15 @@ impl Ncp {
         self.publish();
     }
 
-    pub(super) fn set_interface(&mut self, up: bool) {
+    pub(super) fn set_interface(&mut self, now: Instant, up: bool) {
+        let was_up = self.net.is_interface_up();
+        if !up {
+            self.say_goodbye(now);
+        }
         self.net.set_interface(up);
+        if up && !was_up {
+            self.updates.mark(Update::Property(IPV6_LL_ADDR));
+        }
         if !up {
             self.packets.clear();
             self.end_joining(0, None);
@@ -82,7 +105,7 @@ impl Ncp {
             return Ok(());
         }
         let before = self.net.role();
-        self.net.set_role(role, now, &mut self.rng)?;
+        self.net.set_role(role, self.alone(), now, &mut self.rng)?;
         if self.net.is_attaching() {
             self.start_attach(now);
         } else if self.net.role() != before {
@@ -102,29 +125,29 @@ impl Ncp {
         }
     }
 
-    /// Keeps the credentials over a reset.
-    pub(super) fn save(&mut self) {
-        let credentials = self.store.credentials();
-        if self.saved.as_ref() != Some(&credentials) {
-            self.saved = Some(credentials);
-            self.remember();
+    /// Keeps what has to be there after a reset: a dataset where AUTO_INIT makes one, and what this node was.
+    fn save(&mut self) {
+        let led = self.net.is_router();
+        if self.active.is_empty() {
+            self.active = dataset::from_store(&self.store);
+        } else if self.was_router || !led {
+            return;
         }
-        self.put(NET_SAVED, &[1]);
+        self.was_router |= led;
+        self.remember();
     }
 
     /// Copies the state of the network to the properties that show it.
     pub(super) fn publish(&mut self) {
         for (id, value) in self.net.properties() {
-            self.put(id, &value);
-        }
-        for (id, own) in [
-            (IPV6_ADDRESS_TABLE, self.net.addresses()),
-            (IPV6_MULTICAST_ADDRESS_TABLE, self.net.groups()),
-        ] {
-            if self.store.put_own(id, own) {
-                self.updates.mark(Update::Property(id));
+            // Nobody is told these two: whoever sets them knows, and the role says the rest.
+            if [NET_STACK_UP, NET_REQUIRE_JOIN_EXISTING].contains(&id) {
+                self.store.put(id, &value);
+            } else {
+                self.put(id, &value);
             }
         }
+        self.publish_addresses();
         self.store.stamp(self.net.rloc16());
         self.mesh.hurry();
         if self.net.is_attached() {
@@ -132,6 +155,18 @@ impl Ncp {
             // What is being changed is registered when the gate falls.
             if self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE) == 0 {
                 self.register_network_data();
+            }
+        }
+    }
+
+    pub(super) fn publish_addresses(&mut self) {
+        let addresses = self.net.addresses(&self.own_service_ids());
+        for (id, own) in [
+            (IPV6_ADDRESS_TABLE, addresses),
+            (IPV6_MULTICAST_ADDRESS_TABLE, self.net.groups()),
+        ] {
+            if self.store.put_own(id, own) {
+                self.updates.mark(Update::Property(id));
             }
         }
     }
@@ -145,10 +180,11 @@ impl Ncp {
         rx: u32,
         stream: u32,
     ) -> Result<(), Status> {
-        let outcome = if self.net.is_interface_up() {
-            self.answer_host(now, packet, stream)
-        } else {
-            Err(INVALID_STATE)
+        let outcome = match () {
+            // OpenThread finds no buffer for what is no packet.
+            () if super::air::destination(packet).is_none() => Err(NOMEM),
+            () if !self.net.is_interface_up() => Err(INVALID_STATE),
+            () => self.answer_host(now, packet, stream),
         };
         let answer = match outcome {
             Ok(answer) => answer,

@@ -133,11 +133,6 @@ impl Mesh {
         self.registered.iter().chain(others)
     }
 
-    /// What others offer.
-    pub(super) fn foreign_entries(&self) -> impl Iterator<Item = &Entry> {
-        self.members.iter().flat_map(|member| &member.entries)
-    }
-
     pub(super) fn own_prefix_covers(&self, destination: &Ipv6) -> bool {
         let mut own = self.registered.iter();
         own.any(|entry| length_of_match(entry, destination).is_some())
@@ -378,7 +373,7 @@ impl Ncp {
 
     fn announcement(&self, role: Role) -> Message {
         let command = match role {
-            Role::Child | Role::Detached => mle::CHILD_UPDATE,
+            Role::Child | Role::Detached | Role::Disabled => mle::CHILD_UPDATE,
             Role::Router | Role::Leader => mle::ADVERTISEMENT,
         };
         let timeout = self.store.uint32(THREAD_CHILD_TIMEOUT).to_be_bytes();
@@ -468,19 +463,26 @@ impl Ncp {
     /// Works out all network data from what everyone offers.
     pub(super) fn gather_network_data(&mut self) {
         let own = |items: Vec<Vec<u8>>, id, ncp: &mut Ncp| {
-            if ncp.store.put_own(id, items) {
+            if ncp.store.put_own(id, items) && ncp.net.is_attached() {
                 ncp.updates.mark(Update::Property(id));
             }
         };
-        let (nets, routes) = super::tables::foreign_prefixes(self.mesh.foreign_entries());
+        let (nets, routes) = super::tables::leader_prefixes(self.mesh.entries(), self.net.rloc16());
         own(nets, THREAD_ON_MESH_NETS, self);
         own(routes, THREAD_OFF_MESH_ROUTES, self);
         let full = netdata::encode(self.mesh.entries(), false);
         let stable = netdata::encode(self.mesh.entries(), true);
-        self.put_network_data(&full, &stable);
+        // The session of the last commissioner, which every leader's data begins with.
+        let session = self.net.partition_id().to_le_bytes();
+        let head = [COMMISSIONING_DATA, 4, SESSION_ID, 2, session[0], session[1]];
+        let head = Some(head.as_slice()).filter(|_| self.net.is_attached());
+        self.put_network_data(head.unwrap_or(&[]), &full, &stable);
     }
 }
 
+/// TLVs of network data and of MeshCoP (Thread specification, sections 5.18.6 and 8.10).
+const COMMISSIONING_DATA: u8 = 4 << 1;
+const SESSION_ID: u8 = 11;
 /// How often each node announces itself. Thread's routers do it every 1 s to 32 s.
 const PERIOD: Duration = Duration::from_secs(2);
 /// Six announcements were missed: the node is gone.

@@ -29,10 +29,12 @@
 //! results wait at most, and each property holds at most 32 items of 64 octets. What does not fit is
 //! lost and reported (DROPPED for a reply, NOMEM for the rest).
 //!
+//! It is held to OpenThread's `ot-ncp-ftd` in its default build (`tests/firmware/differences.txt` says where it is not
+//! the same); [`Variant`] chooses other builds.
+//!
 //! It differs from a device in this: echo requests are answered whatever the ping offload says,
-//! where nobody else in its mesh could (without a radio); NET_ROLE of a stopped stack is 0, as in older firmware;
-//! and without non-volatile memory the state lives as long as the object, so a power cycle keeps
-//! the credentials, too. What is on the air is not encrypted, so that a sniffer shows it: a keyed check
+//! where nobody else in its mesh could (without a radio); and without non-volatile memory the state lives as long as the
+//! object, so a power cycle keeps the network, too. What is on the air is not encrypted, so that a sniffer shows it: a keyed check
 //! value keeps networks apart.
 
 mod air;
@@ -91,8 +93,14 @@ pub struct Ncp {
     found: VecDeque<Found>,
     updates: Updates,
     last_status: Status,
-    /// What outlives a reset: the credentials of the network that was formed last.
-    saved: Option<Vec<(u32, Vec<u8>)>>,
+    /// The active operational dataset, as MeshCoP TLVs; empty if there is none. It outlives a reset.
+    active: Vec<u8>,
+    /// The pending one, which nothing puts into force.
+    pending: Vec<u8>,
+    /// It was a router or leader once, which outlives a reset, too.
+    was_router: bool,
+    /// NET_KEY_SEQUENCE_COUNTER, as long as the network is the same.
+    key_sequence: u32,
     memory: Option<Box<dyn Memory>>,
     air: Air,
     mesh: Mesh,
@@ -110,6 +118,33 @@ pub struct Variant {
     pub major: u8,
     /// It runs its bootloader (interface type 0).
     pub bootloader: bool,
+    /// Built with OPERATIONAL_DATASET_AUTO_INIT: a leader without a dataset makes one of the single properties, and
+    /// NET_REQUIRE_JOIN_EXISTING fails with JOIN_FAILURE.
+    pub auto_init: bool,
+    /// Built with LINK_RAW (capability MAC_RAW): PHY_ENABLED takes the radio away from the stack.
+    pub link_raw: bool,
+    /// With what OpenThread's default build has not: GPIO, random numbers, PEEK and POKE, CMD_MULTI, MCU power,
+    /// steering data, retry histograms, a log level, a manufacturing command line, and the raw stream of older firmware,
+    /// which needs no PCAP.
+    pub extras: bool,
+    /// It attaches within seconds, as no firmware does.
+    pub hurry: bool,
+    /// Room for addresses of the host in IPV6_ADDRESS_TABLE (default: 4).
+    pub addresses: usize,
+    /// Room for groups of the host in IPV6_MULTICAST_ADDRESS_TABLE (default: 2).
+    pub groups: usize,
+}
+
+impl Variant {
+    /// Firmware that makes it easy for its host: `auto-init`, `extras` and `hurry`.
+    pub fn easy() -> Self {
+        Variant {
+            auto_init: true,
+            extras: true,
+            hurry: true,
+            ..Variant::default()
+        }
+    }
 }
 
 impl Default for Variant {
@@ -117,6 +152,13 @@ impl Default for Variant {
         Variant {
             major: 4,
             bootloader: false,
+            auto_init: false,
+            link_raw: false,
+            extras: false,
+            hurry: false,
+            // OPENTHREAD_CONFIG_IP6_MAX_EXT_UCAST_ADDRS and _MCAST_ADDRS.
+            addresses: 4,
+            groups: 2,
         }
     }
 }
@@ -164,19 +206,26 @@ impl Ncp {
         let kept = memory.as_mut().and_then(|memory| memory.load());
         let kept = kept.map(|octets| read_memory(&octets)).unwrap_or_default();
         let identity = Identity::random(&mut rng).restored(&kept);
-        let is_saved = |row: &(u32, Vec<u8>)| {
-            let rows = properties::PROPERTIES.iter();
-            rows.filter(|property| property.saved)
-                .any(|property| property.id == row.0 && property.shape.check(&row.1).is_ok())
+        let saved = |wanted| {
+            let row = kept.iter().find(|row: &&(u32, Vec<u8>)| row.0 == wanted);
+            row.map(|row| row.1.clone()).unwrap_or_default()
         };
-        let credentials: Vec<_> = kept.into_iter().filter(is_saved).collect();
+        let active = saved(THREAD_ACTIVE_DATASET_TLVS);
+        let active = match dataset::properties(&active) {
+            Ok(_) => active,
+            Err(_) => Vec::new(),
+        };
+        let was_router = saved(NET_ROLE) == [1];
+        let key_sequence = Reader::new(&saved(NET_KEY_SEQUENCE_COUNTER))
+            .uint32()
+            .unwrap_or(0);
         let neighbours = Neighbour::all(&mut rng);
         let mut ncp = Ncp {
             net: Net::new(&identity, [0; 8]),
             rng,
             identity,
             neighbours,
-            store: Store::new(),
+            store: Store::new(variant),
             scan: None,
             boot: None,
             replies: VecDeque::new(),
@@ -184,7 +233,10 @@ impl Ncp {
             found: VecDeque::new(),
             updates: Updates::default(),
             last_status: OK,
-            saved: Some(credentials).filter(|credentials| !credentials.is_empty()),
+            active,
+            pending: Vec::new(),
+            was_router,
+            key_sequence,
             memory,
             air: Air::new(surroundings.medium),
             mesh: Mesh::default(),
@@ -266,7 +318,7 @@ impl Firmware for Ncp {
 impl Ncp {
     fn start_over(&mut self, cause: ResetCause) {
         self.forget_queues();
-        self.store = Store::new();
+        self.store = Store::new(self.variant);
         self.scan = None;
         self.air.restart();
         self.mesh = Mesh::default();
@@ -276,15 +328,26 @@ impl Ncp {
         self.reset_request = None;
         self.boot = Some(cause);
         self.put_constants();
-        if let Some(saved) = &self.saved {
-            for (id, value) in saved {
-                self.store.put(*id, value);
-            }
-            self.store.put(NET_SAVED, &[1]);
+        // Of a network that nobody has yet.
+        let key = self.rng.octets::<16>();
+        self.store.put(NET_NETWORK_KEY, &key);
+        // It was checked when it was set.
+        for (id, value) in dataset::properties(&self.active).unwrap_or_default() {
+            self.store.put(id, &value);
+        }
+        if !self.active.is_empty() {
+            let sequence = self.key_sequence.to_le_bytes();
+            self.store.put(NET_KEY_SEQUENCE_COUNTER, &sequence);
         }
         let frequency = frequency_khz(self.store.uint8(PHY_CHAN));
         self.store.put(PHY_FREQ, &frequency.to_le_bytes());
         self.net = Net::new(&self.identity, mesh_local_prefix(&self.store));
+        self.net
+            .set_patience(match (self.variant.hurry, self.was_router) {
+                (true, _) => net::HURRIED,
+                (false, true) => net::RESTORING,
+                (false, false) => net::LEADING,
+            });
         self.publish();
         self.updates.clear();
     }
@@ -305,7 +368,8 @@ impl Ncp {
         }
         self.store
             .put(NCP_VERSION, &pack(|w| w.utf8(properties::VERSION)));
-        self.store.put(CAPS, &ids(&properties::CAPABILITIES));
+        let capabilities = properties::capabilities(self.variant);
+        self.store.put(CAPS, &ids(&capabilities));
         self.store
             .put(UNSOL_UPDATE_LIST, &ids(&updates::filterable()));
         self.store.put(HWADDR, &self.identity.eui64);
@@ -326,7 +390,7 @@ impl Ncp {
 }
 
 impl Ncp {
-    /// Writes what outlives a power cycle to the memory: who this is, and the credentials.
+    /// Writes what outlives a power cycle to the memory: who this is, and its network.
     fn remember(&mut self) {
         let Some(memory) = &mut self.memory else {
             return;
@@ -335,16 +399,20 @@ impl Ncp {
             (HWADDR, self.identity.eui64.to_vec()),
             (MAC_15_4_LADDR, self.identity.extended_address.to_vec()),
             (IPV6_ML_ADDR, self.identity.mesh_local_iid.to_vec()),
+            (NET_ROLE, vec![u8::from(self.was_router)]),
+            (
+                NET_KEY_SEQUENCE_COUNTER,
+                self.key_sequence.to_le_bytes().to_vec(),
+            ),
+            (THREAD_ACTIVE_DATASET_TLVS, self.active.clone()),
         ];
         let mut octets = Vec::new();
-        for (id, value) in identity.iter().chain(self.saved.iter().flatten()) {
-            let row = pack(|w| {
-                w.structure(|row| {
-                    row.uint_packed(*id)?;
-                    row.data(value)
-                })
-            });
-            octets.extend(row);
+        for (id, value) in &identity {
+            let id = pack(|w| w.uint_packed(*id));
+            // At most a dataset.
+            octets.extend(((id.len() + value.len()) as u16).to_le_bytes());
+            octets.extend(id);
+            octets.extend(value);
         }
         memory.store(&octets);
     }

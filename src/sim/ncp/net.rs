@@ -1,9 +1,9 @@
 //! The Thread side: interface, stack, role and addresses. Without a radio it is alone on its channel,
-//! so a start ends with a network of one, led by itself, and joining somebody else's fails. With one,
+//! so a start ends with a network of one, led by itself, as long as there is a dataset to lead. With one,
 //! `mesh` finds a parent meanwhile.
 //!
-//! Attaching takes 1.5 s to 2.5 s at most, chosen by the seed. It is what an OpenThread router takes to
-//! ask for a parent twice, in vain, before it becomes leader.
+//! Becoming leader takes what it takes OpenThread ([`LEADING`]), and a former router or leader asks for its
+//! old network much longer ([`RESTORING`]); the seed chooses within the range.
 
 use super::numbers::*;
 use super::ping::Ipv6;
@@ -11,14 +11,15 @@ use super::store::Status;
 use crate::sim::rng::Rng;
 use crate::time::{Duration, Instant};
 
-/// Values of NET_ROLE (protocol §4.7). A stopped stack says DETACHED, as older firmware does:
-/// spinel-cli falls over the newer 4 (DISABLED).
+/// Values of NET_ROLE (protocol §4.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Detached = 0,
     Child = 1,
     Router = 2,
     Leader = 3,
+    /// The stack is down.
+    Disabled = 4,
 }
 
 /// How attaching ended.
@@ -28,6 +29,15 @@ pub(super) enum Outcome {
     Formed,
     /// Nobody to join, as NET_REQUIRE_JOIN_EXISTING demanded: the stack is down again.
     JoinFailed,
+}
+
+/// What becomes of a node that finds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// It leads a network of its own.
+    Leads,
+    /// It searches on: it has no dataset that it could lead, or may not lead.
+    Searches,
 }
 
 /// What does not change with a reset.
@@ -83,8 +93,11 @@ pub(super) struct Net {
     attached_at: Option<Instant>,
     rloc16: u16,
     leader_id: u8,
+    /// The router id of former times, kept over a reset of the stack.
+    previous_id: Option<u8>,
+    /// How long leading takes, the shortest and the longest.
+    patience: (Duration, Duration),
     partition_id: u32,
-    preferred_partition_id: Option<u32>,
     extended_address: [u8; 8],
     mesh_local_iid: [u8; 8],
     mesh_local_prefix: [u8; 8],
@@ -109,13 +122,14 @@ impl Net {
         Net {
             interface_up: false,
             stack_up: false,
-            role: Role::Detached,
+            role: Role::Disabled,
             join_existing: false,
             attached_at: None,
             rloc16: NO_RLOC16,
             leader_id: 0,
+            previous_id: None,
+            patience: LEADING,
             partition_id: 0,
-            preferred_partition_id: None,
             extended_address: identity.extended_address,
             mesh_local_iid: identity.mesh_local_iid,
             mesh_local_prefix,
@@ -134,8 +148,13 @@ impl Net {
         self.stack_up
     }
 
-    pub(super) fn is_attached(&self) -> bool {
-        self.role != Role::Detached
+    pub(super) const fn is_attached(&self) -> bool {
+        !matches!(self.role, Role::Detached | Role::Disabled)
+    }
+
+    /// How long it asks for others, the shortest and the longest time, before it leads.
+    pub(super) fn set_patience(&mut self, patience: (Duration, Duration)) {
+        self.patience = patience;
     }
 
     pub(super) const fn role(&self) -> Role {
@@ -207,6 +226,7 @@ impl Net {
         }
         self.stack_up = false;
         self.detach();
+        self.role = Role::Disabled;
         self.attached_at = None;
     }
 
@@ -232,7 +252,6 @@ impl Net {
     pub(super) fn become_child(&mut self, rloc16: u16, partition_id: u32, leader_id: u8) {
         self.role = Role::Child;
         self.attached_at = None;
-        self.join_existing = false;
         self.mle.child = self.mle.child.wrapping_add(1);
         self.mle.parent_changes = self.mle.parent_changes.wrapping_add(1);
         if self.partition_id != partition_id {
@@ -250,21 +269,28 @@ impl Net {
         self.rloc16 = rloc16;
     }
 
-    /// Forces a transition (SET of NET_ROLE).
+    /// Forces a transition (SET of NET_ROLE). A role that does not exist is taken, and changes nothing.
     ///
     /// # Errors
-    /// INVALID_STATE while the stack is down, and for a router's role, which a leader gives.
-    /// INVALID_ARGUMENT for a role that does not exist.
-    pub(super) fn set_role(&mut self, role: u8, now: Instant, rng: &mut Rng) -> Result<(), Status> {
-        if !self.stack_up {
-            return Err(INVALID_STATE);
-        }
+    /// INVALID_STATE while the stack is down, and for a router's role, which a leader gives, or a leader's without a
+    /// dataset.
+    pub(super) fn set_role(
+        &mut self,
+        role: u8,
+        alone: Alone,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Result<(), Status> {
         match role {
+            0..=3 if !self.stack_up => return Err(INVALID_STATE),
             0 | 1 => self.attach(now, rng),
-            2 if self.role == Role::Router => {}
+            2 if self.is_router() => {}
             2 => return Err(INVALID_STATE),
+            3 if self.role != Role::Leader && alone == Alone::Searches => {
+                return Err(INVALID_STATE);
+            }
             3 => self.lead(None, rng),
-            _ => return Err(INVALID_ARGUMENT),
+            _ => {}
         }
         Ok(())
     }
@@ -281,21 +307,20 @@ impl Net {
         self.mesh_local_prefix = prefix;
     }
 
-    /// The partition id to take as a leader.
-    pub(super) fn set_preferred_partition_id(&mut self, partition_id: u32) {
-        self.preferred_partition_id = Some(partition_id);
-    }
-
     pub(super) fn clear_counters(&mut self) {
         self.mle = MleCounters::default();
     }
 
     /// Ends attaching when its time has come.
-    pub(super) fn poll(&mut self, now: Instant, rng: &mut Rng) -> Option<Outcome> {
+    pub(super) fn poll(&mut self, now: Instant, alone: Alone, rng: &mut Rng) -> Option<Outcome> {
         if now < self.attached_at? {
             return None;
         }
         self.attached_at = None;
+        if alone == Alone::Searches {
+            self.search(now + self.patience.1);
+            return None;
+        }
         if self.join_existing {
             self.join_existing = false;
             self.stop();
@@ -318,7 +343,6 @@ impl Net {
     pub(super) fn properties(&self) -> Vec<(u32, Vec<u8>)> {
         let rloc16 = self.rloc16().to_le_bytes().to_vec();
         vec![
-            (PHY_ENABLED, vec![u8::from(self.interface_up)]),
             (NET_IF_UP, vec![u8::from(self.interface_up)]),
             (NET_STACK_UP, vec![u8::from(self.stack_up)]),
             (NET_ROLE, vec![self.role as u8]),
@@ -336,11 +360,14 @@ impl Net {
         ]
     }
 
-    /// The unicast addresses that are the stack's own, as items of IPV6_ADDRESS_TABLE.
-    pub(super) fn addresses(&self) -> Vec<Vec<u8>> {
+    /// The unicast addresses that are the stack's own, as items of IPV6_ADDRESS_TABLE, with the anycast locators of
+    /// the services that its host offers.
+    pub(super) fn addresses(&self, services: &[u8]) -> Vec<Vec<u8>> {
         let mut addresses = Vec::new();
         if self.interface_up {
             addresses.push(self.link_local());
+        }
+        if self.stack_up {
             addresses.push(self.mesh_local(self.mesh_local_iid));
         }
         if self.is_attached() {
@@ -348,6 +375,10 @@ impl Net {
         }
         if self.role == Role::Leader {
             addresses.push(self.mesh_local(locator(LEADER_ALOC16)));
+        }
+        if self.is_attached() {
+            let aloc = |id: &u8| self.mesh_local(locator(SERVICE_ALOC16 + u16::from(*id)));
+            addresses.extend(services.iter().map(aloc));
         }
         let for_ever = [[64].as_slice(), &[0xFF; 8]].concat();
         let item = |address: &Ipv6| [address.as_slice(), &for_ever].concat();
@@ -361,12 +392,11 @@ impl Net {
         }
         let well_known = [
             (LINK_LOCAL_SCOPE, 1),
-            (LINK_LOCAL_SCOPE, 2),
             (REALM_LOCAL_SCOPE, 1),
-            (REALM_LOCAL_SCOPE, 2),
             // All MPL forwarders.
             (REALM_LOCAL_SCOPE, 0xFC),
         ];
+        let routers = [(LINK_LOCAL_SCOPE, 2), (REALM_LOCAL_SCOPE, 2)];
         let group = |(scope, id): &(u8, u8)| [[0xFF, *scope].as_slice(), &[0; 13], &[*id]].concat();
         // All Thread nodes, formed from the prefix (RFC 3306).
         let thread_nodes = |flags_and_scope: u8| {
@@ -374,7 +404,12 @@ impl Net {
             [head.as_slice(), &self.mesh_local_prefix, &[0, 0, 0, 1]].concat()
         };
         let mut groups: Vec<_> = well_known.iter().map(group).collect();
-        groups.extend([thread_nodes(0x32), thread_nodes(0x33)]);
+        if self.stack_up {
+            groups.extend([thread_nodes(0x32), thread_nodes(0x33)]);
+        }
+        if self.is_attached() {
+            groups.extend(routers.iter().map(group));
+        }
         groups
     }
 
@@ -398,8 +433,9 @@ impl Net {
     fn attach(&mut self, now: Instant, rng: &mut Rng) {
         self.detach();
         self.mle.detached = self.mle.detached.wrapping_add(1);
-        let spread = Duration::from_millis(rng.below(ATTACH_SPREAD_MS + 1));
-        self.search(now + ATTACH_MIN + spread);
+        let (shortest, longest) = self.patience;
+        let spread = (longest - shortest).as_millis() as u64;
+        self.search(now + shortest + Duration::from_millis(rng.below(spread + 1)));
     }
 
     /// Becomes leader of a new partition, as the router that it is, or with an id that is random.
@@ -410,17 +446,18 @@ impl Net {
         }
         self.role = Role::Leader;
         let random_id = rng.below(63) as u8;
-        self.leader_id = router_id.unwrap_or(random_id).min(ROUTER_ID_MAX);
+        let id = router_id.or(self.previous_id).unwrap_or(random_id);
+        self.leader_id = id.min(ROUTER_ID_MAX);
+        self.previous_id = Some(self.leader_id);
         self.rloc16 = u16::from(self.leader_id) << 10;
-        let random = rng.next_u64() as u32;
-        self.partition_id = self.preferred_partition_id.unwrap_or(random);
+        self.partition_id = rng.next_u64() as u32;
         self.mle.leader = self.mle.leader.wrapping_add(1);
         self.mle.partition_changes = self.mle.partition_changes.wrapping_add(1);
     }
 
     fn leader_address(&self) -> Ipv6 {
         match self.role {
-            Role::Detached => self.rloc(),
+            Role::Detached | Role::Disabled => self.rloc(),
             _ => self.locator(u16::from(self.leader_id) << 10),
         }
     }
@@ -477,11 +514,20 @@ fn locator(rloc16: u16) -> [u8; 8] {
     [0, 0, 0, 0xFF, 0xFE, 0, high, low]
 }
 
-/// See the module documentation.
-const ATTACH_MIN: Duration = Duration::from_millis(1_500);
-const ATTACH_SPREAD_MS: u64 = 1_000;
+/// How long a node that has not been in a network asks for one before it leads: measured on OpenThread's
+/// `ot-ncp-ftd`, 6 s to 7 s.
+pub(super) const LEADING: (Duration, Duration) =
+    (Duration::from_millis(6_000), Duration::from_millis(7_000));
+/// The same of a former router or leader: measured, 35 s.
+pub(super) const RESTORING: (Duration, Duration) =
+    (Duration::from_millis(34_000), Duration::from_millis(36_000));
+/// The same in a hurry (`sim:hurry`), so that nobody who tries something has to wait.
+pub(super) const HURRIED: (Duration, Duration) =
+    (Duration::from_millis(1_500), Duration::from_millis(2_500));
 /// The anycast locator of the leader (protocol §7.8).
 const LEADER_ALOC16: u16 = 0xFC00;
+/// That of the service with id 0.
+const SERVICE_ALOC16: u16 = 0xFC10;
 const LINK_LOCAL_SCOPE: u8 = 0x02;
 const REALM_LOCAL_SCOPE: u8 = 0x03;
 /// No short address.
@@ -507,20 +553,22 @@ mod tests {
         let (mut net, mut rng) = net();
         assert_eq!(net.start(Instant::ZERO, &mut rng), Err(INVALID_STATE));
         net.set_interface(true);
-        assert_eq!(net.addresses().len(), 2);
+        assert_eq!(net.addresses(&[]).len(), 1);
         net.start(Instant::ZERO, &mut rng).unwrap();
+        assert_eq!(net.addresses(&[]).len(), 2);
         let at = net.poll_timeout().unwrap();
-        assert!((1_500_000..=2_500_000).contains(&at.as_micros()));
-        assert_eq!(net.poll(at - Duration::from_micros(1), &mut rng), None);
-        assert_eq!(net.poll(at, &mut rng), Some(Outcome::Formed));
+        assert!((6_000_000..=7_000_000).contains(&at.as_micros()));
+        let early = at - Duration::from_micros(1);
+        assert_eq!(net.poll(early, Alone::Leads, &mut rng), None);
+        assert_eq!(net.poll(at, Alone::Leads, &mut rng), Some(Outcome::Formed));
         assert_eq!(net.poll_timeout(), None);
-        assert_eq!(net.addresses().len(), 4);
+        assert_eq!(net.addresses(&[]).len(), 4);
         assert_eq!(
-            net.addresses()[3][..16],
+            net.addresses(&[])[3][..16],
             [0xFD, 0xDE, 0xAD, 0, 0xBE, 0xEF, 0, 0, 0, 0, 0, 0xFF, 0xFE, 0, 0xFC, 0]
         );
         net.set_interface(false);
-        assert!(!net.is_stack_up() && net.addresses().is_empty() && net.groups().is_empty());
+        assert!(!net.is_stack_up() && net.addresses(&[]).is_empty() && net.groups().is_empty());
     }
 
     #[test]
@@ -529,7 +577,7 @@ mod tests {
         net.set_extended_address([0x02, 0x12, 0x4B, 0, 1, 2, 3, 4]);
         net.set_interface(true);
         assert_eq!(
-            net.addresses()[0][..16],
+            net.addresses(&[])[0][..16],
             [0xFE, 0x80, 0, 0, 0, 0, 0, 0, 0x00, 0x12, 0x4B, 0, 1, 2, 3, 4]
         );
     }
@@ -541,7 +589,26 @@ mod tests {
         net.set_join_existing(true);
         net.start(Instant::ZERO, &mut rng).unwrap();
         let at = net.poll_timeout().unwrap();
-        assert_eq!(net.poll(at, &mut rng), Some(Outcome::JoinFailed));
+        assert_eq!(
+            net.poll(at, Alone::Leads, &mut rng),
+            Some(Outcome::JoinFailed)
+        );
         assert!(!net.is_stack_up() && !net.is_attached());
+    }
+
+    #[test]
+    fn searches_on_without_a_dataset() {
+        let (mut net, mut rng) = net();
+        net.set_interface(true);
+        net.start(Instant::ZERO, &mut rng).unwrap();
+        for _ in 0..10 {
+            let at = net.poll_timeout().unwrap();
+            assert_eq!(net.poll(at, Alone::Searches, &mut rng), None);
+            assert!(net.is_stack_up() && net.role() == Role::Detached);
+        }
+        assert_eq!(
+            net.set_role(3, Alone::Searches, Instant::ZERO, &mut rng),
+            Err(INVALID_STATE)
+        );
     }
 }

@@ -1,16 +1,32 @@
 //! The table of everything that this co-processor offers: an OpenThread FTD NCP with the
-//! capabilities of [`CAPABILITIES`], protocol §3.3 to §3.11. What is not here is PROP_NOT_FOUND.
+//! capabilities of [`capabilities`], protocol §3.3 to §3.11. What is not here is PROP_NOT_FOUND.
 
+use super::dataset::TLVS_MAX;
 use super::numbers::*;
-use super::store::{Access, Effect, Item, Property, Shape, When, CHANNEL_MAX, CHANNEL_MIN};
+use super::store::{Access, Effect, Item, Property, Shape, When};
+use super::Variant;
 
-/// COUNTERS, JAM_DETECT, PEEK_POKE, GPIO, TRNG, CMD_MULTI, UNSOL_UPDATE_FILTER, MCU_POWER_STATE,
-/// 2450MHZ_OQPSK, CONFIG_FTD, ROLE_ROUTER, NET_THREAD_1_1, MAC_ALLOWLIST, OOB_STEERING_DATA,
-/// CHILD_SUPERVISION, MAC_RETRY_HISTOGRAM, THREAD_COMMISSIONER, THREAD_JOINER, THREAD_BORDER_ROUTER,
-/// THREAD_SERVICE (protocol §4.2). No SLAAC: forming addresses is left to the host.
-pub(super) const CAPABILITIES: [u32; 20] = [
-    5, 6, 7, 9, 10, 11, 12, 13, 24, 32, 48, 53, 512, 514, 520, 524, 1024, 1027, 1028, 1029,
-];
+/// What CAPS says (protocol §4.2). No SLAAC: forming addresses is left to the host.
+pub(super) fn capabilities(variant: Variant) -> Vec<u32> {
+    // COUNTERS, JAM_DETECT, UNSOL_UPDATE_FILTER, PCAP, 2450MHZ_OQPSK, CONFIG_FTD, ROLE_ROUTER, ROLE_SLEEPY,
+    // NET_THREAD_1_1, NET_THREAD_1_2, MAC_ALLOWLIST, CHILD_SUPERVISION, THREAD_COMMISSIONER, THREAD_JOINER,
+    // THREAD_BORDER_ROUTER, THREAD_SERVICE.
+    let mut all = vec![
+        5, 6, 12, 14, 24, 32, 48, 49, 53, 54, 512, 520, 1024, 1027, 1028, 1029,
+    ];
+    if variant.link_raw {
+        all.push(MAC_RAW);
+    }
+    if variant.extras {
+        // PEEK_POKE, GPIO, TRNG, CMD_MULTI, MCU_POWER_STATE, OOB_STEERING_DATA, MAC_RETRY_HISTOGRAM.
+        all.extend([7, 9, 10, 11, 13, 514, 524]);
+    }
+    all.sort_unstable();
+    all
+}
+
+/// Protocol §4.2.
+const MAC_RAW: u32 = 513;
 
 /// What NCP_VERSION says.
 pub(super) const VERSION: &str = concat!(
@@ -32,19 +48,24 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(POWER_STATE, GS, Shape::Ignored, &[4]).write_when(When::Unimplemented),
     row(HWADDR, G, Shape::ReadOnly, &[]),
     row(LOCK, G, Shape::ReadOnly, &[]).read_when(When::Unimplemented),
-    row(HOST_POWER_STATE, GS, Shape::Uint8(0, 255), &[4]),
-    row(MCU_POWER_STATE, GS, Shape::Uint8(0, 2), &[0]).effect(Effect::McuPower),
+    row(HOST_POWER_STATE, GS, BYTE, &[4]).effect(Effect::HostPower),
+    row(MCU_POWER_STATE, GS, Shape::Uint8(0, 2), &[0])
+        .effect(Effect::McuPower)
+        .extra_to_write(),
     // PHY
-    row(PHY_ENABLED, G, Shape::ReadOnly, &[0]),
-    row(PHY_CHAN, GS, CHANNEL, &[11])
+    row(PHY_ENABLED, GS, Shape::Bool, &[0])
+        .write_when(When::LinkRaw)
+        .effect(Effect::RawLink),
+    row(PHY_CHAN, GS, Shape::Channel, &[11])
         .credential()
         .effect(Effect::Channel),
-    row(PHY_CHAN_SUPPORTED, GS, Shape::List(Item::Channel), &[]),
+    row(PHY_CHAN_SUPPORTED, GS, Shape::List(Item::Channel), &[]).effect(Effect::Supported),
     row(PHY_FREQ, G, Shape::ReadOnly, &[]),
-    row(PHY_CCA_THRESHOLD, GS, Shape::Int8, &dbm(-75)),
+    row(PHY_CCA_THRESHOLD, GS, Shape::Int8, &dbm(-74)),
     row(PHY_TX_POWER, GS, Shape::Int8, &[0]),
     row(PHY_RSSI, G, Shape::ReadOnly, &dbm(-95)),
     row(PHY_RX_SENSITIVITY, G, Shape::ReadOnly, &dbm(-100)),
+    row(PHY_PCAP_ENABLED, GS, Shape::Bool, &[0]),
     row(PHY_CHAN_PREFERRED, G, Shape::List(Item::Channel), &[]),
     row(PHY_FEM_LNA_GAIN, GS, Shape::Int8, &[0]),
     row(PHY_CHAN_MAX_POWER, S, Shape::ChannelPower, &[]),
@@ -59,14 +80,17 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(MAC_15_4_SADDR, G, Shape::ReadOnly, &[0xFE, 0xFF]),
     row(MAC_15_4_PANID, GS, Shape::Uint16, &[0xFF, 0xFF]).credential(),
     row(MAC_RAW_STREAM_ENABLED, GS, Shape::Bool, &[0]),
-    row(MAC_PROMISCUOUS_MODE, GS, Shape::Uint8(0, 2), &[0]),
-    row(MAC_DATA_POLL_PERIOD, GS, Shape::Uint32, &[0; 4]),
+    row(MAC_PROMISCUOUS_MODE, GS, Shape::Uint8(0, 2), &[0])
+        .write_when(When::RadioFree)
+        .effect(Effect::Promiscuous),
+    row(MAC_DATA_POLL_PERIOD, GS, Shape::Uint32, &long(236_000)).effect(Effect::PollPeriod),
+    row(MAC_RX_ON_WHEN_IDLE_MODE, S, Shape::Bool, &[0]).write_when(When::StackDown),
     // NET
-    row(NET_SAVED, G, Shape::ReadOnly, &[0]),
+    row(NET_SAVED, G, Shape::ReadOnly, &[0]).computed(),
     row(NET_IF_UP, GS, Shape::Bool, &[0]).effect(Effect::Interface),
     row(NET_STACK_UP, GS, Shape::Bool, &[0]).effect(Effect::Stack),
-    row(NET_ROLE, GS, Shape::Uint8(0, 3), &[0]).effect(Effect::Role),
-    row(NET_NETWORK_NAME, GS, Shape::Text(16), b"OpenThread\0").credential(),
+    row(NET_ROLE, GS, BYTE, &[4]).effect(Effect::Role),
+    row(NET_NETWORK_NAME, GS, Shape::Name(16), b"OpenThread\0").credential(),
     row(
         NET_XPANID,
         GS,
@@ -74,26 +98,28 @@ pub(super) static PROPERTIES: &[Property] = &[
         b"\xDE\xAD\0\xBE\xEF\0\xCA\xFE",
     )
     .credential(),
-    row(NET_NETWORK_KEY, GS, Shape::Data(16), &NETWORK_KEY).credential(),
-    row(NET_KEY_SEQUENCE_COUNTER, GS, Shape::Uint32, &[0; 4]),
-    row(NET_PARTITION_ID, GS, Shape::Uint32, &[0; 4]).effect(Effect::PartitionId),
+    row(NET_NETWORK_KEY, GS, Shape::Data(16), &[0; 16])
+        .credential()
+        .effect(Effect::NetworkKey),
+    row(NET_KEY_SEQUENCE_COUNTER, GS, Shape::Uint32, &[0; 4]).effect(Effect::KeySequence),
+    row(NET_PARTITION_ID, G, Shape::Uint32, &[0; 4]),
     row(NET_REQUIRE_JOIN_EXISTING, GS, Shape::Bool, &[0]).effect(Effect::JoinExisting),
-    row(NET_KEY_SWITCH_GUARDTIME, GS, Shape::Uint32, &long(624)),
+    row(NET_KEY_SWITCH_GUARDTIME, GS, Shape::Hours, &long(624)),
     row(NET_PSKC, GS, Shape::Data(16), &[0; 16]).credential(),
-    row(NET_LEAVE_GRACEFULLY, S, Shape::Ignored, &[]).effect(Effect::Leave),
+    row(NET_LEAVE_GRACEFULLY, GS, Shape::Ignored, &[]).effect(Effect::Leave),
     // Thread
     row(THREAD_LEADER_ADDR, G, Shape::ReadOnly, &[]).read_when(When::Attached),
     row(THREAD_PARENT, G, Shape::ReadOnly, &[])
         .computed()
         .read_when(When::Child),
     row(THREAD_CHILD_TABLE, G, Shape::ReadOnly, &[]).computed(),
-    row(THREAD_LEADER_RID, G, Shape::ReadOnly, &[0]).read_when(When::Attached),
-    row(THREAD_LEADER_WEIGHT, G, Shape::ReadOnly, &[64]).read_when(When::Attached),
+    row(THREAD_LEADER_RID, G, Shape::ReadOnly, &[0]),
+    row(THREAD_LEADER_WEIGHT, G, Shape::ReadOnly, &[64]),
     row(THREAD_LOCAL_LEADER_WEIGHT, GS, BYTE, &[64]),
     row(THREAD_NETWORK_DATA, G, Shape::ReadOnly, &[]),
-    row(THREAD_NETWORK_DATA_VERSION, G, Shape::ReadOnly, &[0]).read_when(When::Attached),
+    row(THREAD_NETWORK_DATA_VERSION, G, Shape::ReadOnly, &[0]),
     row(THREAD_STABLE_NETWORK_DATA, G, Shape::ReadOnly, &[]),
-    row(THREAD_STABLE_NETWORK_DATA_VERSION, G, Shape::ReadOnly, &[0]).read_when(When::Attached),
+    row(THREAD_STABLE_NETWORK_DATA_VERSION, G, Shape::ReadOnly, &[0]),
     row(THREAD_ON_MESH_NETS, GIR, Shape::List(Item::OnMeshNet), &[]).write_when(When::NetDataOpen),
     row(
         THREAD_OFF_MESH_ROUTES,
@@ -120,14 +146,14 @@ pub(super) static PROPERTIES: &[Property] = &[
         Shape::List(Item::Group),
         &[],
     ),
-    row(IPV6_ICMP_PING_OFFLOAD_MODE, GS, Shape::Uint8(0, 4), &[4]).effect(Effect::PingOffloadMode),
+    row(IPV6_ICMP_PING_OFFLOAD_MODE, GS, BYTE, &[4]).effect(Effect::PingOffloadMode),
     // Streams
     row(STREAM_NET, S, Shape::Datagram, &[]).effect(Effect::Datagram),
     row(STREAM_NET_INSECURE, S, Shape::Datagram, &[]).effect(Effect::DatagramInsecure),
     // Commissioning
     row(MESHCOP_JOINER_STATE, G, Shape::ReadOnly, &[0]),
     row(MESHCOP_JOINER_COMMISSIONING, S, Shape::Octets(512), &[]).effect(Effect::Joiner),
-    row(MESHCOP_COMMISSIONER_STATE, GS, Shape::Uint8(0, 2), &[0]).effect(Effect::Commissioner),
+    row(MESHCOP_COMMISSIONER_STATE, GS, BYTE, &[0]).effect(Effect::Commissioner),
     row(MESHCOP_COMMISSIONER_JOINERS, GIR, Shape::ReadOnly, &[]).computed(),
     row(
         MESHCOP_COMMISSIONER_PROVISIONING_URL,
@@ -136,7 +162,7 @@ pub(super) static PROPERTIES: &[Property] = &[
         &[0],
     ),
     row(MESHCOP_COMMISSIONER_SESSION_ID, G, Shape::ReadOnly, &[0, 0]),
-    row(MESHCOP_JOINER_DISCERNER, GS, Shape::Octets(9), &[0; 9]),
+    row(MESHCOP_JOINER_DISCERNER, GS, Shape::Discerner, &[0]),
     // Services
     row(SERVER_ALLOW_LOCAL_DATA_CHANGE, GS, Shape::Bool, &[0]).effect(Effect::NetDataGate),
     row(SERVER_SERVICES, GIR, Shape::List(Item::Service), &[]).write_when(When::ServicesOpen),
@@ -191,18 +217,28 @@ pub(super) static PROPERTIES: &[Property] = &[
     composite(CNTR_ALL_MAC_COUNTERS),
     composite(CNTR_MLE_COUNTERS),
     composite(CNTR_ALL_IP_COUNTERS),
-    composite(CNTR_MAC_RETRY_HISTOGRAM),
+    composite(CNTR_MAC_RETRY_HISTOGRAM).extra(),
+    // Radio: this one does not listen by the clock
+    row(RCP_CSL_ACCURACY, G, Shape::ReadOnly, &[255]),
+    row(RCP_CSL_UNCERTAINTY, G, Shape::ReadOnly, &[255]),
     // Core, second range
-    row(GPIO_CONFIG, GI, Shape::ReadOnly, &[]).computed(),
+    row(GPIO_CONFIG, GI, Shape::ReadOnly, &[])
+        .computed()
+        .extra(),
     row(GPIO_STATE, GS, Shape::Octets(32), &[])
         .computed()
-        .effect(Effect::Gpio),
-    row(GPIO_STATE_SET, S, Shape::Octets(32), &[]).effect(Effect::Gpio),
-    row(GPIO_STATE_CLEAR, S, Shape::Octets(32), &[]).effect(Effect::Gpio),
-    row(TRNG_32, G, Shape::ReadOnly, &[]).computed(),
-    row(TRNG_128, G, Shape::ReadOnly, &[]).computed(),
-    row(TRNG_RAW_32, G, Shape::ReadOnly, &[]).computed(),
-    row(UNSOL_UPDATE_FILTER, GSIR, Shape::List(Item::UpdateId), &[]),
+        .effect(Effect::Gpio)
+        .extra(),
+    row(GPIO_STATE_SET, S, Shape::Octets(32), &[])
+        .effect(Effect::Gpio)
+        .extra(),
+    row(GPIO_STATE_CLEAR, S, Shape::Octets(32), &[])
+        .effect(Effect::Gpio)
+        .extra(),
+    row(TRNG_32, G, Shape::ReadOnly, &[]).computed().extra(),
+    row(TRNG_128, G, Shape::ReadOnly, &[]).computed().extra(),
+    row(TRNG_RAW_32, G, Shape::ReadOnly, &[]).computed().extra(),
+    row(UNSOL_UPDATE_FILTER, GSIR, Shape::List(Item::UpdateId), &[]).computed(),
     row(UNSOL_UPDATE_LIST, G, Shape::ReadOnly, &[]),
     // PHY, second range
     row(JAM_DETECT_ENABLE, GS, Shape::Bool, &[0]),
@@ -212,14 +248,14 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(JAM_DETECT_BUSY, GS, Shape::Uint8(1, 63), &[63]),
     row(JAM_DETECT_HISTORY_BITMAP, G, Shape::ReadOnly, &[]).computed(),
     // MAC, second range
-    row(MAC_ALLOWLIST, GSIR, Shape::List(Item::EuiRssi), &[]),
+    row(MAC_ALLOWLIST, GSIR, Shape::List(Item::EuiRssi), &[]).effect(Effect::Allowlist),
     row(MAC_ALLOWLIST_ENABLED, GS, Shape::Bool, &[0]),
     row(MAC_EXTENDED_ADDR, G, Shape::ReadOnly, &[]),
     row(MAC_DENYLIST, GSIR, Shape::List(Item::Eui), &[]),
     row(MAC_DENYLIST_ENABLED, GS, Shape::Bool, &[0]),
-    row(MAC_FIXED_RSS, GSIR, Shape::List(Item::EuiRssi), &[]),
+    row(MAC_FIXED_RSS, GSIR, Shape::List(Item::FixedRss), &[]),
     row(MAC_CCA_FAILURE_RATE, G, Shape::ReadOnly, &[0, 0]),
-    row(MAC_MAX_RETRY_NUMBER_DIRECT, GS, BYTE, &[3]),
+    row(MAC_MAX_RETRY_NUMBER_DIRECT, GS, BYTE, &[15]),
     row(MAC_MAX_RETRY_NUMBER_INDIRECT, GS, BYTE, &[0]),
     // Thread, second range
     row(THREAD_CHILD_TIMEOUT, GS, Shape::Uint32, &long(240)),
@@ -237,15 +273,10 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(THREAD_RLOC16_DEBUG_PASSTHRU, GS, Shape::Bool, &[0]),
     row(THREAD_ROUTER_ROLE_ENABLED, GS, Shape::Bool, &[1]).effect(Effect::RouterRole),
     row(THREAD_ROUTER_DOWNGRADE_THRESHOLD, GS, BYTE, &[23]),
-    row(
-        THREAD_ROUTER_SELECTION_JITTER,
-        GS,
-        Shape::Uint8(1, 255),
-        &[120],
-    ),
+    row(THREAD_ROUTER_SELECTION_JITTER, GS, BYTE, &[120]),
     row(THREAD_PREFERRED_ROUTER_ID, GS, Shape::Uint8(0, 62), &[0]).write_when(When::StackDown),
     row(THREAD_NEIGHBOR_TABLE, G, Shape::ReadOnly, &[]).computed(),
-    row(THREAD_CHILD_COUNT_MAX, GS, BYTE, &[10]).write_when(When::StackDown),
+    row(THREAD_CHILD_COUNT_MAX, GS, Shape::Uint8(1, 128), &[128]).write_when(When::NoChildren),
     row(THREAD_LEADER_NETWORK_DATA, G, Shape::ReadOnly, &[]),
     row(THREAD_STABLE_LEADER_NETWORK_DATA, G, Shape::ReadOnly, &[]),
     row(THREAD_JOINERS, I, Shape::ReadOnly, &[]),
@@ -263,44 +294,60 @@ pub(super) static PROPERTIES: &[Property] = &[
         Shape::Uint16,
         &[0xFF, 0xFF],
     ),
-    row(THREAD_STEERING_DATA, GS, Shape::Data(8), &[0; 8]),
+    row(THREAD_STEERING_DATA, GS, Shape::Data(8), &[0; 8]).extra(),
     row(THREAD_ROUTER_TABLE, G, Shape::ReadOnly, &[]).computed(),
     row(THREAD_ACTIVE_DATASET, GS, Shape::Dataset, &[])
         .computed()
-        .write_when(When::StackDown)
         .effect(Effect::ActiveDataset),
-    row(THREAD_PENDING_DATASET, GS, Shape::Dataset, &[]).write_when(When::StackDown),
-    row(THREAD_MGMT_SET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
-    row(THREAD_MGMT_SET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
-    row(THREAD_CHILD_TABLE_ADDRESSES, G, Shape::ReadOnly, &[]).computed(),
-    row(THREAD_ADDRESS_CACHE_TABLE, G, Shape::ReadOnly, &[]),
-    row(THREAD_MGMT_GET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
-    row(THREAD_MGMT_GET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::Attached),
-    row(THREAD_NEW_DATASET, G, Shape::ReadOnly, &[]).computed(),
-    row(THREAD_ACTIVE_DATASET_TLVS, GS, Shape::Octets(254), &[])
+    row(THREAD_PENDING_DATASET, GS, Shape::Dataset, &[])
         .computed()
-        .write_when(When::StackDown)
+        .effect(Effect::PendingDataset),
+    row(THREAD_MGMT_SET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::InterfaceUp),
+    row(THREAD_MGMT_SET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::InterfaceUp),
+    row(THREAD_CHILD_TABLE_ADDRESSES, G, Shape::ReadOnly, &[]).computed(),
+    row(THREAD_NEIGHBOR_TABLE_ERROR_RATES, G, Shape::ReadOnly, &[]),
+    row(THREAD_ADDRESS_CACHE_TABLE, G, Shape::ReadOnly, &[]),
+    row(THREAD_MGMT_GET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::InterfaceUp),
+    row(THREAD_MGMT_GET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::InterfaceUp),
+    row(THREAD_NEW_DATASET, G, Shape::ReadOnly, &[]).computed(),
+    row(THREAD_DOMAIN_NAME, GS, Shape::Text(16), b"DefaultDomain\0").write_when(When::StackDown),
+    row(THREAD_ACTIVE_DATASET_TLVS, GS, Shape::Octets(TLVS_MAX), &[])
+        .computed()
         .effect(Effect::ActiveTlvs),
-    row(THREAD_PENDING_DATASET_TLVS, GS, Shape::Octets(254), &[]),
+    row(
+        THREAD_PENDING_DATASET_TLVS,
+        GS,
+        Shape::Octets(TLVS_MAX),
+        &[],
+    )
+    .computed()
+    .effect(Effect::PendingTlvs),
     row(
         THREAD_MGMT_SET_PENDING_DATASET_TLVS,
         GS,
         Shape::Ignored,
-        &[],
+        &[0; 4],
     )
-    .write_when(When::Attached),
+    .write_when(When::InterfaceUp),
     // MeshCoP, second range: commands whose effects are elsewhere in the mesh
     row(
         MESHCOP_COMMISSIONER_ANNOUNCE_BEGIN,
         S,
-        Shape::Octets(64),
+        Shape::AtLeast(24),
         &[],
     )
-    .write_when(When::Attached),
-    row(MESHCOP_COMMISSIONER_ENERGY_SCAN, S, Shape::Octets(64), &[]).write_when(When::Attached),
-    row(MESHCOP_COMMISSIONER_PAN_ID_QUERY, S, Shape::Octets(64), &[]).write_when(When::Attached),
-    row(MESHCOP_COMMISSIONER_MGMT_GET, S, Shape::Octets(254), &[]).write_when(When::Attached),
-    row(MESHCOP_COMMISSIONER_MGMT_SET, S, Shape::Octets(254), &[]).write_when(When::Attached),
+    .write_when(When::Commissioning),
+    row(MESHCOP_COMMISSIONER_ENERGY_SCAN, S, Shape::AtLeast(25), &[])
+        .write_when(When::Commissioning),
+    row(
+        MESHCOP_COMMISSIONER_PAN_ID_QUERY,
+        S,
+        Shape::AtLeast(22),
+        &[],
+    )
+    .write_when(When::Commissioning),
+    row(MESHCOP_COMMISSIONER_MGMT_GET, S, Shape::Datagram, &[]).write_when(When::InterfaceUp),
+    row(MESHCOP_COMMISSIONER_MGMT_SET, S, Shape::Datagram, &[]).write_when(When::InterfaceUp),
     row(
         MESHCOP_COMMISSIONER_GENERATE_PSKC,
         S,
@@ -315,11 +362,12 @@ pub(super) static PROPERTIES: &[Property] = &[
         Shape::Uint16,
         &[190, 0],
     ),
+    row(SUPPORTED_RADIO_LINKS, G, Shape::ReadOnly, &[0]),
     // Vendor
-    row(NEST_STREAM_MFG, S, Shape::Octets(512), &[]),
+    row(NEST_STREAM_MFG, S, Shape::Octets(512), &[]).extra(),
     // Debug: assertions are off in this build, and there is no watchdog to trigger
     row(DEBUG_TEST_ASSERT, G, Shape::ReadOnly, &[0]),
-    row(DEBUG_NCP_LOG_LEVEL, GS, Shape::Uint8(0, 7), &[5]),
+    row(DEBUG_NCP_LOG_LEVEL, GS, Shape::Uint8(0, 7), &[2]).extra_to_write(),
     row(DEBUG_TEST_WATCHDOG, G, Shape::ReadOnly, &[]),
 ];
 
@@ -333,7 +381,6 @@ const GIR: Access = Access::GIR;
 const GSIR: Access = Access::GSIR;
 
 const BYTE: Shape = Shape::Uint8(0, 255);
-const CHANNEL: Shape = Shape::Uint8(CHANNEL_MIN, CHANNEL_MAX);
 
 const fn row(id: u32, access: Access, shape: Shape, initial: &'static [u8]) -> Property {
     Property::new(id, access, shape, initial)
@@ -358,10 +405,6 @@ const fn long(value: u32) -> [u8; 4] {
     value.to_le_bytes()
 }
 
-/// OpenThread's default network key.
-const NETWORK_KEY: [u8; 16] = [
-    0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF,
-];
 /// OpenThread's default mesh-local prefix, fdde:ad00:beef::/64.
 const MESH_LOCAL_PREFIX: [u8; 17] = [
     0xFD, 0xDE, 0xAD, 0x00, 0xBE, 0xEF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64,

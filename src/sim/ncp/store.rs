@@ -6,7 +6,7 @@
 
 use super::numbers::*;
 use super::properties::PROPERTIES;
-use super::updates;
+use super::{updates, Variant};
 use crate::wire::packed::{Malformed, Reader, Writer};
 
 /// A status code (protocol §4.1).
@@ -26,8 +26,10 @@ pub(super) struct Property {
     pub(super) write_when: When,
     /// What else happens when it was changed.
     pub(super) effect: Effect,
-    /// Whether it is part of the network's credentials, which outlive a reset.
-    pub(super) saved: bool,
+    /// Whether it says what a network is: a SET of it alone ends the dataset.
+    pub(super) credential: bool,
+    /// Whether OpenThread's default build has not got it ([`Variant::extras`]).
+    pub(super) extra: Extra,
     /// Whether its value is made up of others when it is read (`Ncp::compute`).
     pub(super) computed: bool,
 }
@@ -42,7 +44,8 @@ impl Property {
             read_when: When::Always,
             write_when: When::Always,
             effect: Effect::None,
-            saved: false,
+            credential: false,
+            extra: Extra::None,
             computed: false,
         }
     }
@@ -67,12 +70,32 @@ impl Property {
         self
     }
 
-    /// A credential: only writable while the stack is down, and kept over a reset.
+    /// A credential: only writable while the stack is down.
     pub(super) const fn credential(mut self) -> Self {
         self.write_when = When::StackDown;
-        self.saved = true;
+        self.credential = true;
         self
     }
+
+    /// There with [`Variant::extras`] alone.
+    pub(super) const fn extra(mut self) -> Self {
+        self.extra = Extra::All;
+        self
+    }
+
+    /// Only readable without [`Variant::extras`].
+    pub(super) const fn extra_to_write(mut self) -> Self {
+        self.extra = Extra::ToWrite;
+        self
+    }
+}
+
+/// What of a property is there with [`Variant::extras`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extra {
+    None,
+    All,
+    ToWrite,
 }
 
 /// Which of GET, SET, INSERT and REMOVE a property offers.
@@ -101,8 +124,16 @@ pub(super) enum When {
     /// Never: the documents define it, the firmware has not got it.
     Unimplemented,
     StackDown,
-    /// Child, router or leader.
+    /// Child, router or leader; it says DETACHED.
     Attached,
+    InterfaceUp,
+    NoChildren,
+    /// An active commissioner.
+    Commissioning,
+    /// The build has LINK_RAW, and the interface is down.
+    LinkRaw,
+    /// Nothing of the stack's is in the way of what a sniffer wants.
+    RadioFree,
     /// Only as a child.
     Child,
     /// Property 93 is true.
@@ -121,7 +152,8 @@ pub(super) enum Effect {
     Interface,
     Stack,
     Role,
-    PartitionId,
+    NetworkKey,
+    PollPeriod,
     Mode,
     JoinExisting,
     Leave,
@@ -135,7 +167,15 @@ pub(super) enum Effect {
     ClearCounters,
     ActiveDataset,
     ActiveTlvs,
+    PendingDataset,
+    PendingTlvs,
     RouterRole,
+    Supported,
+    Allowlist,
+    HostPower,
+    KeySequence,
+    Promiscuous,
+    RawLink,
     Commissioner,
     Joiner,
     Gpio,
@@ -152,6 +192,8 @@ pub(super) enum Shape {
     Bool,
     /// `C` in a range
     Uint8(u8, u8),
+    /// `i` of which all beyond a range is refused, with what it is
+    Channel,
     /// `c`
     Int8,
     /// `S`
@@ -162,12 +204,20 @@ pub(super) enum Shape {
     Data(usize),
     /// `U` of at most this many octets without the terminator
     Text(usize),
+    /// The same, and at least one
+    Name(usize),
     /// `6C` with a length of 64
     Prefix64,
     /// `Cc` with a channel
     ChannelPower,
     /// `D` of at most this many octets
     Octets(usize),
+    /// Members of a fixed length, together this many octets
+    AtLeast(usize),
+    /// `L` of which OpenThread keeps 16 bits
+    Hours,
+    /// `CX`: how many bits of a joiner discerner, and the bits; 0 for none
+    Discerner,
     /// `dD`
     Datagram,
     /// `A(t(iD))`
@@ -193,6 +243,8 @@ pub(super) enum Item {
     Group,
     /// `t(Ec)`, the signal strength optional
     EuiRssi,
+    /// `t(Ec)`
+    FixedRss,
     /// `t(E)`
     Eui,
     /// `t(6CbCbSC)`, inserted as `6CbC`
@@ -210,6 +262,7 @@ pub(super) const ITEMS_MAX: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Store {
+    variant: Variant,
     /// In the order of [`PROPERTIES`], which is sorted by id.
     slots: Vec<Slot>,
 }
@@ -224,7 +277,7 @@ struct Slot {
 
 impl Store {
     /// Every property with its initial value.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(variant: Variant) -> Self {
         let slot = |property: &Property| Slot {
             property: *property,
             own: Vec::new(),
@@ -234,6 +287,7 @@ impl Store {
             },
         };
         Store {
+            variant,
             slots: PROPERTIES.iter().map(slot).collect(),
         }
     }
@@ -245,6 +299,11 @@ impl Store {
             .ok()
             .map(|index| &PROPERTIES[index])
             .filter(|property| property.access.offers(operation))
+            .filter(|property| match property.extra {
+                Extra::None => true,
+                Extra::All => self.variant.extras,
+                Extra::ToWrite => self.variant.extras || operation == Access::G,
+            })
             .ok_or(PROP_NOT_FOUND)
     }
 
@@ -358,9 +417,11 @@ impl Store {
 
     /// Adds an item that a host sent, without its structure length (protocol §1.3).
     pub(super) fn insert(&mut self, id: u32, octets: &[u8]) -> Result<bool, Status> {
+        let variant = self.variant;
         let slot = self.slot_mut(id).ok_or(PROP_NOT_FOUND)?;
         let kind = slot.list()?;
         let entry = kind.read(&mut Reader::new(octets), false)?;
+        kind.check_insert(&entry.octets)?;
         if !kind.is_shared() && slot.own.iter().any(|item| entry.matches(item)) {
             // To join a group that is joined is no error (§3.8); an own address cannot be changed.
             return match kind {
@@ -373,7 +434,7 @@ impl Store {
             *item = entry.octets;
             return Ok(changed);
         }
-        if slot.items.len() >= ITEMS_MAX {
+        if slot.items.len() >= kind.room(variant) {
             return Err(NOMEM);
         }
         slot.items.push(entry.octets);
@@ -384,23 +445,26 @@ impl Store {
     pub(super) fn remove(&mut self, id: u32, octets: &[u8]) -> Result<bool, Status> {
         let slot = self.slot_mut(id).ok_or(PROP_NOT_FOUND)?;
         let kind = slot.list()?;
+        if kind == Item::FixedRss && octets.is_empty() {
+            // The signal strength of everyone else, which is kept nowhere.
+            return Ok(false);
+        }
         let entry = kind.read(&mut Reader::new(octets), true)?;
+        kind.check_remove(&entry.octets)?;
         if !kind.is_shared() && slot.own.iter().any(|item| entry.matches(item)) {
-            return Err(INVALID_ARGUMENT);
+            return Err(match kind {
+                Item::Group => STACK_REJECTED,
+                _ => INVALID_ARGUMENT,
+            });
         }
         let before = slot.items.len();
         slot.items.retain(|item| !entry.matches(item));
         match (slot.items.len() < before, kind) {
             (true, _) => Ok(true),
-            (false, Item::Group | Item::UpdateId) => Ok(false),
-            (false, _) => Err(ITEM_NOT_FOUND),
+            (false, Item::Service | Item::RouterId) => Err(ITEM_NOT_FOUND),
+            // OpenThread finds nothing wrong with that.
+            (false, _) => Ok(false),
         }
-    }
-
-    /// What is left after a power cycle: the credentials.
-    pub(super) fn credentials(&self) -> Vec<(u32, Vec<u8>)> {
-        let saved = PROPERTIES.iter().filter(|property| property.saved);
-        saved.map(|row| (row.id, self.value(row.id))).collect()
     }
 
     fn is_framed(&self, id: u32) -> bool {
@@ -446,6 +510,11 @@ impl Shape {
             Shape::Ignored => Vec::new(),
             Shape::Bool => vec![boolean(&mut reader)?],
             Shape::Uint8(min, max) => vec![in_range(reader.uint8().or_parse_error()?, min, max)?],
+            // Read as a packed integer, so FF alone is no number.
+            Shape::Channel => match reader.uint_packed().or_parse_error()? {
+                channel @ 11..=26 => vec![channel as u8],
+                _ => return Err(INVALID_ARGUMENT),
+            },
             Shape::Int8 => reader.take(1).or_parse_error()?.to_vec(),
             Shape::Uint16 => reader.take(2).or_parse_error()?.to_vec(),
             Shape::Uint32 => reader.take(4).or_parse_error()?.to_vec(),
@@ -453,7 +522,24 @@ impl Shape {
             Shape::Data(_) => return Err(PARSE_ERROR),
             Shape::Octets(max) if octets.len() <= max => octets.to_vec(),
             Shape::Octets(_) => return Err(INVALID_ARGUMENT),
+            Shape::AtLeast(length) => reader.take(length).or_parse_error()?.to_vec(),
+            Shape::Hours => {
+                let hours = reader.uint32().or_parse_error()? as u16;
+                u32::from(hours).to_le_bytes().to_vec()
+            }
+            Shape::Discerner => match reader.uint8().or_parse_error()? {
+                0 => vec![0],
+                bits => {
+                    let value = reader.take(8).or_parse_error()?;
+                    in_range(bits, 1, 64)?;
+                    [&[bits], value].concat()
+                }
+            },
             Shape::Text(max) => text(&mut reader, max)?,
+            Shape::Name(max) => match text(&mut reader, max)?.as_slice() {
+                [0] => return Err(INVALID_ARGUMENT),
+                name => name.to_vec(),
+            },
             Shape::Prefix64 => prefix64(&mut reader)?,
             Shape::ChannelPower => {
                 in_range(reader.uint8().or_parse_error()?, CHANNEL_MIN, CHANNEL_MAX)?;
@@ -481,9 +567,6 @@ struct Entry {
 
 impl Entry {
     fn matches(&self, item: &[u8]) -> bool {
-        if self.key_len == 0 {
-            return item.len() < 8;
-        }
         self.octets.get(..self.key_len) == item.get(..self.key_len)
     }
 }
@@ -501,9 +584,41 @@ impl Item {
         matches!(self, Item::OnMeshNet | Item::OffMeshRoute)
     }
 
+    /// How many the host can put there (protocol errata E47).
+    const fn room(self, variant: Variant) -> usize {
+        match self {
+            Item::Address => variant.addresses,
+            Item::Group => variant.groups,
+            Item::OnMeshNet | Item::OffMeshRoute => PREFIXES_MAX,
+            _ => ITEMS_MAX,
+        }
+    }
+
+    /// What OpenThread does not take (errata E48).
+    fn check_insert(self, octets: &[u8]) -> Result<(), Status> {
+        match (self, octets) {
+            (Item::Address, [0xFE, second, ..]) if second & 0xC0 == 0x80 => Err(INVALID_ARGUMENT),
+            (Item::Address, [0xFF, ..]) => Err(INVALID_ARGUMENT),
+            (Item::Group, [0xFF, ..]) => Ok(()),
+            (Item::Group, _) | (Item::Port, [0, 0]) => Err(INVALID_ARGUMENT),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_remove(self, octets: &[u8]) -> Result<(), Status> {
+        match (self, octets) {
+            (Item::Port, [0, 0]) => Err(INVALID_ARGUMENT),
+            _ => Ok(()),
+        }
+    }
+
     fn read_all(self, reader: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, Status> {
         let mut items = Vec::<Vec<u8>>::new();
         while !reader.is_empty() {
+            if self == Item::Port && reader.rest().len() < 2 {
+                // OpenThread reads as many as there are.
+                break;
+            }
             let entry = if self.is_framed() {
                 self.read(&mut reader.structure().or_parse_error()?, false)
             } else {
@@ -514,6 +629,7 @@ impl Item {
                 continue;
             }
             let entry = entry?;
+            self.check_insert(&entry.octets)?;
             if items.iter().any(|item| entry.matches(item)) {
                 continue;
             }
@@ -521,6 +637,10 @@ impl Item {
                 return Err(NOMEM);
             }
             items.push(entry.octets);
+        }
+        if self == Item::Channel {
+            // A mask knows no order.
+            items.sort();
         }
         Ok(items)
     }
@@ -544,7 +664,7 @@ impl Item {
         let before = reader.rest().len();
         match self {
             Item::Channel => {
-                in_range(reader.uint8().or_parse_error()?, CHANNEL_MIN, CHANNEL_MAX)?;
+                in_range(reader.uint8().or_parse_error()?, 0, CHANNEL_BIT_MAX)?;
             }
             Item::RouterId => {
                 in_range(reader.uint8().or_parse_error()?, 0, ROUTER_ID_MAX)?;
@@ -560,9 +680,7 @@ impl Item {
             Item::Address | Item::Group => {
                 reader.take(16).or_parse_error()?;
             }
-            // The fixed signal strength of everyone else has no address (§3.5, property 4872).
-            Item::EuiRssi if before < 8 => {}
-            Item::EuiRssi | Item::Eui => {
+            Item::EuiRssi | Item::Eui | Item::FixedRss => {
                 reader.take(8).or_parse_error()?;
             }
             Item::OnMeshNet | Item::OffMeshRoute => {
@@ -592,6 +710,7 @@ impl Item {
                 octets.extend(length_and_lifetimes);
             }
             Item::EuiRssi => octets.push(reader.uint8().unwrap_or(NO_FIXED_RSSI)),
+            Item::FixedRss => octets.push(reader.uint8().or_parse_error()?),
             Item::OnMeshNet => {
                 octets.push(boolean(reader)?);
                 octets.push(reader.uint8().or_parse_error()?);
@@ -673,6 +792,10 @@ pub(super) fn pack(
 /// IEEE 802.15.4 in the 2.4 GHz band (protocol §7.6).
 pub(super) const CHANNEL_MIN: u8 = 11;
 pub(super) const CHANNEL_MAX: u8 = 26;
+/// A channel mask has 32 bits, and OpenThread takes them all.
+const CHANNEL_BIT_MAX: u8 = 31;
+/// How many prefixes and routes of its host OpenThread's default build takes (errata E47).
+const PREFIXES_MAX: usize = 14;
 /// A Thread network has at most 63 routers, 0..=62.
 const ROUTER_ID_MAX: u8 = 62;
 /// Protocol §3.5, property 4864.

@@ -11,7 +11,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::packed::{Overflow, Writer};
 
 impl Ncp {
-    /// `ESLccCCCCC`
+    /// `ESLccCCC`
     pub(super) fn parent(&self, now: Instant) -> Vec<u8> {
         let parent = self.mesh.parent;
         let Some(parent) = parent.and_then(|address| self.mesh.find(&address)) else {
@@ -22,7 +22,7 @@ impl Ncp {
             w.uint16(parent.rloc16)?;
             w.uint32(age(parent, now))?;
             w.data(&[rssi(parent), rssi(parent)])?;
-            w.data(&[LINK_QUALITY, LINK_QUALITY, THREAD_1_2, 0, 0])
+            w.data(&[LINK_QUALITY, LINK_QUALITY, THREAD_1_2])
         })
     }
 
@@ -33,11 +33,9 @@ impl Ncp {
 
     /// `A(t(ESLCcCbLLc))`
     pub(super) fn neighbor_table(&self, now: Instant) -> Vec<u8> {
-        let parent = self.mesh.parent;
+        // A child's parent is none of these, in OpenThread.
         let child = self.net.role() == Role::Child;
-        let linked = |member: &Member| {
-            !child && (member.is_child() || member.role >= 2) || Some(member.address) == parent
-        };
+        let linked = |member: &Member| !child && (member.is_child() || member.role >= 2);
         self.table(linked, |member, w| {
             w.data(&member.address)?;
             w.uint16(member.rloc16)?;
@@ -110,6 +108,23 @@ impl Ncp {
             }
         }
         table.concat()
+    }
+
+    /// The services of this host in the leader's network data, by their ids.
+    pub(super) fn own_service_ids(&self) -> Vec<u8> {
+        let services = self
+            .mesh
+            .entries()
+            .filter(|entry| matches!(entry.offer, Offer::Service { .. }));
+        let own = self.net.rloc16();
+        let ids = services
+            .enumerate()
+            .filter(|(_, entry)| entry.rloc16 == own);
+        ids.map(|(id, _)| id.min(15) as u8).collect()
+    }
+
+    pub(super) fn has_children(&self) -> bool {
+        self.mesh.members.iter().any(Member::is_child)
     }
 
     /// Tells the host that a child came or went, unless it does not want to know.
@@ -208,9 +223,10 @@ fn read_offer(id: u32, item: &[u8]) -> Option<(bool, Offer)> {
     Some((stable == 1, offer))
 }
 
-/// What others offer, as items of properties 90 and 91.
-pub(super) fn foreign_prefixes<'a>(
+/// What the leader's network data has, as items of properties 90 and 91.
+pub(super) fn leader_prefixes<'a>(
     entries: impl Iterator<Item = &'a Entry>,
+    own_rloc16: u16,
 ) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let (mut nets, mut routes) = (Vec::new(), Vec::new());
     for entry in entries {
@@ -226,13 +242,14 @@ pub(super) fn foreign_prefixes<'a>(
                 let rest = [*bits, stable, *flags, 0, rloc16[0], rloc16[1], 0];
                 nets.push([prefix.as_slice(), &rest].concat());
             }
-            // `6CbCbbS`: not local, and the next hop is somebody else.
+            // `6CbCbbS`: not local, and whether the next hop is this device.
             Offer::Route {
                 prefix,
                 bits,
                 flags,
             } if routes.len() < FOREIGN_MAX => {
-                let rest = [*bits, stable, *flags, 0, 0, rloc16[0], rloc16[1]];
+                let own = u8::from(entry.rloc16 == own_rloc16);
+                let rest = [*bits, stable, *flags, 0, own, rloc16[0], rloc16[1]];
                 routes.push([prefix.as_slice(), &rest].concat());
             }
             _ => {}

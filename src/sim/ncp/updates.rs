@@ -59,17 +59,13 @@ pub(super) fn is_filterable(id: u32) -> bool {
 
 /// What UNSOL_UPDATE_LIST says, in the order of emission.
 pub(super) fn filterable() -> Vec<u32> {
-    let mut ids = vec![STREAM_DEBUG];
-    for id in ORDER.iter().filter_map(|update| update.filter_id()) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    ids
+    // NOMEM and DROPPED are one id, twice.
+    let ids = ORDER.iter().filter_map(|update| update.filter_id());
+    core::iter::once(STREAM_DEBUG).chain(ids).collect()
 }
 
 /// The order of protocol §3.2, of what this co-processor has.
-const ORDER: [Update; 30] = [
+const ORDER: [Update; 32] = [
     Update::Property(IPV6_LL_ADDR),
     Update::Property(IPV6_ML_ADDR),
     Update::Property(IPV6_ADDRESS_TABLE),
@@ -96,10 +92,12 @@ const ORDER: [Update; 30] = [
     Update::Property(NET_PSKC),
     Update::Property(NET_LEAVE_GRACEFULLY),
     Update::Property(PHY_CHAN_SUPPORTED),
+    Update::Property(CHANNEL_MANAGER_NEW_CHANNEL),
     Update::Status(JOIN_NO_PEERS),
     Update::Status(JOIN_SECURITY),
     Update::Status(JOIN_RSP_TIMEOUT),
     Update::Status(JOIN_SUCCESS),
+    Update::Property(PARENT_RESPONSE_INFO),
 ];
 
 #[cfg(test)]

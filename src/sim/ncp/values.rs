@@ -1,10 +1,11 @@
 //! What a GET makes up, and what a SET brings about.
 
+use super::commission::NetworkTlvs;
 use super::net::Role;
 use super::numbers::*;
-use super::store::{pack, Access, Effect, Property, Status, Store, When};
+use super::store::{pack, Access, Effect, Property, Shape, Status, Store, When};
 use super::updates::Update;
-use super::{dataset, frequency_khz, mesh_local_prefix, Ncp};
+use super::{dataset, frequency_khz, mesh_local_prefix, updates, Ncp};
 use crate::time::Instant;
 use crate::wire::packed::Reader;
 
@@ -36,9 +37,16 @@ impl Ncp {
             // Nothing was ever sent twice: four and one empty bins.
             CNTR_MAC_RETRY_HISTOGRAM => [self.counters(&[0; 4]), self.counters(&[0])].concat(),
             CNTR_MLE_COUNTERS => self.net.mle_counters(),
-            THREAD_ACTIVE_DATASET => dataset::from_store(&self.store),
-            THREAD_ACTIVE_DATASET_TLVS => dataset::tlvs(&self.store),
-            THREAD_NEW_DATASET => dataset::random(&mut self.rng),
+            UNSOL_UPDATE_FILTER => self.update_filter(),
+            NET_SAVED => vec![u8::from(dataset::is_commissioned(&self.active))],
+            THREAD_ACTIVE_DATASET => dataset::structures(&self.active),
+            THREAD_ACTIVE_DATASET_TLVS => self.active.clone(),
+            THREAD_PENDING_DATASET => dataset::structures(&self.pending),
+            THREAD_PENDING_DATASET_TLVS => self.pending.clone(),
+            THREAD_NEW_DATASET => {
+                let channels = self.store.value(PHY_CHAN_SUPPORTED);
+                dataset::structures(&dataset::random(&mut self.rng, &channels))
+            }
             THREAD_PARENT => self.parent(now),
             THREAD_CHILD_TABLE => self.child_table(now),
             THREAD_NEIGHBOR_TABLE => self.neighbor_table(now),
@@ -70,8 +78,17 @@ impl Ncp {
         property: &Property,
         value: &[u8],
     ) -> Result<(), Status> {
+        if matches!(property.write_when, When::Unimplemented | When::LinkRaw) {
+            self.check_when(property.write_when)?;
+        }
+        // OpenThread reads a value before it looks at its state.
+        let checked = property.shape.check(value);
+        // And at its state before what the value says, but for the prefix.
+        if checked != Err(PARSE_ERROR) && !matches!(property.shape, Shape::Prefix64) {
+            self.check_when(property.write_when)?;
+        }
+        let items = checked?;
         self.check_when(property.write_when)?;
-        let items = property.shape.check(value)?;
         self.apply(now, property, items)
     }
 
@@ -85,8 +102,15 @@ impl Ncp {
         let value = items.first().cloned().unwrap_or_default();
         let first = value.first().copied().unwrap_or(0);
         match property.effect {
+            _ if property.credential => {
+                self.put_credential(property, items);
+                // A network that is described piece by piece is none that was given whole.
+                self.active.clear();
+                self.pending.clear();
+                self.remember();
+            }
             Effect::None => self.replace(property.id, items),
-            Effect::Channel | Effect::MeshLocalPrefix => self.put_credential(property, items),
+            Effect::Channel | Effect::MeshLocalPrefix | Effect::NetworkKey => {}
             Effect::ExtendedAddress => {
                 self.store.put(MAC_15_4_LADDR, &value);
                 self.store.put(MAC_EXTENDED_ADDR, &value);
@@ -95,13 +119,35 @@ impl Ncp {
                 self.net.set_extended_address(address);
                 self.publish();
             }
-            Effect::Interface => self.set_interface(first == 1),
+            Effect::Interface if first == 1 && self.is_raw() => return Err(INVALID_STATE),
+            Effect::Interface => self.set_interface(now, first == 1),
             Effect::Stack if first == 1 => self.start(now)?,
             Effect::Stack => self.stop(),
             Effect::Role => self.set_role(now, first)?,
-            Effect::PartitionId => {
-                let id = Reader::new(&value).uint32().unwrap_or(0);
-                self.net.set_preferred_partition_id(id);
+            Effect::PollPeriod => self.set_poll_period(&value)?,
+            Effect::Supported => {
+                let left = self.store.items(property.id).map(<[u8]>::to_vec);
+                let left = left.filter(|channel| items.contains(channel)).collect();
+                self.replace(property.id, left);
+            }
+            Effect::Allowlist => {
+                for item in &items {
+                    self.fix_signal(item);
+                }
+                self.replace(property.id, items);
+            }
+            Effect::HostPower => self.put(property.id, &[host_power(first)]),
+            Effect::Promiscuous => self.put(property.id, &[first]),
+            Effect::KeySequence => {
+                self.put(property.id, &value);
+                self.key_sequence = Reader::new(&value).uint32().unwrap_or(0);
+                self.remember();
+            }
+            Effect::RawLink => {
+                self.put(property.id, &[first]);
+                if first == 0 {
+                    self.put(MAC_PROMISCUOUS_MODE, &[0]);
+                }
             }
             Effect::Mode => self.put(THREAD_MODE, &[first & !MODE_SECURE_DATA_REQUEST]),
             Effect::JoinExisting => {
@@ -116,7 +162,7 @@ impl Ncp {
             Effect::McuPower => {
                 self.store.put(MCU_POWER_STATE, &value);
                 if first == MCU_OFF {
-                    self.set_interface(false);
+                    self.set_interface(now, false);
                 }
             }
             Effect::PingOffload => {
@@ -125,6 +171,10 @@ impl Ncp {
                     .put(IPV6_ICMP_PING_OFFLOAD_MODE, &[first * PING_OFFLOAD_ALL]);
             }
             Effect::PingOffloadMode => {
+                let first = Some(first)
+                    .filter(|mode| *mode <= PING_OFFLOAD_MAX)
+                    .unwrap_or(0);
+                let value = [first];
                 self.store.put(IPV6_ICMP_PING_OFFLOAD_MODE, &value);
                 self.store
                     .put(IPV6_ICMP_PING_OFFLOAD, &[u8::from(first != 0)]);
@@ -151,16 +201,23 @@ impl Ncp {
             }
             Effect::ClearCounters => self.clear_counters(property.id),
             Effect::ActiveDataset => {
-                let members = dataset::members(&value)?;
-                let own = |(id, value): (u32, &[u8])| (id, value.to_vec());
-                self.set_active_dataset(members.into_iter().map(own).collect())?;
+                self.set_active_dataset(dataset::from_structures(&value)?)?;
             }
-            Effect::ActiveTlvs => self.set_active_dataset(dataset::parse_tlvs(&value)?)?,
+            Effect::ActiveTlvs => self.set_active_dataset(value)?,
+            Effect::PendingDataset => {
+                let tlvs = dataset::from_structures(&value)?;
+                dataset::properties(&tlvs)?;
+                self.pending = tlvs;
+            }
+            Effect::PendingTlvs => {
+                dataset::properties(&value)?;
+                self.pending = value;
+            }
             Effect::RouterRole => {
                 self.put(property.id, &[first]);
                 self.reconsider_role(now);
             }
-            Effect::Commissioner => self.set_commissioner(now, first != 0)?,
+            Effect::Commissioner => self.set_commissioner(now, property.id, first)?,
             Effect::Joiner => self.set_joiner(now, &value)?,
             Effect::Gpio => self.set_gpio(property.id, &value),
         }
@@ -172,6 +229,13 @@ impl Ncp {
             When::Always => return Ok(()),
             When::Unimplemented => return Err(UNIMPLEMENTED),
             When::Attached if !self.net.is_attached() => STACK_DETACHED,
+            When::InterfaceUp if !self.net.is_interface_up() => INVALID_STATE,
+            When::NoChildren if self.has_children() => INVALID_STATE,
+            When::Commissioning if !self.is_commissioner() => INVALID_STATE,
+            When::LinkRaw if !self.variant.link_raw => PROP_NOT_FOUND,
+            When::LinkRaw if self.net.is_interface_up() => INVALID_STATE,
+            When::RadioFree if self.net.is_interface_up() => INVALID_STATE,
+            When::RadioFree if self.variant.link_raw && !self.is_raw() => INVALID_STATE,
             When::StackDown if self.net.is_stack_up() => INVALID_STATE,
             When::NetDataOpen if self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE) == 0 => {
                 INVALID_STATE
@@ -219,22 +283,55 @@ impl Ncp {
 
     /// All or nothing: a member that cannot be set leaves the others as they are. Like OpenThread it
     /// stores the network at once.
-    fn set_active_dataset(&mut self, members: Vec<(u32, Vec<u8>)>) -> Result<(), Status> {
-        let mut changes = Vec::new();
-        for (id, member) in members {
-            let property = self.store.find(id, Access::S)?;
-            changes.push((property, property.shape.check(&member)?));
+    fn set_active_dataset(&mut self, tlvs: Vec<u8>) -> Result<(), Status> {
+        let network = NetworkTlvs::parse(&tlvs).ok_or(INVALID_ARGUMENT)?;
+        self.adopt_network(&network);
+        self.mesh.hurry();
+        Ok(())
+    }
+
+    /// What is not told, in the order of what could be told. Id 0 stands for two kinds.
+    fn update_filter(&self) -> Vec<u8> {
+        let ids = updates::filterable().into_iter();
+        let ids = ids.map(|id| pack(|w| w.uint_packed(id)));
+        let is_filtered = |id: &Vec<u8>| {
+            self.store
+                .items(UNSOL_UPDATE_FILTER)
+                .any(|item| item == *id)
+        };
+        ids.filter(is_filtered).collect::<Vec<_>>().concat()
+    }
+
+    /// Whether the host has the radio for itself.
+    pub(super) fn is_raw(&self) -> bool {
+        self.store.uint8(PHY_ENABLED) == 1
+    }
+
+    /// What the radio of the simulated network gives an entry of the allow list is kept beside it.
+    pub(super) fn fix_signal(&mut self, item: &[u8]) {
+        if item.last() != Some(&NO_FIXED_RSSI) {
+            // A list that is full keeps what it has.
+            let _ = self.store.insert(MAC_FIXED_RSS, item);
         }
-        for (property, items) in changes {
-            self.put_credential(property, items);
-        }
-        self.save();
+    }
+
+    /// 0 goes back to the default; more than that is not shown.
+    fn set_poll_period(&mut self, value: &[u8]) -> Result<(), Status> {
+        let period = match Reader::new(value).uint32().unwrap_or(0) {
+            0 => POLL_PERIOD_DEFAULT,
+            period if period < POLL_PERIOD_MIN => return Err(INVALID_ARGUMENT),
+            period => period.min(POLL_PERIOD_DEFAULT),
+        };
+        self.put(MAC_DATA_POLL_PERIOD, &period.to_le_bytes());
         Ok(())
     }
 
     /// Sets a property of the network, and what follows from it.
     pub(super) fn put_credential(&mut self, property: &Property, items: Vec<Vec<u8>>) {
-        self.replace(property.id, items);
+        if !self.store.replace(property.id, items) {
+            return;
+        }
+        self.updates.mark(Update::Property(property.id));
         match property.effect {
             Effect::Channel => {
                 let frequency = frequency_khz(self.store.uint8(PHY_CHAN));
@@ -244,6 +341,12 @@ impl Ncp {
                 let prefix = mesh_local_prefix(&self.store);
                 self.net.set_mesh_local_prefix(prefix);
                 self.publish();
+            }
+            Effect::NetworkKey => {
+                self.key_sequence = 0;
+                self.store.put(NET_KEY_SEQUENCE_COUNTER, &[0; 4]);
+                self.updates
+                    .mark(Update::Property(NET_KEY_SEQUENCE_COUNTER));
             }
             _ => {}
         }
@@ -265,11 +368,13 @@ impl Ncp {
             self.mesh.hurry();
         }
         self.gather_network_data();
+        self.publish_addresses();
     }
 
     /// Shows network data that may have changed.
-    pub(super) fn put_network_data(&mut self, full: &[u8], stable: &[u8]) {
-        if full == self.store.value(THREAD_LEADER_NETWORK_DATA) {
+    pub(super) fn put_network_data(&mut self, head: &[u8], entries: &[u8], stable: &[u8]) {
+        let full = &[head, entries].concat();
+        if *full == self.store.value(THREAD_LEADER_NETWORK_DATA) {
             return;
         }
         let bump = |store: &mut Store, version| {
@@ -280,10 +385,17 @@ impl Ncp {
         if stable != self.store.value(THREAD_STABLE_LEADER_NETWORK_DATA) {
             bump(&mut self.store, THREAD_STABLE_NETWORK_DATA_VERSION);
         }
-        self.store.put(THREAD_NETWORK_DATA, full);
+        self.store.put(THREAD_NETWORK_DATA, entries);
         self.store.put(THREAD_STABLE_NETWORK_DATA, stable);
         self.store.put(THREAD_STABLE_LEADER_NETWORK_DATA, stable);
-        self.put(THREAD_LEADER_NETWORK_DATA, full);
+        self.store.put(THREAD_LEADER_NETWORK_DATA, full);
+        if !self.net.is_attached() {
+            return;
+        }
+        self.updates
+            .mark(Update::Property(THREAD_LEADER_NETWORK_DATA));
+        self.updates.mark(Update::Property(THREAD_ON_MESH_NETS));
+        self.updates.mark(Update::Property(THREAD_OFF_MESH_ROUTES));
     }
 }
 
@@ -291,6 +403,22 @@ impl Ncp {
 const MCU_OFF: u8 = 2;
 /// Protocol §4.9.
 const PING_OFFLOAD_ALL: u8 = 3;
+const PING_OFFLOAD_MAX: u8 = 4;
+/// Protocol §3.5, property 4864.
+const NO_FIXED_RSSI: u8 = 127;
+/// Four seconds less than the child timeout of 240 s, and the shortest (OpenThread's DataPollSender), in ms.
+const POLL_PERIOD_DEFAULT: u32 = 236_000;
+const POLL_PERIOD_MIN: u32 = 10;
+
+/// What OpenThread makes of HOST_POWER_STATE (protocol §4.4): RESERVED is DEEP_SLEEP, and what nobody knows is
+/// LOW_POWER.
+const fn host_power(state: u8) -> u8 {
+    match state {
+        2 => 1,
+        0 | 1 | 3 | 4 => state,
+        _ => super::HOST_LOW_POWER,
+    }
+}
 /// Protocol §3.7, property 94: ignored since Thread 1.2, and never shown.
 const MODE_SECURE_DATA_REQUEST: u8 = 0x04;
 

@@ -6,7 +6,8 @@
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use spinel_bridge::bus::{Bus, Line};
 use spinel_bridge::sim::echo::Echo;
-use spinel_bridge::sim::ncp::Ncp;
+use spinel_bridge::sim::ncp::{Ncp, Variant};
+use spinel_bridge::sim::radio::Surroundings;
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::{Kind, Spec};
 use spinel_bridge::sim::Firmware;
@@ -33,7 +34,11 @@ fn serve(spec: &str, log: &str, death: &str) -> io::Result<()> {
         .parse()
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let firmware: Box<dyn Firmware> = match spec.kind {
-        Kind::Ncp => Box::new(Ncp::new(spec.seed)),
+        Kind::Ncp => Box::new(Ncp::with(
+            spec.seed,
+            Variant::easy(),
+            Surroundings::default(),
+        )),
         Kind::Echo => Box::new(Echo::new()),
     };
     let device = OpenOptions::new().read(true).write(true).open(DEVICE)?;
