@@ -10,6 +10,7 @@ mod hosts;
 mod process;
 mod world;
 
+mod diff;
 mod frames;
 mod host_joining;
 mod host_network;
