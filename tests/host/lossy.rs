@@ -77,7 +77,7 @@ fn a_lost_sign_of_life_is_asked_for_again() {
     // Nothing at all for the whole time: that is another matter.
     trace.wait_for(Duration::from_secs(1));
     for seconds in [1, 2, 4, 3] {
-        trace.expect("83 00");
+        trace.expect("84 00");
         trace.wait_for(Duration::from_secs(seconds));
     }
     assert_eq!(trace.host.known().state, State::Uninitialized);

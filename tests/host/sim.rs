@@ -123,7 +123,7 @@ fn ping(address: [u8; 16], sequence: u16, len: usize) -> Vec<u8> {
 }
 
 /// That of the only router.
-const RLOC16: [u8; 2] = [0x70, 0];
+const RLOC16: [u8; 2] = [0, 0];
 
 /// A world in a network, and its mesh-local address.
 fn associated() -> (World, [u8; 16]) {

@@ -40,9 +40,9 @@ fn the_handshake_asks_step_by_step() {
             break;
         }
     }
-    // 5377 is packed as 81 2A.
+    // 5377 is packed as 81 2A. Last the filter of updates, 4104 or 88 20, is cleared.
     let order = [
-        33, 34, 41, 54, 52, 70, 71, 68, 69, 96, 97, 99, 102, 90, 91, 92, 94, 72, 98, 0x81,
+        33, 34, 41, 54, 52, 70, 71, 68, 69, 96, 97, 99, 102, 90, 91, 92, 94, 72, 98, 0x81, 0x88,
     ];
     assert_eq!(asked, order);
     assert_eq!(trace.host.known().state, State::Offline);
@@ -257,8 +257,11 @@ fn a_running_stack_is_kept() {
         trace.handshake();
         assert_eq!(trace.host.known().state, state);
         assert!(
-            trace.sent.iter().all(|frame| frame[1] == 2),
-            "nothing but GETs: {:02X?}",
+            trace
+                .sent
+                .iter()
+                .all(|frame| frame[1] == 2 || frame[1..] == [3, 0x88, 0x20]),
+            "nothing but GETs, and updates are not filtered: {:02X?}",
             trace.sent
         );
     }
@@ -296,8 +299,8 @@ fn settings_are_applied_again_after_a_reset() {
         Request::Set(Property::THREAD_CHILD_TIMEOUT, vec![240, 0, 0, 0]),
     );
     trace.expect_set("80 2A F0 00 00 00");
-    trace.request(2, Request::Set(Property::UNSOL_UPDATE_FILTER, vec![0x46]));
-    trace.expect_set("88 20 46");
+    trace.request(2, Request::Set(Property::UNSOL_UPDATE_FILTER, vec![0x70]));
+    trace.expect_set("88 20 70");
     trace.request(
         3,
         Request::Set(Property::THREAD_CHILD_TIMEOUT, vec![60, 0, 0, 0]),
@@ -311,8 +314,9 @@ fn settings_are_applied_again_after_a_reset() {
     assert_eq!(
         sets,
         [
+            octets("88 20"),
             octets("25 08"),
-            octets("88 20 46"),
+            octets("88 20 70"),
             octets("80 2A 3C 00 00 00")
         ]
     );
