@@ -296,7 +296,10 @@ impl Args {
         self.bus(&mut config, warnings)?;
         self.process(&mut config, warnings)?;
         config.face = self.face(warnings)?;
-        config.host = self.host(warnings)?;
+        // Without it, whoever asks for --tun is told that it was left out, whatever else was said.
+        if cfg!(feature = "host") {
+            config.host = self.host(warnings)?;
+        }
         if config.device.is_stream() && !matches!(config.face, Face::Tun { .. }) {
             let what = config.device.to_string();
             return Err(Usage::NeedsTun { what });

@@ -18,7 +18,7 @@
 //! | THREAD_MODE, SLAAC_ENABLED, MCU_POWER_STATE | only we change them: the answer to the SET |
 //! | THREAD_ASSISTING_PORTS, SERVER_SERVICES | only we change them: asked for after INSERT and REMOVE |
 //!
-//! The table is [`after_success`] and [`after_update`]. Requests wait while one of [`DECISIVE`] is being
+//! The table is `after_success` and `after_update`. Requests wait while one of `DECISIVE` is being
 //! asked for (`host::requests`).
 
 use crate::wire::ids::{Capability, Command, Property};

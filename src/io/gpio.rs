@@ -442,7 +442,7 @@ fn scan_directory(directory: &Path) -> Result<Chips, LineError> {
         .filter(|path| is_chip_name(path))
         .collect();
     // By number: gpiochip2 comes before gpiochip10.
-    paths.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+    paths.sort_unstable_by_key(|path| (path.as_os_str().len(), path.clone()));
 
     let (links, nodes): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_symlink());
     let mut all = Chips::default();

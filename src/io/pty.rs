@@ -386,7 +386,7 @@ mod tests {
             .iter()
             .any(|e| e.token() == MASTER && e.is_read_closed());
         let mut tokens: Vec<Token> = events.iter().map(|e| e.token()).collect();
-        tokens.sort();
+        tokens.sort_unstable();
         (tokens, hangup)
     }
 

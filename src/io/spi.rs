@@ -324,7 +324,7 @@ fn spidev_nodes(directory: &Path) -> String {
         .filter(|name| name.starts_with("spidev"))
         .map(|name| directory.join(name).display().to_string())
         .collect();
-    nodes.sort();
+    nodes.sort_unstable();
     nodes.join(", ")
 }
 
