@@ -121,7 +121,13 @@ fn parse_line(text: &str) -> Result<Option<KeyAndValue>, SyntaxErrorKind> {
     }
     let rest = rest.trim_start();
     let rest = rest.strip_prefix('=').unwrap_or(rest).trim_start();
-    let value = parse_value(rest)?;
+    let value = match parse_value(rest) {
+        // wpantund, whose keys have colons, takes it to the end of the line.
+        Err(SyntaxErrorKind::OpenQuote) if key.contains(':') => {
+            Some(rest.trim_start_matches(['"', '\'']).to_owned())
+        }
+        value => value?,
+    };
     if value
         .as_deref()
         .is_some_and(|value| value.contains(char::is_control))

@@ -156,6 +156,36 @@ fn what_is_wrong_is_told_with_its_line() {
     );
 }
 
+/// What is found in the files of wpantund's users, as wpantund reads it.
+#[test]
+fn wpantund_s_ways_are_taken() {
+    let device = |file: &str| config("--config /x.conf", file);
+    let open = device("Config:NCP:SocketPath \"system:/usr/sbin/adapter --stdio /dev/null\n");
+    assert_eq!(
+        open.device.to_string(),
+        "system:/usr/sbin/adapter --stdio /dev/null"
+    );
+    let twice =
+        device("Config:NCP:SocketPath \"/dev/ttyA\"\nConfig:NCP:SocketPath \"/dev/ttyB\"\n");
+    assert_eq!(twice.device.to_string(), "serial:/dev/ttyB:115200");
+    assert!(
+        twice.warnings[0].contains("/dev/ttyA before it does not count"),
+        "{:?}",
+        twice.warnings
+    );
+    for line in [
+        "Config:NCP:SocketPath \"serial:/dev/ttyA,raw,b460800,crtscts=1\"\n",
+        "Config:NCP:SocketPath \"serial:/dev/ttyA,crtscts\"\nConfig:NCP:SocketBaud 460800\n",
+    ] {
+        let flow = device(line);
+        assert_eq!(flow.device.to_string(), "serial:/dev/ttyA:460800:rtscts");
+    }
+    // Ours are read as strictly as before.
+    let twice = "tun = wpan0\ndevice = serial:/dev/ttyA\ndevice = serial:/dev/ttyB\n";
+    assert!(error("--config /x.conf", twice).contains("two devices"));
+    assert!(error("--config /x.conf", "device = \"sim:\n").contains("quote does not end"));
+}
+
 /// What was warned of is often why it does not start.
 #[test]
 fn warnings_are_told_with_the_error_that_follows_from_them() {
@@ -225,7 +255,7 @@ Config:NCP:FirmwareUpgradeCommand "/usr/local/sbin/zb-loader /dev/ttyO1"
 "#;
     let config = config("--config /x.conf", file);
     assert_eq!(config.face, Face::Tun { name: None });
-    assert_eq!(config.device.to_string(), "serial:/dev/ttyO1:230400");
+    assert_eq!(config.device.to_string(), "serial:/dev/ttyO1:230400:rtscts");
     let host = config.host;
     let set = [
         (Property::PHY_TX_POWER, vec![0]),

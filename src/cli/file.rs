@@ -2,7 +2,7 @@
 
 use super::words::{probably, Kind, Opt, Split, Takes, OPTIONS};
 use super::{given::Given, Args, Usage, SETTINGS};
-use crate::config::Device;
+use crate::config::{Device, RTSCTS};
 use crate::nearest::NAME_MAX;
 use crate::settings_file::wpantund::{self, Meaning, Refused};
 use crate::settings_file::{parse, Entry};
@@ -88,7 +88,10 @@ impl File {
         if let Some(device) = self.split.rest.first_mut() {
             match device.parse() {
                 Ok(parsed @ Device::Serial { .. }) if parsed.to_string() != *device => {
-                    *device = format!("{device}:{baud}");
+                    *device = match device.strip_suffix(RTSCTS) {
+                        Some(front) => format!("{front}:{baud}{RTSCTS}"),
+                        None => format!("{device}:{baud}"),
+                    };
                 }
                 _ => {}
             }
@@ -120,7 +123,13 @@ impl File {
 
     fn take_wpantund(&mut self, key: &str, value: String, line: usize) -> Result<(), Usage> {
         match wpantund::meaning(key, &value) {
-            Ok(Meaning::Setting(DEVICE, device)) => self.device(device, line),
+            Ok(Meaning::Setting(DEVICE, device)) => {
+                // As with all keys of wpantund's, the last counts.
+                if let Some(first) = self.split.rest.pop() {
+                    self.warn(line, format!("{key}: {first} before it does not count"));
+                }
+                self.device(device, line)
+            }
             Ok(Meaning::Setting(ours, value)) => match Opt::long(ours) {
                 Some(opt) => self.option(opt, Some(value), line),
                 None => Ok(()),

@@ -16,12 +16,14 @@ pub enum Device {
     Spi(PathBuf),
     /// `sim:…`, the simulated co-processor.
     Sim(Spec),
-    /// `serial:/dev/ttyACM0:115200`: a serial port. For the host driver only, as are those below.
+    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts` behind it: a serial port. For the host driver only, as are those below.
     Serial {
         /// The device node.
         path: PathBuf,
         /// Bits per second, one of [`SERIAL_SPEEDS`].
         speed: u32,
+        /// Flow control by RTS and CTS: `:rtscts` behind the speed.
+        rtscts: bool,
     },
     /// `system:ot-ncp-ftd 1`: a command for `/bin/sh -c` that speaks HDLC on standard input and output.
     System(String),
@@ -59,6 +61,10 @@ impl FromStr for Device {
 /// What follows `serial:`. A suffix of digits is a speed; the names below `/dev/serial/by-path` hold
 /// colons too.
 fn serial(text: &str) -> Result<Device, DeviceError> {
+    let (text, rtscts) = match text.strip_suffix(RTSCTS) {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
     let (path, speed) = match text.rsplit_once(':') {
         Some((path, digits)) if is_digits(digits) => (path, integer(digits)),
         _ => (text, Some(SERIAL_SPEED_DEFAULT.into())),
@@ -75,8 +81,12 @@ fn serial(text: &str) -> Result<Device, DeviceError> {
     Ok(Device::Serial {
         path: PathBuf::from(path),
         speed: speed.and_then(known).ok_or(DeviceError::SerialSpeed)?,
+        rtscts,
     })
 }
+
+/// At the end of a serial device: flow control.
+pub(crate) const RTSCTS: &str = ":rtscts";
 
 /// What follows `tcp:`.
 fn tcp(text: &str) -> Result<Device, DeviceError> {
@@ -125,7 +135,14 @@ impl fmt::Display for Device {
         match self {
             Device::Spi(path) => write!(f, "{}", path.display()),
             Device::Sim(spec) => write!(f, "sim:{spec}"),
-            Device::Serial { path, speed } => write!(f, "serial:{}:{speed}", path.display()),
+            Device::Serial {
+                path,
+                speed,
+                rtscts,
+            } => {
+                let flow = if *rtscts { RTSCTS } else { "" };
+                write!(f, "serial:{}:{speed}{flow}", path.display())
+            }
             Device::System(command) => write!(f, "system:{command}"),
             Device::Tcp(address) => write!(f, "tcp:{address}"),
         }
@@ -218,6 +235,7 @@ mod tests {
         let serial = |path: &str, speed| Device::Serial {
             path: path.into(),
             speed,
+            rtscts: false,
         };
         let by_path = "/dev/serial/by-path/platform-3f98.usb-usb-0:1.2:1.0-port0";
         for (text, device, printed) in [
@@ -235,6 +253,15 @@ mod tests {
                 &format!("serial:{by_path}"),
                 serial(by_path, 115_200),
                 &format!("serial:{by_path}:115200"),
+            ),
+            (
+                "serial:/dev/ttyS1:rtscts",
+                Device::Serial {
+                    path: "/dev/ttyS1".into(),
+                    speed: 115_200,
+                    rtscts: true,
+                },
+                "serial:/dev/ttyS1:115200:rtscts",
             ),
             (
                 "system: ot-ncp-ftd 1 ",

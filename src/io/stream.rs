@@ -38,7 +38,11 @@ pub struct Stream {
 /// What can be opened.
 #[derive(Clone, Debug)]
 enum Target {
-    Serial { path: PathBuf, speed: u32 },
+    Serial {
+        path: PathBuf,
+        speed: u32,
+        rtscts: bool,
+    },
     System(String),
     Tcp(SocketAddr),
 }
@@ -352,9 +356,14 @@ impl Stream {
 impl Target {
     fn of(device: &Device) -> Option<Target> {
         Some(match device {
-            Device::Serial { path, speed } => Target::Serial {
+            Device::Serial {
+                path,
+                speed,
+                rtscts,
+            } => Target::Serial {
                 path: path.clone(),
                 speed: *speed,
+                rtscts: *rtscts,
             },
             Device::System(command) => Target::System(command.clone()),
             Device::Tcp(address) => Target::Tcp(*address),
@@ -365,7 +374,11 @@ impl Target {
     /// What is opened without waiting: all but TCP.
     fn open(&self) -> io::Result<End> {
         match self {
-            Target::Serial { path, speed } => serial::Port::open(path, *speed).map(End::Serial),
+            Target::Serial {
+                path,
+                speed,
+                rtscts,
+            } => serial::Port::open(path, *speed, *rtscts).map(End::Serial),
             Target::System(command) => {
                 let (ours, theirs) = UnixStream::pair()?;
                 ours.set_nonblocking(true)?;

@@ -100,10 +100,16 @@ fn device(value: &str) -> String {
         (!digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()))
             .then(|| digits.to_owned())
     };
-    match options.split(',').find_map(digits) {
-        Some(speed) => format!("serial:{path}:{speed}"),
-        None => format!("serial:{path}"),
+    let mut device = format!("serial:{path}");
+    if let Some(speed) = options.split(',').find_map(digits) {
+        device = format!("{device}:{speed}");
     }
+    // As wpantund has it: the word alone, or with a number.
+    let is_on = |option: &str| matches!(option, "crtscts" | "crtscts=1" | "rtscts" | "rtscts=1");
+    if options.split(',').any(is_on) {
+        device.push_str(":rtscts");
+    }
+    device
 }
 
 /// wpantund runs its command with the version as the last argument, ours gets it on standard input.
@@ -371,8 +377,9 @@ mod tests {
             ("/dev/ttyUSB0", "serial:/dev/ttyUSB0"),
             (
                 "serial:/dev/ttyO1,raw,b115200,crtscts=1",
-                "serial:/dev/ttyO1:115200",
+                "serial:/dev/ttyO1:115200:rtscts",
             ),
+            ("serial:/dev/ttyO1,raw,crtscts=0", "serial:/dev/ttyO1"),
             ("127.0.0.1:4901", "tcp:127.0.0.1:4901"),
             (
                 "system:/usr/local/sbin/spi-server -p - -s /dev/spidev2.0",

@@ -1,4 +1,4 @@
-//! A serial port: raw octets, 8N1, no flow control.
+//! A serial port: raw octets, 8N1, flow control by RTS and CTS only where it is asked for.
 
 use crate::io::lock;
 use nix::errno::Errno;
@@ -21,7 +21,7 @@ impl Port {
     ///
     /// # Errors
     /// What the system reported, as a text that says what to do where we know it.
-    pub(super) fn open(path: &Path, speed: u32) -> io::Result<Port> {
+    pub(super) fn open(path: &Path, speed: u32, rtscts: bool) -> io::Result<Port> {
         let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
         let file = OpenOptions::new()
             .read(true)
@@ -30,7 +30,7 @@ impl Port {
             .open(path)
             .map_err(explain)?;
         lock::exclusively(&file).map_err(explain)?;
-        configure(&file, speed)?;
+        configure(&file, speed, rtscts)?;
         Ok(Port(file))
     }
 }
@@ -51,8 +51,9 @@ impl Drop for Port {
     }
 }
 
-/// Raw, 8N1, no flow control: HDLC escapes XON and XOFF, and RTS and CTS are rarely wired (protocol §6.1).
-fn configure(file: &File, speed: u32) -> io::Result<()> {
+/// Raw, 8N1. HDLC escapes XON and XOFF, and RTS and CTS are rarely wired (protocol §6.1): without `rtscts`
+/// there is no flow control.
+fn configure(file: &File, speed: u32, rtscts: bool) -> io::Result<()> {
     let wanted = baud_rate(speed)
         .ok_or_else(|| other(format!("{speed} bit/s is no speed of a serial port")))?;
     let mut settings = tcgetattr(file).map_err(|errno| match errno {
@@ -62,6 +63,9 @@ fn configure(file: &File, speed: u32) -> io::Result<()> {
     cfmakeraw(&mut settings);
     settings.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
     settings.control_flags -= ControlFlags::CRTSCTS | ControlFlags::CSTOPB | ControlFlags::PARENB;
+    if rtscts {
+        settings.control_flags |= ControlFlags::CRTSCTS;
+    }
     // Hanging up would drop DTR, which resets some co-processors (protocol §6.1).
     settings.control_flags -= ControlFlags::HUPCL;
     // As the kernel has it (termbits.h). cfsetspeed(3) and its kin are other functions from glibc 2.42 on,
@@ -74,6 +78,15 @@ fn configure(file: &File, speed: u32) -> io::Result<()> {
         return Err(other(format!(
             "the port does not do {speed} bit/s; write another speed behind its path"
         )));
+    }
+    if rtscts
+        && !tcgetattr(file)?
+            .control_flags
+            .contains(ControlFlags::CRTSCTS)
+    {
+        return Err(other(
+            "the port has no flow control by RTS and CTS; leave :rtscts out".to_owned(),
+        ));
     }
     // What was meant for whoever had the port before.
     Ok(tcflush(file, FlushArg::TCIOFLUSH)?)
@@ -144,7 +157,7 @@ mod tests {
             ("/dev/null", "not a serial port"),
             ("/tmp", "a folder"),
         ] {
-            let error = Port::open(Path::new(path), 115_200)
+            let error = Port::open(Path::new(path), 115_200, false)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(message), "{path}: {error}");

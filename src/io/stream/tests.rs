@@ -226,6 +226,7 @@ fn a_serial_port_is_raw_and_comes_back_when_it_was_unplugged() {
     let device = Device::Serial {
         path: path.clone(),
         speed: 1_000_000,
+        rtscts: false,
     };
     let mut clock = clock();
     let error = Stream::open(&device, clock.0).unwrap_err().to_string();
