@@ -9,7 +9,9 @@ use crate::wire::packed::{Malformed, Reader};
 use crate::wire::signature::{Formatted, Hex, Items, Signature, Value};
 
 pub(super) fn get(property: Property, known: &Known) -> Result<Script, Failure> {
-    if MUTING.contains(&property) {
+    let has_none =
+        property == Property::THREAD_ACTIVE_DATASET_TLVS && !known.flag(Property::NET_SAVED);
+    if has_none || MUTING.contains(&property) {
         log::warn!("{property} is asked for: where there is none, some firmware does not answer, nor anything that is asked afterwards, until it is reset");
     }
     if let Some(info) = property.info() {
