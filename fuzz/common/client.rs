@@ -94,7 +94,7 @@ impl Clients {
             self.shown.push(row);
         }
         if self.shown.len() >= SHOWN_MAX || matches!(answer, Answer::Done) {
-            let table = rows(&self.shown) + &values(&self.shown);
+            let table = rows(&self.shown, self.shown.len() % 2 == 0) + &values(&self.shown);
             assert!(
                 !table.contains(|c: char| c.is_control() && c != '\n'),
                 "{table:?}"

@@ -235,7 +235,7 @@ fn event(which: u8, octets: &[u8]) -> Event {
         address: Ipv6Addr::from(ip),
         prefix_len: 64,
     };
-    match which % 8 {
+    match which % 10 {
         0 => Event::AddressAdded(address),
         1 => Event::AddressRemoved(address),
         2 => Event::Up(true),
@@ -243,6 +243,8 @@ fn event(which: u8, octets: &[u8]) -> Event {
         4 => Event::GroupJoined(address.address),
         5 => Event::GroupLeft(address.address),
         6 => Event::ListBegins,
+        7 => Event::ElsewhereAdded(address),
+        8 => Event::ElsewhereRemoved(address),
         _ => Event::ListEnds,
     }
 }

@@ -150,7 +150,7 @@ impl Bench {
 
 fn event(which: u8, value: &[u8]) -> Event {
     let address = address(value);
-    match which % 9 {
+    match which % 11 {
         0 => Event::AddressAdded(address),
         1 => Event::AddressRemoved(address),
         2 => Event::Up(true),
@@ -159,6 +159,8 @@ fn event(which: u8, value: &[u8]) -> Event {
         5 => Event::GroupLeft(address.address),
         6 => Event::ListBegins,
         7 => Event::ListEnds,
+        8 => Event::ElsewhereAdded(address),
+        9 => Event::ElsewhereRemoved(address),
         _ => Event::Answered {
             address,
             present: which & 0x80 == 0,

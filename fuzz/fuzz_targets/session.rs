@@ -61,6 +61,7 @@ fn settings(input: &mut Input<'_>) -> Settings {
             skip_link_local: more & 8 == 0,
             show_rloc: more & 16 != 0,
             routes: more & 32 == 0,
+            default_route: more & 64 != 0,
         },
         ..Settings::default()
     }
