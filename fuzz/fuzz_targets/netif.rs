@@ -32,6 +32,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let mut bench = Bench {
         netif: Netif::new(Settings {
+            default_route: flags & 0x20 != 0,
             slaac: flags & 1 == 0,
             publish_prefixes: flags & 2 == 0,
             skip_link_local: flags & 4 == 0,

@@ -52,7 +52,7 @@ fn command(words: &[String]) {
                 "{text:?}"
             );
         }
-        Ok(Command::Help(None) | Command::Version) => return,
+        Ok(Command::Help(None) | Command::Version | Command::Wait(_)) => return,
         Err(failure) => return check_failure(&failure),
     };
     let verb = invocation.verb;
@@ -110,7 +110,7 @@ fn told(text: &str) {
             Err(failure) => check_failure(&failure),
         }
     }
-    let shown = client::rows(&all);
+    let shown = client::rows(&all, all.len() % 2 == 0);
     assert!(
         !shown.contains(|c: char| c.is_control() && c != '\n'),
         "{shown:?}"

@@ -434,13 +434,17 @@ impl LineWriter {
             Ok(file) => (self.file, self.torn) = (file, false),
             // Into the old one: it is the log.
             Err(error) => {
-                let text = format_args!(
-                    "the log file {} cannot be opened anew: {error}: going on with the old one; \
-                     let logrotate use copytruncate",
-                    path.display()
-                );
                 let mut line = Vec::new();
-                let _ = Style::Dated.write(&mut line, Level::Warn, &text);
+                // One expression: format_args! in a variable of its own needs Rust 1.89.
+                let _ = Style::Dated.write(
+                    &mut line,
+                    Level::Warn,
+                    &format_args!(
+                        "the log file {} cannot be opened anew: {error}: going on with the old one; \
+                         let logrotate use copytruncate",
+                        path.display()
+                    ),
+                );
                 write_pieces(self.file.as_fd(), &line, 0);
             }
         }
