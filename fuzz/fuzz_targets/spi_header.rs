@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spinel_bridge::wire::spi::{locate, shift, Header, Reading, ALIGN_MAX, FRAME_MAX, HEADER_LEN};
+use spinel_bridge::wire::spi::{locate, shift, Header, Reading, ALIGN_MAX, HEADER_LEN, LENGTH_MAX};
 
 fuzz_target!(|input: &[u8]| {
     let Some((&allowance, miso)) = input.split_first() else {
@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     let reading = locate(miso, allowance);
     assert_eq!(reading, expected(miso, allowance));
     if let Reading::Valid { header, .. } = reading {
-        assert!(header.recv_len <= FRAME_MAX && header.data_len <= FRAME_MAX);
+        assert!(header.recv_len <= LENGTH_MAX && header.data_len <= LENGTH_MAX);
         assert_eq!(Header::parse(header.to_octets()), Some(header));
         assert!(!header.to_string().contains('\n'));
     }
@@ -38,7 +38,7 @@ fn expected(miso: &[u8], allowance: usize) -> Reading {
     octets.copy_from_slice(&miso[skipped..skipped + HEADER_LEN]);
     let recv_len = usize::from(octets[1]) + 256 * usize::from(octets[2]);
     let data_len = usize::from(octets[3]) + 256 * usize::from(octets[4]);
-    if octets[0] % 4 == 2 && recv_len <= FRAME_MAX && data_len <= FRAME_MAX {
+    if octets[0] % 4 == 2 && recv_len <= LENGTH_MAX && data_len <= LENGTH_MAX {
         let header = Header {
             reset: octets[0] >= 0x80,
             crc: octets[0] & 0x40 != 0,
