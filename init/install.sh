@@ -19,12 +19,18 @@
 #   completions /usr/share/bash-completion/completions/spinelctl
 #            /usr/share/zsh/vendor-completions/_spinelctl
 #            /usr/share/fish/vendor_completions.d/spinelctl.fish
+#            /usr/share/bash-completion/completions/spinel-bridge
+#            /usr/share/zsh/vendor-completions/_spinel-bridge
+#            /usr/share/fish/vendor_completions.d/spinel-bridge.fish
+#   man      /usr/share/man/man8/spinel-bridge.8               (MAN [target/man], a folder; made by
+#            /usr/share/man/man1/spinelctl.1                   "cargo run --release --example man -- target/man";
+#            /usr/share/man/man5/spinel-bridge.conf.5          without a PART left out where there is none)
 #   examples /usr/share/doc/spinel-bridge/examples/...         (spinel-bridge.conf; for wpantund, otbr-agent, ot-daemon)
 #   licenses /usr/share/doc/spinel-bridge/LICENSE-APACHE
 #            /usr/share/doc/spinel-bridge/LICENSE-MIT
 #
-# Without a PART: binary udev systemd completions examples licenses; with -u also sysv. Prints the name of each file that
-# it installs or removes.
+# Without a PART: binary udev systemd completions man examples licenses; with -u also sysv. Prints the name of each file
+# that it installs or removes.
 set -eu
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -35,8 +41,9 @@ case $binary in
 *) beside=. ;;
 esac
 spinelctl=${SPINELCTL:-$beside/spinelctl}
+man=${MAN:-$top/target/man}
 doc=/usr/share/doc/spinel-bridge
-parts='binary udev systemd completions examples licenses'
+parts='binary udev systemd completions man examples licenses'
 removes=no
 
 fail() {
@@ -102,9 +109,16 @@ do_part() {
 		fi
 		;;
 	completions)
-		put 644 "$top/init/completions/spinelctl.bash" /usr/share/bash-completion/completions/spinelctl
-		put 644 "$top/init/completions/_spinelctl" /usr/share/zsh/vendor-completions/_spinelctl
-		put 644 "$top/init/completions/spinelctl.fish" /usr/share/fish/vendor_completions.d/spinelctl.fish
+		for name in spinel-bridge spinelctl; do
+			put 644 "$top/init/completions/$name.bash" "/usr/share/bash-completion/completions/$name"
+			put 644 "$top/init/completions/_$name" "/usr/share/zsh/vendor-completions/_$name"
+			put 644 "$top/init/completions/$name.fish" "/usr/share/fish/vendor_completions.d/$name.fish"
+		done
+		;;
+	man)
+		for page in spinel-bridge.8 spinelctl.1 spinel-bridge.conf.5; do
+			put 644 "$man/$page" "/usr/share/man/man${page##*.}/$page"
+		done
 		;;
 	examples)
 		for file in "$top"/init/examples/*; do
@@ -115,7 +129,7 @@ do_part() {
 		put 644 "$top/LICENSE-APACHE" "$doc/LICENSE-APACHE"
 		put 644 "$top/LICENSE-MIT" "$doc/LICENSE-MIT"
 		;;
-	*) fail "$1: no such part; the parts are binary udev systemd sysv completions examples licenses" ;;
+	*) fail "$1: no such part; the parts are binary udev systemd sysv completions man examples licenses" ;;
 	esac
 }
 
@@ -131,8 +145,14 @@ case ${1:-} in
 	;;
 esac
 
-# shellcheck disable=SC2086 # several words
-[ $# -gt 0 ] || set -- $parts
+if [ $# = 0 ]; then
+	if [ "$removes" = no ] && [ ! -d "$man" ]; then
+		echo "left out: the manual pages; \"cargo run --release --example man -- target/man\" makes them"
+		parts=$(echo "$parts" | sed 's/ man / /')
+	fi
+	# shellcheck disable=SC2086 # several words
+	set -- $parts
+fi
 for part in "$@"; do
 	do_part "$part"
 done

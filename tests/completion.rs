@@ -1,4 +1,4 @@
-//! Completion of `spinelctl` in real shells, by the files that `init/install.sh` installs.
+//! Completion of both programs in real shells, by the files that `init/install.sh` installs.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +20,43 @@ const TYPED: [(&str, &str); 14] = [
     ("set NET_NETWORK_KEY @Cargo.to", "@Cargo.toml"),
     ("help comm", "comm"), // the letters that "commissioner" and "commr" share
 ];
+
+/// The same for the daemon.
+const DAEMON: [(&str, &str); 6] = [
+    ("--spi-g", "--spi-gap"),
+    ("--spi-crc a", "auto"),
+    ("--log sy", "syslog"),
+    ("--stdio si", "sim:"),
+    ("--config Cargo.to", "Cargo.toml"),
+    ("--no-rese", "--no-reset"),
+];
+
+#[test]
+fn bash_completes_the_daemon() {
+    for (typed, expected) in DAEMON {
+        let program = format!(
+            "complete() {{ :; }}; . init/completions/spinel-bridge.bash || exit
+             COMP_WORDS=(spinel-bridge {typed}) COMP_CWORD={}
+             _spinel_bridge
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            typed.split(' ').count()
+        );
+        let offered = shell("bash", &["-c", &program]);
+        assert_eq!(shared(offered.lines()), expected, "{typed}");
+    }
+}
+
+#[test]
+fn fish_completes_the_daemon() {
+    for (typed, expected) in DAEMON {
+        let program = format!(
+            "source init/completions/spinel-bridge.fish; complete --do-complete 'spinel-bridge {typed}'"
+        );
+        let offered = shell("fish", &["--no-config", "-c", &program]);
+        let words = offered.lines().filter_map(|line| line.split('\t').next());
+        assert_eq!(shared(words), expected, "{typed}");
+    }
+}
 
 #[test]
 fn bash_completes() {
@@ -51,10 +88,21 @@ fn fish_completes() {
 
 #[test]
 fn zsh_completes() {
-    let lines: Vec<_> = [&TYPED[..], &FILES].concat();
+    zsh_completes_each("spinelctl", &[&TYPED[..], &FILES].concat());
+}
+
+#[test]
+fn zsh_completes_the_daemon() {
+    // What --help does not spell out, it offers no words for.
+    let known = |(typed, _): &&(&str, &str)| !typed.contains(" a") && !typed.contains(" sy");
+    let lines: Vec<_> = DAEMON.iter().filter(known).copied().collect();
+    zsh_completes_each("spinel-bridge", &lines);
+}
+
+fn zsh_completes_each(program: &str, lines: &[(&str, &str)]) {
     let typed: Vec<String> = lines
         .iter()
-        .map(|(typed, _)| format!("spinelctl {typed}"))
+        .map(|(typed, _)| format!("{program} {typed}"))
         .collect();
     let mut args = vec!["-f", "-c", ZSH, "zsh"];
     args.extend(typed.iter().map(String::as_str));
@@ -62,7 +110,12 @@ fn zsh_completes() {
     let became: Vec<&str> = answered.lines().collect();
     assert_eq!(became.len(), lines.len(), "{answered}");
     for ((typed, expected), line) in lines.iter().zip(became) {
-        assert_eq!(line.split_whitespace().last(), Some(*expected), "{typed}");
+        // zsh adds the sign where an option may have a value.
+        let word = line
+            .split_whitespace()
+            .last()
+            .map(|word| word.trim_end_matches('='));
+        assert_eq!(word, Some(*expected), "{typed}");
     }
 }
 

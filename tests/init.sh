@@ -60,8 +60,10 @@ check_shell() {
 # install.sh installs exactly the files that its head lists.
 check_install() {
 	root=$work/root
+	check "the manual pages are made" cargo run --quiet --locked --manifest-path "$top/Cargo.toml" --example man -- "$work/man"
+	export MAN=$work/man
 	check "install.sh: all parts" env DESTDIR="$root" BINARY="$binary" "$init/install.sh" \
-		binary udev systemd sysv completions examples licenses
+		binary udev systemd sysv completions man examples licenses
 	(cd "$root" && find . -type f | sed 's/^\.//' | grep -v '/examples/' | sort) >"$work/got"
 	sed -n '2,/^set/s/^#.* \(\/[a-z][^ ]*\).*/\1/p' "$init/install.sh" | grep -v '/examples/' >"$work/want"
 	sort -o "$work/want" "$work/want"
@@ -88,6 +90,8 @@ check_install() {
 	(cd "$work/gone" && find . -type f -o -path ./usr/share/doc/\* | sort) >"$work/got"
 	printf './%s\n' etc/default/spinel-bridge usr/sbin/theirs >"$work/want"
 	same "install.sh -u: removes what it installed, less settings and what is another's" "$work/want" "$work/got"
+	check "install.sh: without manual pages says how they are made" sh -c \
+		"DESTDIR='$work/plain' BINARY='$binary' MAN=/nonexistent '$init/install.sh' | grep -q 'example man'"
 	refused "install.sh: refuses an unknown part" 'no such part' env DESTDIR="$work/x" "$init/install.sh" everything
 	refused "install.sh: says how to build a missing binary" 'cargo build' \
 		env DESTDIR="$work/x" BINARY=/nonexistent "$init/install.sh" binary

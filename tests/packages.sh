@@ -15,12 +15,14 @@ main() {
 		bad "$binary and spinelctl are there: run cargo build --release"
 		result
 	fi
+	check "the manual pages are made" cargo run --quiet --locked --manifest-path "$top/Cargo.toml" --example man -- "$work/man"
+	export MAN=$work/man
 	debs=$work/debs
 	arch=$(dpkg --print-architecture)
 	check "the packages are made" env BINARY="$binary" VERSION=0.1.0-1 "$top/init/debian/build.sh" "$debs"
 	check "and once more, as the next version" env BINARY="$binary" VERSION=0.1.0-2 "$top/init/debian/build.sh" "$debs"
 	check "the same source gives the same package" same_again
-	check "lintian finds no error" lintian --allow-root --fail-on error --suppress-tags no-manual-page \
+	check "lintian finds no error" lintian --allow-root --fail-on error \
 		"$debs"/*_0.1.0-1_"$arch".deb
 	debian_root
 	root=$work/root
@@ -72,7 +74,7 @@ list() {
 
 same_files() {
 	DESTDIR=$work/by-script BINARY=$binary "$top/init/install.sh" >/dev/null
-	(cd "$work/by-script" && find . -type f) | grep -v '/LICENSE-' | sed 's/^\.//' | LC_ALL=C sort >"$work/want"
+	(cd "$work/by-script" && find . -type f) | grep -v '/LICENSE-' | sed 's/^\.//;/\/share\/man\//s/$/.gz/' | LC_ALL=C sort >"$work/want"
 	inside dpkg -L spinel-bridge spinelctl | while read -r file; do
 		[ -d "$root/$file" ] || echo "$file"
 	done | grep -vE '^$|/(copyright|changelog.Debian.gz)$' | LC_ALL=C sort >"$work/got"

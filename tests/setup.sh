@@ -48,6 +48,9 @@ package socat socat -V
 package tshark tshark --version
 package zsh zsh --version
 package fish fish --version
+package man-db man --version # tests/man.rs
+
+package mandoc command -v mandoc
 package libc6-dev test -e /usr/include/stdio.h
 
 # lacking: those of PYTHON that are not in the venv.

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes the Debian packages spinel-bridge and spinelctl from programs that are built already. Needs dpkg-deb and readelf.
 #
-#   [ARCH=arm64] [BINARY=FILE] [VERSION=0.1.0-1] [MAINTAINER='Name <mail>'] init/debian/build.sh FOLDER
+#   [ARCH=arm64] [BINARY=FILE] [MAN=FOLDER] [VERSION=0.1.0-1] [MAINTAINER='Name <mail>'] init/debian/build.sh FOLDER
 #
-# BINARY [target/release/spinel-bridge]; spinelctl lies beside it. ARCH [this machine's] is Debian's name of what they were
+# BINARY [target/release/spinel-bridge]; spinelctl lies beside it. MAN [target/man] has the manual pages, which
+# "cargo run --release --example man -- target/man" makes. ARCH [this machine's] is Debian's name of what they were
 # built for. FOLDER gets NAME_VERSION_ARCH.deb. The files in them are those that init/install.sh installs.
 set -eu
 
@@ -74,12 +75,15 @@ needs() {
 	[ "$1" != spinel-bridge ] || printf ', systemd | systemd-standalone-sysusers'
 }
 
-install_parts spinel-bridge binary udev systemd examples
+install_parts spinel-bridge binary udev systemd completions man examples
 ctl=$stage/spinelctl
-mkdir -p "$ctl/usr/bin"
-mv "$stage/spinel-bridge/usr/bin/spinelctl" "$ctl/usr/bin/"
-rmdir "$stage/spinel-bridge/usr/bin"
-install_parts spinelctl completions
+# What is spinelctl's goes to its own package.
+for file in $(cd "$stage/spinel-bridge" && find . -type f \( -name 'spinelctl*' -o -name _spinelctl \)); do
+	mkdir -p "$ctl/${file%/*}"
+	mv "$stage/spinel-bridge/$file" "$ctl/$file"
+done
+find "$stage/spinel-bridge" -type d -empty -delete
+find "$stage" -path '*/share/man/*' -type f -exec gzip -9n {} +
 chmod 644 "$stage/spinel-bridge/usr/share/doc/spinel-bridge/examples"/*
 
 package spinel-bridge "$stage/spinel-bridge/usr/sbin/spinel-bridge" 'Recommends: spinelctl' \
