@@ -23,6 +23,7 @@ mod host_traffic;
 mod host_verbs;
 mod rcp;
 mod rcp_clients;
+mod soak;
 mod spi_driver;
 mod spinel_cli;
 mod start;

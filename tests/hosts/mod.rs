@@ -95,8 +95,10 @@ pub struct Host {
 impl Host {
     /// A namespace where nothing runs yet.
     pub fn new(folder: &Folder, name: &str) -> Host {
+        // It lives as long as we do, however we end.
         let mut sleeper = Command::new("unshare");
-        sleeper.args(["--net", "sleep", "600"]);
+        sleeper.args(["--net", "tail", "-s", "5", "-f", "/dev/null"]);
+        sleeper.arg(format!("--pid={}", std::process::id()));
         let namespace = Process(sleeper.spawn().expect("unshare, and to be root"));
         let pid = namespace.0.id();
         let own = fs::read_link("/proc/self/ns/net").unwrap();
@@ -318,6 +320,11 @@ impl Host {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             text.contains(" 3 received").then_some(())
         });
+    }
+
+    /// How long the whole log is, in octets.
+    pub fn log_length(&self) -> u64 {
+        fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
     pub fn log(&self) -> String {
