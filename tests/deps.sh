@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks what the project depends on: licences, sources, what README says of them, versions that are there more than
-# once, build scripts, the least Rust, and that unsafe code is denied. Each failure is one line that says what to do. The
-# network is used only for crates of Cargo.lock that this machine has not yet. What a database of advisories knows (cargo
-# audit) is not checked here.
+# once, what is kept out, releases that were taken back, build scripts, the least Rust, and that unsafe code is denied. Each
+# failure is one line that says what to do. The network is used only for crates of Cargo.lock that this machine has not yet.
+# What a database of advisories knows (cargo audit) is not checked here.
 set -euo pipefail
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -11,12 +11,14 @@ cd "$top"
 # One of these must be enough to use a crate ("OR"), and all that go with it ("AND") must be here.
 licences=" MIT Apache-2.0 BSD-2-Clause BSD-3-Clause Unicode-3.0 "
 
-# In the tree more than once, and why that stays: spidev and gpio-cdev bring older nix; macros bring both syn;
-# netlink-packet-utils the older thiserror.
-duplicates="nix 0.27.1 0.29.0 0.31.3
-syn 2.0.119 3.0.9
-thiserror 1.0.69 2.0.20
-thiserror-impl 1.0.69 2.0.20"
+# In the tree more than once, and why that stays.
+duplicates="nix 0.27.1 0.29.0 0.32.0: gpio-cdev and spidev, in their newest releases, bring an older one
+syn 2.0.119 3.0.10: macros, for the build alone: those of argh and enumflags2 are written for the older one
+thiserror 1.0.69 2.0.20: netlink-packet-utils, which is not kept any more, brings the older one
+thiserror-impl 1.0.69 2.0.20: the same"
+
+# Kept out of the programs: a second C library's worth of code, or what the core does without on purpose.
+bans=" openssl-sys native-tls ring tokio async-std futures regex chrono time rand "
 
 # Crates that run a program of theirs while we are built. All but two only ask for the version of rustc or the target;
 # tun-tap compiles a C file of 60 lines, libc asks for the system.
@@ -49,6 +51,8 @@ main() {
 	check_manifests
 	check_checksums
 	check_duplicates
+	check_bans
+	check_yanked
 	check_readme
 	check_unsafe
 	result
@@ -182,18 +186,41 @@ check_checksums() {
 	told "Cargo.lock has a checksum of every crate"
 }
 
+# Each line of `duplicates` has its reason after the colon.
 check_duplicates() {
 	cut -f 1,2 "$work/table" | sort -V | awk '
 		$1 == last {row = row " " $2; many = 1; next}
 		{if (many) print row; last = $1; row = $1 " " $2; many = 0}
-		END {if (many) print row}' >"$work/found"
+		END {if (many) print row}' | sort >"$work/found"
+	cut -d : -f 1 <<<"$duplicates" | sort >"$work/known"
 	{
-		comm -13 <(sort <<<"$duplicates") <(sort "$work/found") |
+		comm -13 "$work/known" "$work/found" |
 			sed 's/$/: more than one version: cargo tree -d says who brings them; or add the line to tests\/deps.sh/'
-		comm -23 <(sort <<<"$duplicates") <(sort "$work/found") |
+		comm -23 "$work/known" "$work/found" |
 			sed 's/$/: is not so any more: change the line in tests\/deps.sh/'
+		grep -vE '^[^:]+: .{8}' <<<"$duplicates" | sed 's/$/: tests\/deps.sh does not say why/' || true
 	} >"$work/said"
-	told "versions that are there more than once are known"
+	told "versions that are there more than once have a reason"
+}
+
+# What the programs are linked from; tests may have more.
+check_bans() {
+	cargo tree --locked --offline --edges normal --prefix none --format '{p}' | cut -d ' ' -f 1 | sort -u >"$work/linked"
+	while read -r name; do
+		[[ $bans != *" $name "* ]] || echo "$name: is not wanted in the programs: cargo tree -i $name says who brings it"
+	done <"$work/linked" >"$work/said"
+	[ "$(wc -l <"$work/linked")" -ge 20 ] || echo "cargo tree knows only $(wc -l <"$work/linked") crates" >>"$work/said"
+	told "nothing that is not wanted is linked"
+}
+
+# A release that turns out to be bad gets yanked. The index says so, as it was when this machine last asked it.
+check_yanked() {
+	if timeout 60 cargo package --locked --offline --no-verify --allow-dirty --target-dir "$work/package" >"$work/cargo" 2>&1; then
+		grep yanked "$work/cargo" >"$work/said" || true
+		told "no crate of Cargo.lock was taken back"
+	else
+		bad "no crate of Cargo.lock was taken back" "$work/cargo"
+	fi
 }
 
 # The table of the README and [dependencies] name the same crates.
