@@ -6,7 +6,7 @@
 mod device;
 mod host;
 
-pub(crate) use device::RTSCTS;
+pub(crate) use device::serial_words;
 pub use device::{Device, DeviceError, SERIAL_SPEEDS, SERIAL_SPEED_DEFAULT};
 pub(crate) use host::setting;
 pub use host::{

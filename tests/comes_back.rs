@@ -184,3 +184,35 @@ fn a_reason_that_is_new_is_told_while_a_port_is_tried_again() {
     sleep(Duration::from_secs(3));
     assert_eq!(host.log().matches("a folder").count(), 1, "{}", host.log());
 }
+
+/// It may be plugged in later. A script that wants to know at once says so.
+#[test]
+fn a_port_that_is_missing_at_the_start_is_waited_for() {
+    let folder = Folder::new();
+    let port = folder.join("port");
+    let device = format!("serial:{}", port.display());
+    let mut host = Host::new(&folder, "only");
+    host.start_bridge_anyhow(&[&format!("{device}:now")]);
+    let code = host.bridge().ended();
+    assert_eq!(code, Some(3), "{}", host.log());
+
+    host.start_bridge_anyhow(&[&device]);
+    let diagnosis = host.wait_for("the reason", |host| {
+        Some(host.status()?["diagnosis"].as_str()?.to_owned())
+    });
+    assert!(diagnosis.contains("is it plugged in?"), "{diagnosis}");
+    let (_, why) = host.refused("get NET_ROLE");
+    assert!(why.contains("is it plugged in?"), "{why}");
+    let log = host.log();
+    assert!(log.contains("trying again until it is there"), "{log}");
+
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let name = nix::unistd::ttyname(&pty.slave).unwrap();
+    std::os::unix::fs::symlink(&name, &port).unwrap();
+    host.wait_for("the port", |host| {
+        host.log().contains(": open").then_some(())
+    });
+    host.wait_for("its diagnosis", |host| {
+        host.status()?["diagnosis"].is_null().then_some(())
+    });
+}

@@ -2,7 +2,7 @@
 
 use super::words::{probably, Kind, Opt, Split, Takes, OPTIONS};
 use super::{given::Given, Args, Usage, SETTINGS};
-use crate::config::{Device, RTSCTS};
+use crate::config::{serial_words, Device};
 use crate::nearest::NAME_MAX;
 use crate::settings_file::wpantund::{self, Meaning, Refused};
 use crate::settings_file::{parse, Entry};
@@ -88,10 +88,9 @@ impl File {
         if let Some(device) = self.split.rest.first_mut() {
             match device.parse() {
                 Ok(parsed @ Device::Serial { .. }) if parsed.to_string() != *device => {
-                    *device = match device.strip_suffix(RTSCTS) {
-                        Some(front) => format!("{front}:{baud}{RTSCTS}"),
-                        None => format!("{device}:{baud}"),
-                    };
+                    let (front, _) = serial_words(device);
+                    let words = &device[front.len()..];
+                    *device = format!("{front}:{baud}{words}");
                 }
                 _ => {}
             }

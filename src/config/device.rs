@@ -16,7 +16,7 @@ pub enum Device {
     Spi(PathBuf),
     /// `sim:…`, the simulated co-processor.
     Sim(Spec),
-    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts` behind it: a serial port. For the host driver only, as are those below.
+    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts` or `:now` behind it: a serial port. For the host driver only, as are those below.
     Serial {
         /// The device node.
         path: PathBuf,
@@ -24,6 +24,8 @@ pub enum Device {
         speed: u32,
         /// Flow control by RTS and CTS: `:rtscts` behind the speed.
         rtscts: bool,
+        /// It has to be there at the start: `:now` behind the speed. Else it is waited for.
+        now: bool,
     },
     /// `system:ot-ncp-ftd 1`: a command for `/bin/sh -c` that speaks HDLC on standard input and output.
     System(String),
@@ -61,10 +63,7 @@ impl FromStr for Device {
 /// What follows `serial:`. A suffix of digits is a speed; the names below `/dev/serial/by-path` hold
 /// colons too.
 fn serial(text: &str) -> Result<Device, DeviceError> {
-    let (text, rtscts) = match text.strip_suffix(RTSCTS) {
-        Some(text) => (text, true),
-        None => (text, false),
-    };
+    let (text, [rtscts, now]) = serial_words(text);
     let (path, speed) = match text.rsplit_once(':') {
         Some((path, digits)) if is_digits(digits) => (path, integer(digits)),
         _ => (text, Some(SERIAL_SPEED_DEFAULT.into())),
@@ -82,11 +81,26 @@ fn serial(text: &str) -> Result<Device, DeviceError> {
         path: PathBuf::from(path),
         speed: speed.and_then(known).ok_or(DeviceError::SerialSpeed)?,
         rtscts,
+        now,
     })
 }
 
-/// At the end of a serial device: flow control.
-pub(crate) const RTSCTS: &str = ":rtscts";
+/// Takes the words of [`SERIAL_WORDS`] from the end of a serial device, in any order, and tells which were there.
+pub(crate) fn serial_words(mut text: &str) -> (&str, [bool; 2]) {
+    let mut found = [false; 2];
+    while let Some((at, front)) = SERIAL_WORDS
+        .iter()
+        .zip(0..)
+        .find_map(|(word, at): (_, usize)| Some((at, text.strip_suffix(word)?)))
+    {
+        found[at] = true;
+        text = front;
+    }
+    (text, found)
+}
+
+/// At the end of a serial device: flow control, and that it has to be there at the start.
+pub(crate) const SERIAL_WORDS: [&str; 2] = [":rtscts", ":now"];
 
 /// What follows `tcp:`.
 fn tcp(text: &str) -> Result<Device, DeviceError> {
@@ -139,9 +153,13 @@ impl fmt::Display for Device {
                 path,
                 speed,
                 rtscts,
+                now,
             } => {
-                let flow = if *rtscts { RTSCTS } else { "" };
-                write!(f, "serial:{}:{speed}{flow}", path.display())
+                write!(f, "serial:{}:{speed}", path.display())?;
+                let words = SERIAL_WORDS.iter().zip([*rtscts, *now]);
+                words
+                    .filter(|(_, is_on)| *is_on)
+                    .try_for_each(|(word, _)| f.write_str(word))
             }
             Device::System(command) => write!(f, "system:{command}"),
             Device::Tcp(address) => write!(f, "tcp:{address}"),
@@ -236,6 +254,7 @@ mod tests {
             path: path.into(),
             speed,
             rtscts: false,
+            now: false,
         };
         let by_path = "/dev/serial/by-path/platform-3f98.usb-usb-0:1.2:1.0-port0";
         for (text, device, printed) in [
@@ -260,8 +279,19 @@ mod tests {
                     path: "/dev/ttyS1".into(),
                     speed: 115_200,
                     rtscts: true,
+                    now: false,
                 },
                 "serial:/dev/ttyS1:115200:rtscts",
+            ),
+            (
+                "serial:/dev/ttyS1:9600:now:rtscts",
+                Device::Serial {
+                    path: "/dev/ttyS1".into(),
+                    speed: 9_600,
+                    rtscts: true,
+                    now: true,
+                },
+                "serial:/dev/ttyS1:9600:rtscts:now",
             ),
             (
                 "system: ot-ncp-ftd 1 ",

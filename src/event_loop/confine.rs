@@ -52,8 +52,16 @@ fn allow_device(rules: &mut Rules, device: &Device, root: &Path) {
         Device::Serial { path, .. } => {
             // The node is another one each time that it is plugged in; links of udev lead to it.
             let path = below(root, path);
-            let node = path.canonicalize().unwrap_or(path);
-            rules.allow_beside(&node, Right::Device);
+            match path.canonicalize() {
+                Ok(node) => rules.allow_beside(&node, Right::Device),
+                // It is waited for. Udev makes the folders of its links, too, once a port is there.
+                Err(_) => {
+                    let folders = path.ancestors().skip(1);
+                    let folder = folders.into_iter().find(|folder| folder.is_dir());
+                    rules.allow(&below(root, Path::new("/dev")), Right::Device);
+                    rules.allow(folder.unwrap_or(root), Right::Device);
+                }
+            }
         }
         Device::Tcp(address) => rules.allow_connect(address.port()),
         Device::Sim(spec) => {

@@ -5,6 +5,7 @@
 //! a reset, when its transport comes back, and from time to time. Meanwhile the state stays FAULT with its
 //! reason, which is still the best that can be said, until a handshake succeeds.
 
+use super::failure;
 use super::known::State;
 use super::script::Reset;
 use super::startup::{Phase, FAILURES_MAX};
@@ -101,27 +102,28 @@ impl Host {
     }
 
     /// What stands in the way of frames, as the transport sees it, or nothing any more. `is_certain`: waiting
-    /// changes nothing.
-    pub fn set_diagnosis(&mut self, diagnosis: Option<&str>, is_certain: bool) {
-        if self.known.diagnosis.as_deref() == diagnosis {
-            return;
+    /// changes nothing. True if it is new.
+    pub fn set_diagnosis(&mut self, diagnosis: Option<&str>, is_certain: bool) -> bool {
+        let is_certain = is_certain && diagnosis.is_some();
+        let is_new = self.known.diagnosis.as_deref() != diagnosis;
+        if !is_new && self.startup.is_certain == is_certain {
+            return false;
         }
-        self.known.diagnosis = diagnosis.map(str::to_owned);
-        self.startup.is_certain = is_certain && diagnosis.is_some();
-        let Some(diagnosis) = diagnosis else {
-            return;
-        };
-        let fields = Fields::new().with("text", Field::text(diagnosis));
-        self.outbox.event(Event {
-            name: "diagnosis",
-            fields,
-        });
-        if is_certain {
-            log::warn!("the co-processor cannot be talked to: {diagnosis}");
+        self.startup.is_certain = is_certain;
+        if is_new {
+            self.known.diagnosis = diagnosis.map(str::to_owned);
+            if let Some(diagnosis) = diagnosis {
+                let fields = Fields::new().with("text", Field::text(diagnosis));
+                self.outbox.event(Event {
+                    name: "diagnosis",
+                    fields,
+                });
+            }
         }
         if let Some(failure) = self.diagnosed() {
             self.fail_pending(&failure);
         }
+        is_new
     }
 
     /// What a request that would wait for the start-up is told instead, where that is of no use.
@@ -130,6 +132,18 @@ impl Host {
         let certain = diagnosis.filter(|_| self.startup.is_certain && !self.startup.is_ready())?;
         let message = format!("the co-processor cannot be talked to: {certain}");
         Some(Failure::new(Code::State, message))
+    }
+
+    /// What a request is told while there is no transport.
+    pub(super) fn gone_failure(&self) -> Failure {
+        let plain = failure::unreachable();
+        match &self.known.diagnosis {
+            Some(why) => Failure::new(
+                plain.code,
+                format!("the co-processor cannot be reached: {why}"),
+            ),
+            None => plain,
+        }
     }
 
     /// What a request is told in FAULT.

@@ -111,7 +111,7 @@ impl Host {
                 Code::Busy,
                 "the firmware is being replaced: try again when that is done",
             )),
-            Phase::Gone if *request != Request::Upgrade => Admission::Never(failure::unreachable()),
+            Phase::Gone if *request != Request::Upgrade => Admission::Never(self.gone_failure()),
             _ if begins_anew => Admission::Now,
             // Also while it is looked for.
             _ if self.known.state == State::Fault => Admission::Never(self.fault_failure()),

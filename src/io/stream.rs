@@ -29,8 +29,15 @@ pub struct Stream {
     released: bool,
     /// The next pause before it is opened again.
     pause: Duration,
-    /// Reasons why it could not be opened that the log has; that it is not there is known from its loss.
-    told: Vec<io::ErrorKind>,
+    /// Reasons why it could not be opened that the log has.
+    told: Vec<String>,
+    /// That it is not there is known from its loss.
+    told_absence: bool,
+    /// Why it is not open, and how often it was lost or could not be opened without being open for long.
+    trouble: String,
+    failures: u32,
+    /// What cannot be opened is there, which no waiting changes.
+    is_there: bool,
     /// The command of the connection that was lost, until it has ended.
     ending: Option<Group>,
 }
@@ -42,6 +49,7 @@ enum Target {
         path: PathBuf,
         speed: u32,
         rtscts: bool,
+        now: bool,
     },
     System(String),
     Tcp(SocketAddr),
@@ -80,8 +88,8 @@ pub enum Change {
 }
 
 impl Stream {
-    /// Opens `device`. What is not there at the start is an error, except for a TCP connection: its
-    /// other end may be started later.
+    /// Opens `device`. The other end of a TCP connection may be started later, and a serial port be plugged
+    /// in: they are waited for, unless the port was asked for at once.
     ///
     /// # Errors
     /// [`OpenError`], whose message says what to do.
@@ -96,20 +104,39 @@ impl Stream {
             state: State::Closed { retry_at: now },
             released: false,
             told: Vec::new(),
+            told_absence: false,
+            trouble: String::new(),
+            failures: 0,
+            is_there: false,
             ending: None,
         };
-        match stream.target {
-            Target::Tcp(_) => stream.attempt(now),
-            _ => {
-                let opened = stream.target.open();
-                let end = opened.map_err(|cause| OpenError {
+        if let Target::Tcp(_) = stream.target {
+            stream.attempt(now);
+            return Ok(stream);
+        }
+        match stream.target.open() {
+            Ok(end) => stream.use_end(end, now),
+            Err(error)
+                if stream.target.may_come_later() && error.kind() == io::ErrorKind::NotFound =>
+            {
+                stream.failed(&error, now);
+            }
+            Err(cause) => {
+                return Err(OpenError {
                     device: stream.target.to_string(),
                     cause,
-                })?;
-                stream.use_end(end, now);
+                })
             }
         }
         Ok(stream)
+    }
+
+    /// Why it is not open, in one line, and whether it is of no use to wait for it: it is there and cannot be
+    /// used, or did not come for a while.
+    pub fn trouble(&self) -> Option<(&str, bool)> {
+        let is_closed = !self.is_open() && !self.released && !self.trouble.is_empty();
+        let is_lasting = self.is_there || self.failures >= LASTING;
+        is_closed.then_some((&self.trouble, is_lasting))
     }
 
     /// The descriptor, while the stream is open. Another one after each [`Change::Opened`].
@@ -142,6 +169,7 @@ impl Stream {
     pub fn reopen(&mut self, now: Instant) {
         self.released = false;
         self.told.clear();
+        self.told_absence = false;
         self.pause = self.target.first_pause();
         if let State::Closed { retry_at } = &mut self.state {
             *retry_at = now;
@@ -276,6 +304,8 @@ impl Stream {
     fn use_end(&mut self, end: End, now: Instant) {
         log::info!("{}: open", self.target);
         self.told.clear();
+        self.told_absence = false;
+        self.is_there = false;
         self.state = State::Open {
             end,
             since: now,
@@ -283,15 +313,20 @@ impl Stream {
         };
     }
 
-    /// It could not be opened again.
+    /// It could not be opened.
     fn failed(&mut self, error: &io::Error, now: Instant) {
         let pause = self.next_pause();
-        let kind = error.kind();
-        if self.told.contains(&kind) {
-            log::debug!("{}: {error}", self.target);
+        let is_absent = ABSENCE.contains(&error.kind());
+        let text = error.to_string();
+        self.trouble = format!("{}: {text}", self.target);
+        self.failures = self.failures.saturating_add(1);
+        self.is_there = !is_absent;
+        let is_told = is_absent && core::mem::replace(&mut self.told_absence, true);
+        if is_told || self.told.contains(&text) || self.told.len() >= TOLD_MAX {
+            log::debug!("{}", self.trouble);
         } else {
-            self.told.push(kind);
-            log::warn!("{}: {error}: trying again until it is there", self.target);
+            self.told.push(text);
+            log::warn!("{}: trying again until it is there", self.trouble);
         }
         self.state = State::Closed {
             retry_at: now + pause,
@@ -303,15 +338,19 @@ impl Stream {
         if let State::Open { since, .. } = self.state {
             if now.since(since) >= STEADY {
                 self.pause = self.target.first_pause();
+                self.failures = 0;
             }
         }
         let pause = self.next_pause();
+        self.trouble = format!("{}: lost ({why})", self.target);
+        self.failures = self.failures.saturating_add(1);
         log::warn!(
-            "{}: lost ({why}): trying again in {} s, until it is back",
-            self.target,
+            "{}: trying again in {} s, until it is back",
+            self.trouble,
             pause.as_secs()
         );
-        self.told = ABSENCE.to_vec();
+        self.told.clear();
+        self.told_absence = true;
         self.drop_end(now);
         self.state = State::Closed {
             retry_at: now + pause,
@@ -346,7 +385,8 @@ impl Stream {
         };
         if let Some(status) = group.try_finish(now) {
             if !self.released {
-                log::warn!("{}: {status}", self.target);
+                self.trouble = format!("{}: {status}", self.target);
+                log::warn!("{}", self.trouble);
             }
             self.ending = None;
         }
@@ -360,10 +400,12 @@ impl Target {
                 path,
                 speed,
                 rtscts,
+                now,
             } => Target::Serial {
                 path: path.clone(),
                 speed: *speed,
                 rtscts: *rtscts,
+                now: *now,
             },
             Device::System(command) => Target::System(command.clone()),
             Device::Tcp(address) => Target::Tcp(*address),
@@ -378,6 +420,7 @@ impl Target {
                 path,
                 speed,
                 rtscts,
+                ..
             } => serial::Port::open(path, *speed, *rtscts).map(End::Serial),
             Target::System(command) => {
                 let (ours, theirs) = UnixStream::pair()?;
@@ -394,14 +437,23 @@ impl Target {
         }
     }
 
+    /// Whether it is waited for at the start.
+    fn may_come_later(&self) -> bool {
+        match self {
+            Target::Serial { now, .. } => !now,
+            // That a command ends is seen later.
+            Target::System(_) => false,
+            Target::Tcp(_) => true,
+        }
+    }
+
     fn first_pause(&self) -> Duration {
         RETRY_FIRST
     }
 
     fn longest_pause(&self) -> Duration {
         match self {
-            // A look at a device node costs nothing, and whoever plugs it in waits for it.
-            Target::Serial { .. } => RETRY_FIRST,
+            Target::Serial { .. } => RETRY_LONGEST_PORT,
             Target::System(_) | Target::Tcp(_) => RETRY_LONGEST,
         }
     }
@@ -475,6 +527,16 @@ const ABSENCE: [io::ErrorKind; 3] = [
 
 /// Pauses double up to this: nobody should wait longer for something that is there again.
 const RETRY_LONGEST: Duration = Duration::from_secs(32);
+
+/// A look at a device node costs little, and whoever plugs it in waits for it.
+const RETRY_LONGEST_PORT: Duration = Duration::from_secs(4);
+
+/// Failures in a row after which nobody waits any more: with the pauses before them, 3 s or 7 s. A device that
+/// is reset is away from its bus for a second or two.
+const LASTING: u32 = 3;
+
+/// Reasons that are told at most: they differ by what is in the way, which is not much.
+const TOLD_MAX: usize = 8;
 
 /// What was open for so long is not in a circle of dying and restarting: a start-up takes 15 s at the most
 /// (three exchanges of 5 s, protocol §7.3), and a fault shows in its course.

@@ -112,8 +112,22 @@ impl Carrier {
                     host.set_diagnosis(link.diagnosis().as_deref(), false);
                 }
             }
-            Carrier::Stream { hdlc, .. } => host.set_diagnosis(hdlc.diagnosis(), true),
-            Carrier::Closed => host.set_diagnosis(None, false),
+            Carrier::Stream { stream, hdlc } => match stream.trouble() {
+                Some((trouble, is_lasting)) => {
+                    host.set_diagnosis(Some(trouble), is_lasting);
+                }
+                None => {
+                    let diagnosis = hdlc.diagnosis();
+                    if host.set_diagnosis(diagnosis, true) {
+                        if let Some(diagnosis) = diagnosis {
+                            log::warn!("the co-processor cannot be talked to: {diagnosis}");
+                        }
+                    }
+                }
+            },
+            Carrier::Closed => {
+                host.set_diagnosis(None, false);
+            }
         }
     }
 

@@ -93,8 +93,10 @@ fn configure(file: &File, speed: u32, rtscts: bool) -> io::Result<()> {
 }
 
 fn explain(error: io::Error) -> io::Error {
+    let mut kind = error.kind();
     let advice = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT | Errno::ENXIO | Errno::ENODEV) => {
+            kind = io::ErrorKind::NotFound;
             "is it plugged in? ls /dev/serial/by-id"
         }
         Some(Errno::EACCES | Errno::EPERM) => {
@@ -104,7 +106,7 @@ fn explain(error: io::Error) -> io::Error {
         Some(Errno::EISDIR) => "a folder; name a port, like /dev/ttyACM0",
         _ => return error,
     };
-    io::Error::new(error.kind(), format!("{error}: {advice}"))
+    io::Error::new(kind, format!("{error}: {advice}"))
 }
 
 fn other(message: String) -> io::Error {

@@ -227,17 +227,17 @@ fn a_serial_port_is_raw_and_comes_back_when_it_was_unplugged() {
         path: path.clone(),
         speed: 1_000_000,
         rtscts: false,
+        now: false,
     };
     let mut clock = clock();
-    let error = Stream::open(&device, clock.0).unwrap_err().to_string();
-    assert!(error.contains("plugged in"), "{error}");
 
     let (mut master, name) = pty();
     symlink(&name, &path).unwrap();
     let mut stream = Stream::open(&device, clock.0).unwrap();
     let again = Stream::open(&device, clock.0).unwrap_err().to_string();
     assert!(again.contains("another program has it"), "{again}");
-    for _ in 0..2 {
+    // One that is lost again soon goes on with its pauses.
+    for pauses in [[1, 2, 4, 4], [4; 4]] {
         wait_open(&mut stream, &mut clock);
         let settings = tcgetattr(&master).unwrap();
         assert!(!settings
@@ -264,8 +264,9 @@ fn a_serial_port_is_raw_and_comes_back_when_it_was_unplugged() {
         drop(master);
         let lost_at = clock.0;
         assert_lost(&mut stream, lost_at);
-        for second in 1..5 {
-            let due = lost_at + Duration::from_secs(second);
+        let mut due = lost_at;
+        for pause in pauses {
+            due = due + Duration::from_secs(pause);
             assert_eq!(stream.poll_timeout(), Some(due));
             assert_eq!(stream.tend(due), None);
             clock.0 = due;
@@ -275,6 +276,68 @@ fn a_serial_port_is_raw_and_comes_back_when_it_was_unplugged() {
         symlink(&name, &path).unwrap();
     }
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_serial_port_is_waited_for_unless_it_is_wanted_at_once() {
+    let path = scratch("later");
+    let device = |now| Device::Serial {
+        path: path.clone(),
+        speed: 115_200,
+        rtscts: false,
+        now,
+    };
+    let start = Instant::ZERO;
+    let error = Stream::open(&device(true), start).unwrap_err().to_string();
+    assert!(error.contains("plugged in"), "{error}");
+
+    let mut stream = Stream::open(&device(false), start).unwrap();
+    for (second, next, is_lasting) in [(0, 1, false), (1, 3, false), (3, 7, true), (7, 11, true)] {
+        let at = |second| start + Duration::from_secs(second);
+        assert_eq!(stream.tend(at(second)), None);
+        assert_eq!(stream.poll_timeout(), Some(at(next)));
+        let (trouble, lasts) = stream.trouble().unwrap();
+        assert!(trouble.contains("plugged in"), "{trouble}");
+        assert_eq!(lasts, is_lasting, "{second}");
+    }
+    let (_master, name) = pty();
+    symlink(&name, &path).unwrap();
+    let mut clock = Clock(start + Duration::from_secs(10));
+    wait_open(&mut stream, &mut clock);
+    assert_eq!(stream.trouble(), None);
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// Who waits for what is there and cannot be used waits in vain.
+#[test]
+fn each_reason_is_told_once() {
+    let path = scratch("reasons");
+    let device = Device::Serial {
+        path: path.clone(),
+        speed: 115_200,
+        rtscts: false,
+        now: false,
+    };
+    let mut now = Instant::ZERO;
+    let mut stream = Stream::open(&device, now).unwrap();
+    let mut try_at_once = |stream: &mut Stream| {
+        now = now + RETRY_LONGEST_PORT;
+        stream.tend(now);
+        stream.told.len()
+    };
+    assert_eq!(try_at_once(&mut stream), 1);
+    symlink("/tmp", &path).unwrap();
+    for told in [2, 2] {
+        assert_eq!(try_at_once(&mut stream), told);
+        let (trouble, lasts) = stream.trouble().unwrap();
+        assert!(trouble.contains("a folder") && lasts, "{trouble}");
+    }
+    // Both are a wrong thing in the port's place, in different words.
+    std::fs::remove_file(&path).unwrap();
+    symlink("/dev/null", &path).unwrap();
+    assert_eq!(try_at_once(&mut stream), 3);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(try_at_once(&mut stream), 3);
 }
 
 #[test]
