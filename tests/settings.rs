@@ -502,3 +502,69 @@ fn messages_about_the_host_driver() {
     );
     assert!(matches!(config("--tun sim:", "").device, Device::Sim(_)));
 }
+
+/// Every name that wpantund has for a setting or a property (`wpantund-names.txt`) is known as a key: it is
+/// taken, or one line says why not. Nobody is told that perhaps another one is meant.
+#[test]
+fn every_name_of_wpantund_s_is_known_as_a_key() {
+    let names = include_str!("wpantund-names.txt");
+    assert!(names.lines().count() >= 252);
+    let (mut taken, mut ignored) = (0, 0);
+    for name in names.lines() {
+        let value = match name {
+            "Config:NCP:DriverName" => "spinel",
+            "Config:NCP:SocketPath" => "/dev/ttyA",
+            "Config:NCP:SocketBaud" => "115200",
+            "Config:Daemon:Chroot" => "/tmp",
+            "Config:Daemon:PrivDropToUser" => "nobody",
+            "Config:TUN:InterfaceName" => "wpan1",
+            "OpenThread:SteeringData:Address" => "0011223344556677",
+            _ => "1",
+        };
+        let config = config(
+            "--tun=wpan0 --config /x.conf sim:",
+            &format!("{name} {value}\n"),
+        );
+        let about: Vec<&String> = config
+            .warnings
+            .iter()
+            .filter(|warning| warning.contains(name))
+            .collect();
+        match about[..] {
+            [] => taken += 1,
+            [warning] => {
+                ignored += 1;
+                let why = warning.split("is ignored: ").nth(1).unwrap_or_default();
+                assert!(why.len() > 20, "{name}: {warning}");
+                assert!(!warning.contains("no such key"), "{name}: {warning}");
+                assert!(!warning.contains("perhaps"), "{name}: {warning}");
+            }
+            _ => panic!("{name}: {about:?}"),
+        }
+    }
+    assert!(taken > 40 && ignored > 150, "{taken} {ignored}");
+}
+
+/// What is spelled wrong is no name, and what is near is told.
+#[test]
+fn a_key_of_wpantund_s_that_is_spelled_wrong_is_told() {
+    for (line, near) in [
+        (
+            "Config:NCP:SocketPaht /dev/ttyA",
+            Some("Config:NCP:SocketPath"),
+        ),
+        (
+            "Daemon:AutoAsociateAfterReset 1",
+            Some("Daemon:AutoAssociateAfterReset"),
+        ),
+        ("Something:Else 1", None),
+    ] {
+        let config = config("--tun=wpan0 --config /x.conf sim:", line);
+        let warning = &config.warnings[0];
+        assert!(warning.contains("no such key"), "{warning}");
+        match near {
+            Some(near) => assert!(warning.contains(&format!("perhaps {near} is")), "{warning}"),
+            None => assert!(!warning.contains("perhaps"), "{warning}"),
+        }
+    }
+}

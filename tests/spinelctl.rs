@@ -209,10 +209,10 @@ fn tables_and_json() {
     );
     assert_eq!(
         text(&server.run(&["get", "-v", "Network:Name"]).stdout),
-        "value\n"
+        "\"value\"\n"
     );
     assert_eq!(
-        text(&server.run(&["get", "Network:Key"]).stdout),
+        text(&server.run(&["get", "NET_NETWORK_KEY"]).stdout),
         "NET_NETWORK_KEY = value\n"
     );
     assert_eq!(
@@ -239,7 +239,11 @@ fn failures_are_one_line_and_an_exit_code() {
             Code::Denied,
             "nobody can send",
         ),
-        (&["get", "Stat:RX"], Code::NotSupported, "no counterpart"),
+        (
+            &["get", "Stat:RX"],
+            Code::NotSupported,
+            "spinelctl counters",
+        ),
         (&["pcap"], Code::Usage, "FILE is missing"),
         (&["pcap", "/nowhere/file"], Code::Failed, "/nowhere/file"),
         (

@@ -34,7 +34,7 @@ const CASES: &[(&str, &str, Then)] = &[
         Says("NET_NETWORK_KEY              = <hidden>"),
     ),
     ("getprop", "getprop NCP_VERSION", Says("SPINEL-BRIDGE-SIM")),
-    ("getprop", "get Network:Name", Says("NET_NETWORK_NAME")),
+    ("getprop", "get Network:Name", Says("Network:Name = \"")),
     ("getprop", "get 0x21", Says("PHY_CHAN")),
     ("getprop", "get NOPE", Refused(2, "NOPE")),
     ("getprop", "get STREAM_NET", Refused(8, "STREAM_NET")),
@@ -271,6 +271,51 @@ fn json_is_one_object_on_each_line() {
             }
         }
     }
+}
+
+/// Each name of wpantund's gives one value in wpantund's form, or one line says why it does not; JSON stays
+/// Spinel's.
+#[test]
+fn names_of_wpantund() {
+    let folder = Folder::new();
+    let host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
+    host.ctl("form test -c 15 --panid 0xABCD --xpanid 1122334455667788");
+    host.wait_for_state("associated");
+    for (name, value) in [
+        ("NCP:State", "\"associated\"\n"),
+        ("Network:Name", "\"test\"\n"),
+        ("Network:PANID", "0xABCD\n"),
+        ("Network:XPANID", "0x1122334455667788\n"),
+        ("Network:IsCommissioned", "true\n"),
+        ("NCP:Channel", "15\n"),
+        ("Network:NodeType", "\"leader\"\n"),
+    ] {
+        assert_eq!(host.ctl(&format!("getprop -v {name}")), value, "{name}");
+    }
+    assert_eq!(host.ctl("get Network:PANID"), "Network:PANID = 0xABCD\n");
+    assert_eq!(
+        host.ctl("--json get Network:PANID"),
+        "{\"MAC_15_4_PANID\":43981}\n"
+    );
+    let mut values = 0;
+    for name in include_str!("wpantund-names.txt").lines() {
+        let output = host.try_ctl(&format!("get {name}"));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let why = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => {
+                values += 1;
+                assert!(said.starts_with(&format!("{name} = ")), "{name}: {said}");
+            }
+            // The co-processor has it not, or not now, it is an event, it can only be written, or it means nothing here.
+            Some(1 | 5 | 8) => {
+                assert_eq!(why.trim_end().lines().count(), 1, "{name}: {why}");
+                assert!(!why.contains("did you mean"), "{name}: {why}");
+            }
+            code => panic!("{name}: {code:?} {why}"),
+        }
+    }
+    assert!(values > 100, "{values}");
 }
 
 #[test]

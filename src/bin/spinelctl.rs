@@ -134,6 +134,10 @@ fn ask(mut invocation: Invocation) -> Result<(), Failure> {
         goes_on: goes_on && !matches!(file, Some(name) if name != "-"),
         json: options.json,
         values: invocation.switches.contains(&"value-only"),
+        name: match invocation.verb.name {
+            "getprop" => invocation.words.first().cloned(),
+            _ => None,
+        },
         lists: invocation.lists(),
         rows: Vec::new(),
         progress: io::stderr().is_terminal() && !options.json,
@@ -279,6 +283,8 @@ struct Output {
     goes_on: bool,
     json: bool,
     values: bool,
+    /// The property that was asked for.
+    name: Option<String>,
     /// One row looks like many.
     lists: bool,
     rows: Vec<Fields>,
@@ -345,7 +351,11 @@ impl Output {
     }
 
     fn finish(&self) -> Result<(), Failure> {
-        let text = if self.values {
+        let name = self.name.as_deref().filter(|_| !self.json);
+        let as_wpantund = name.and_then(|name| client::wpantund(name, &self.rows, self.values));
+        let text = if let Some(text) = as_wpantund {
+            text
+        } else if self.values {
             client::values(&self.rows)
         } else {
             client::rows(&self.rows, self.lists)

@@ -73,7 +73,7 @@ struct File {
 impl File {
     fn read(&mut self, text: &str) -> Result<(), Usage> {
         let entries = parse(text).map_err(|error| self.error(error.line, error.kind))?;
-        let is_wpantund = entries.iter().any(|entry| entry.key.contains(':'));
+        let is_wpantund = entries.iter().any(|entry| is_wpantund(&entry.key));
         for entry in entries {
             self.take(entry)?;
         }
@@ -101,7 +101,7 @@ impl File {
 
     fn take(&mut self, entry: Entry) -> Result<(), Usage> {
         let Entry { key, value, line } = entry;
-        if key.contains(':') {
+        if is_wpantund(&key) {
             return self.take_wpantund(&key, value.unwrap_or_default(), line);
         }
         if key == DEVICE {
@@ -273,6 +273,11 @@ impl File {
             error: error.to_string(),
         }
     }
+}
+
+/// Whether a key is one of wpantund's: they have colons, and those of old capitals.
+fn is_wpantund(key: &str) -> bool {
+    key.contains(':') || (Opt::long(key).is_none() && wpantund::is_older(key))
 }
 
 /// The key of the device, which is no option on the command line.

@@ -2,6 +2,8 @@
 //! as the keys of our own file.
 
 use crate::config::{NotAChoice, Toggle};
+use crate::ctl::wpantund as names;
+use crate::wire::ids::{Access, Property};
 use core::fmt;
 
 /// What a line of `wpantund.conf` means.
@@ -26,6 +28,8 @@ pub enum Refused {
     NotAChoice(NotAChoice),
     /// Another kind of co-processor.
     Driver,
+    /// A descriptor of whoever starts it.
+    Descriptor,
 }
 
 impl fmt::Display for Refused {
@@ -34,6 +38,9 @@ impl fmt::Display for Refused {
             Refused::UnknownKey => f.write_str("no such key"),
             Refused::NotAChoice(error) => error.fmt(f),
             Refused::Driver => f.write_str("only spinel is known here; remove the line"),
+            Refused::Descriptor => f.write_str(
+                "descriptors are not taken over; write the device, like serial:/dev/ttyACM0 or system:COMMAND",
+            ),
         }
     }
 }
@@ -43,10 +50,16 @@ impl fmt::Display for Refused {
 /// # Errors
 /// [`Refused`], where it means nothing, or something that we are not.
 pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
+    let older = OLDER
+        .iter()
+        .find(|(older, _)| older.eq_ignore_ascii_case(key));
+    let key = older.map_or(key, |(_, newer)| newer);
     let found = KEYS
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(key));
-    let (_, rule) = found.ok_or(Refused::UnknownKey)?;
+    let Some((_, rule)) = found else {
+        return property(key, value);
+    };
     if value.is_empty() {
         // "Optional. If left blank .." as the comments of its example say.
         return Ok(Meaning::Given);
@@ -60,8 +73,14 @@ pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
         Rule::Same(ours) => Meaning::Setting(ours, value.to_owned()),
         Rule::Yes(ours) => Meaning::Setting(ours, yes_or_no(toggle()?).to_owned()),
         Rule::Not(ours) => Meaning::Setting(ours, yes_or_no(!toggle()?).to_owned()),
-        Rule::Set(property) => Meaning::Setting("set", format!("{property}={value}")),
-        Rule::Device => Meaning::Setting("device", device(value)),
+        Rule::Set(name) => {
+            let value = match name.parse() {
+                Ok(property) => set_value(property, value)?,
+                Err(_) => value.to_owned(),
+            };
+            Meaning::Setting("set", format!("{name}={value}"))
+        }
+        Rule::Device => Meaning::Setting("device", device(value)?),
         Rule::Baud => Meaning::Baud(value.to_owned()),
         Rule::Check => Meaning::Setting("firmware-check", check_command(value)),
         Rule::Mask => Meaning::Setting("verbose", verbosity(value).to_owned()),
@@ -72,36 +91,115 @@ pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
     })
 }
 
+/// Whether `key`, which has no colon, is one of wpantund's older names.
+pub fn is_older(key: &str) -> bool {
+    OLDER
+        .iter()
+        .any(|(older, _)| older.eq_ignore_ascii_case(key))
+}
+
+/// A key that is the name of a property, whose value wpantund sets at its start.
+fn property(key: &str, value: &str) -> Result<Meaning, Refused> {
+    // Nothing of it is of use without the host driver.
+    if cfg!(not(feature = "host")) {
+        return Err(Refused::UnknownKey);
+    }
+    let property = match names::lookup(key) {
+        Ok(names::Named::Property(property)) => property,
+        Ok(names::Named::Status(_)) => {
+            return Ok(Meaning::Ignored("it can only be read: spinelctl getprop"))
+        }
+        Err(_) => {
+            // Settings are known by their whole names.
+            let why = names::why_not(key).filter(|why| *why != names::SETTING);
+            let why = why.ok_or(Refused::UnknownKey)?;
+            return Ok(Meaning::Ignored(why));
+        }
+    };
+    let Some(info) = property.info() else {
+        return Err(Refused::UnknownKey);
+    };
+    if NETWORK.contains(&property) {
+        return Ok(Meaning::Ignored(
+            "it belongs to a network, which is kept: spinelctl form or join makes one",
+        ));
+    }
+    let is_scalar = matches!(
+        info.signature.as_str(),
+        "b" | "C" | "c" | "S" | "L" | "X" | "E" | "U"
+    );
+    if !info.access.contains(Access::SET) {
+        return Ok(Meaning::Ignored("it can only be read: spinelctl getprop"));
+    }
+    if !is_scalar || !LASTING.contains(&property) {
+        return Ok(Meaning::Ignored(
+            "it is nothing to be set at each start: spinelctl setprop or its verb does it",
+        ));
+    }
+    if value.is_empty() {
+        return Ok(Meaning::Given);
+    }
+    Ok(Meaning::Setting(
+        "set",
+        format!("{}={}", info.name, set_value(property, value)?),
+    ))
+}
+
+/// A value as `set` takes it: a switch may be written in more ways in wpantund.
+fn set_value(property: Property, value: &str) -> Result<String, Refused> {
+    let is_switch = property
+        .info()
+        .is_some_and(|info| info.signature.as_str() == "b");
+    if !is_switch {
+        return Ok(value.to_owned());
+    }
+    let Toggle(on) = value.parse().map_err(Refused::NotAChoice)?;
+    Ok(on.to_string())
+}
+
 /// The key that is spelled most like `key`; none for what is too long to be a key.
 pub fn nearest(key: &str) -> Option<&'static str> {
     let known = KEYS.iter().map(|(known, _)| *known);
-    crate::nearest::nearest(key, known).map(|(_, known)| known)
+    let (far, known) = crate::nearest::nearest(key, known.chain(names::names()))?;
+    // More than a letter of four is no slip.
+    (far <= known.len() / 4).then_some(known)
 }
 
-/// `Config:NCP:SocketPath`: `system:COMMAND`, `serial:PATH,raw,b115200`, `ADDRESS:PORT`, or a path.
-fn device(value: &str) -> String {
-    if value.starts_with("system:") {
-        return value.to_owned();
+/// `Config:NCP:SocketPath` as wpantund takes it: `system:COMMAND`, `system-forkpty:COMMAND`,
+/// `system-socketpair:COMMAND`, `serial:PATH,raw,b115200`, `file:PATH`, `tcp:ADDRESS:PORT`, or without any of
+/// these in front a number (a port of this host), `ADDRESS:PORT`, or a path.
+fn device(value: &str) -> Result<String, Refused> {
+    let after = |prefix: &str| {
+        let front = value.get(..prefix.len())?;
+        let same = front.eq_ignore_ascii_case(prefix);
+        same.then(|| &value[prefix.len()..])
+    };
+    let commands = ["system:", "system-forkpty:", "system-socketpair:"];
+    if let Some(command) = commands.into_iter().find_map(after) {
+        let command = match command.split_once(',') {
+            // wpantund cuts them off; a command may have a comma here.
+            Some((front, options)) if options.split(',').all(is_option) => front,
+            _ => command,
+        };
+        return Ok(format!("system:{command}"));
+    }
+    if after("fd:").is_some() {
+        return Err(Refused::Descriptor);
     }
     let (path, options) = value.split_once(',').unwrap_or((value, ""));
-    let path = path.strip_prefix("serial:").unwrap_or(path);
-    let is_spi = path
-        .rsplit('/')
-        .next()
-        .is_some_and(|name| name.starts_with("spidev"));
-    if is_spi || path.starts_with("sim:") || path.starts_with("tcp:") {
-        return path.to_owned();
+    let name = path.rsplit('/').next().unwrap_or(path);
+    // Ours, which wpantund has not.
+    if name.starts_with("spidev") || path.starts_with("sim:") {
+        return Ok(path.to_owned());
     }
-    if !path.contains('/') && path.contains(':') {
-        return format!("tcp:{path}");
+    let port = ["serial:", "file:"].into_iter().find_map(after);
+    let is_address = after("tcp:").is_some() || path.starts_with('[') || !path.contains('/');
+    if port.is_none() && is_address {
+        return Ok(format!("tcp:{}", address(after("tcp:").unwrap_or(path))));
     }
-    let digits = |option: &'_ str| {
-        let digits = option.strip_prefix('b').unwrap_or_default();
-        (!digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()))
-            .then(|| digits.to_owned())
-    };
+    let path = port.map_or(path, |port| port.split(',').next().unwrap_or(port));
     let mut device = format!("serial:{path}");
-    if let Some(speed) = options.split(',').find_map(digits) {
+    if let Some(speed) = options.split(',').find_map(speed) {
         device = format!("{device}:{speed}");
     }
     // As wpantund has it: the word alone, or with a number.
@@ -109,8 +207,40 @@ fn device(value: &str) -> String {
     if options.split(',').any(is_on) {
         device.push_str(":rtscts");
     }
-    device
+    Ok(device)
 }
+
+/// A port of this host, or an address with or without one.
+fn address(text: &str) -> String {
+    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let has_port = match text.strip_prefix('[') {
+        Some(rest) => rest.contains("]:"),
+        None => text.contains(':'),
+    };
+    match (is_number, has_port) {
+        (true, _) => format!("[::1]:{text}"),
+        (_, true) => text.to_owned(),
+        (_, false) => format!("{text}:{PORT}"),
+    }
+}
+
+/// `b115200` as its digits.
+fn speed(option: &str) -> Option<&str> {
+    let digits = option.strip_prefix(['b', 'B'])?;
+    (!digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())).then_some(digits)
+}
+
+/// Whether it is one of wpantund's options of a socket.
+fn is_option(word: &str) -> bool {
+    let name = word.split('=').next().unwrap_or(word);
+    let known = [
+        "default", "raw", "clocal", "ixoff", "ixon", "ixany", "crtscts", "rtscts",
+    ];
+    known.contains(&name) || speed(word).is_some()
+}
+
+/// wpantund's, where none is written.
+const PORT: u16 = 4951;
 
 /// wpantund runs its command with the version as the last argument, ours gets it on standard input.
 fn check_command(value: &str) -> String {
@@ -315,10 +445,93 @@ static KEYS: &[(&str, Rule)] = &[
     ("JamDetection:Window", Rule::Set("JAM_DETECT_WINDOW")),
 ];
 
+/// What its keys were called once.
+static OLDER: &[(&str, &str)] = &[
+    ("Dataset", "Dataset:AllFields"),
+    ("NCPSocketName", "Config:NCP:SocketPath"),
+    ("NCPSocketBaud", "Config:NCP:SocketBaud"),
+    ("NCPDriverName", "Config:NCP:DriverName"),
+    ("NCPHardResetPath", "Config:NCP:HardResetPath"),
+    ("NCPPowerPath", "Config:NCP:PowerPath"),
+    ("NCPReliabilityLayer", "Config:NCP:ReliabilityLayer"),
+    ("WPANInterfaceName", "Config:TUN:InterfaceName"),
+    ("PIDFile", "Config:Daemon:PIDFile"),
+    ("PrivDropToUser", "Config:Daemon:PrivDropToUser"),
+    ("FirmwareCheckCommand", "Config:NCP:FirmwareCheckCommand"),
+    (
+        "FirmwareUpgradeCommand",
+        "Config:NCP:FirmwareUpgradeCommand",
+    ),
+    ("TerminateOnFault", "Daemon:TerminateOnFault"),
+    ("Enabled", "Daemon:Enabled"),
+    ("AutoResume", "Daemon:AutoAssociateAfterReset"),
+    ("AutoUpdateFirmware", "Daemon:AutoFirmwareUpdate"),
+    ("AutoDeepSleep", "Daemon:AutoDeepSleep"),
+    ("SyslogMask", "Daemon:SyslogMask"),
+    ("SleepPollInterval", "NCP:SleepyPollInterval"),
+    ("TXPower", "NCP:TXPower"),
+    ("CCAThreshold", "NCP:CCAThreshold"),
+    ("Channel", "NCP:Channel"),
+    ("DefaultChannelMask", "NCP:ChannelMask"),
+    ("HWAddr", "NCP:HardwareAddress"),
+    ("NCPVersion", "NCP:Version"),
+    ("NetworkName", "Network:Name"),
+    ("NetworkKey", "Network:Key"),
+    ("NetworkKeyIndex", "Network:KeyIndex"),
+    ("NodeType", "Network:NodeType"),
+    ("XPANID", "Network:XPANID"),
+    ("PANID", "Network:PANID"),
+    ("MeshLocalPrefix", "IPv6:MeshLocalPrefix"),
+    (
+        "UseDeepSleepOnLowPower",
+        "com.nestlabs.internal:Hack:UseDeepSleepOnLowPower",
+    ),
+    (
+        "AlwaysResetToWake",
+        "com.nestlabs.internal:Hack:AlwaysResetToWake",
+    ),
+    ("PassthruPort", "com.nestlabs.internal:Network:PassthruPort"),
+];
+
+/// What makes a network.
+const NETWORK: &[Property] = &[
+    Property::PHY_CHAN,
+    Property::NET_NETWORK_NAME,
+    Property::NET_XPANID,
+    Property::MAC_15_4_PANID,
+    Property::NET_NETWORK_KEY,
+    Property::NET_KEY_SEQUENCE_COUNTER,
+    Property::NET_PSKC,
+    Property::NET_ROLE,
+    Property::NET_PARTITION_ID,
+    Property::IPV6_ML_PREFIX,
+    Property::NET_IF_UP,
+    Property::THREAD_ACTIVE_DATASET,
+    Property::THREAD_PENDING_DATASET,
+];
+
+/// What stays as it was set, and is lost with a reset of the co-processor.
+const LASTING: &[Property] = &[
+    Property::CHANNEL_MANAGER_AUTO_SELECT_ENABLED,
+    Property::CHANNEL_MANAGER_AUTO_SELECT_INTERVAL,
+    Property::CHANNEL_MANAGER_DELAY,
+    Property::MAC_ALLOWLIST_ENABLED,
+    Property::MAC_DENYLIST_ENABLED,
+    Property::RADIO_COEX_ENABLE,
+    Property::SLAAC_ENABLED,
+    Property::TIME_SYNC_PERIOD,
+    Property::TIME_SYNC_XTAL_THRESHOLD,
+    Property::THREAD_CSL_CHANNEL,
+    Property::THREAD_CSL_PERIOD,
+    Property::THREAD_CSL_TIMEOUT,
+    Property::THREAD_STEERING_DATA,
+    Property::THREAD_BACKBONE_ROUTER_LOCAL_REGISTRATION_JITTER,
+    Property::DEBUG_LOG_TIMESTAMP_BASE,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::ids::{Access, Property};
 
     #[test]
     fn keys() {
@@ -375,22 +588,69 @@ mod tests {
     fn socket_paths() {
         for (value, expected) in [
             ("/dev/ttyUSB0", "serial:/dev/ttyUSB0"),
+            ("file:/dev/ttyUSB0", "serial:/dev/ttyUSB0"),
             (
                 "serial:/dev/ttyO1,raw,b115200,crtscts=1",
                 "serial:/dev/ttyO1:115200:rtscts",
             ),
+            ("SERIAL:/dev/ttyO1,b115200", "serial:/dev/ttyO1:115200"),
             ("serial:/dev/ttyO1,raw,crtscts=0", "serial:/dev/ttyO1"),
             ("127.0.0.1:4901", "tcp:127.0.0.1:4901"),
+            ("tcp:127.0.0.1:4901", "tcp:127.0.0.1:4901"),
+            ("127.0.0.1", "tcp:127.0.0.1:4951"),
+            ("[fe80::1]:80", "tcp:[fe80::1]:80"),
+            ("[::1]", "tcp:[::1]:4951"),
+            ("4901", "tcp:[::1]:4901"),
+            ("localhost:4901", "tcp:localhost:4901"),
             (
                 "system:/usr/local/sbin/spi-server -p - -s /dev/spidev2.0",
                 "system:/usr/local/sbin/spi-server -p - -s /dev/spidev2.0",
             ),
+            ("system-forkpty:adapter --stdio", "system:adapter --stdio"),
+            ("system-socketpair:adapter,raw,b115200", "system:adapter"),
+            ("system:adapter a,b", "system:adapter a,b"),
             ("/dev/spidev0.0", "/dev/spidev0.0"),
+            ("sim:seed=7", "sim:seed=7"),
         ] {
-            assert_eq!(device(value), expected, "{value}");
+            let found = device(value).unwrap();
+            assert_eq!(found, expected, "{value}");
             assert!(
                 expected.parse::<crate::config::Device>().is_ok(),
                 "{expected}"
+            );
+        }
+        assert_eq!(device("fd:3"), Err(Refused::Descriptor));
+    }
+
+    /// Before 2014 its keys had other names, and it still knows them.
+    #[test]
+    fn older_names() {
+        let setting =
+            |ours: &'static str, value: &str| Ok(Meaning::Setting(ours, value.to_owned()));
+        assert_eq!(
+            meaning("NCPSocketName", "/dev/ttyA"),
+            setting("device", "serial:/dev/ttyA")
+        );
+        assert_eq!(
+            meaning("wpaninterfacename", "wpan1"),
+            setting("tun", "wpan1")
+        );
+        assert_eq!(meaning("TXPower", "4"), setting("set", "PHY_TX_POWER=4"));
+        for (older, newer) in OLDER {
+            assert_ne!(meaning(newer, ""), Err(Refused::UnknownKey), "{older}");
+        }
+    }
+
+    /// A switch of wpantund's may be written as a number or a word.
+    #[test]
+    fn switches_of_properties() {
+        for value in ["1", "true", "yes"] {
+            assert_eq!(
+                meaning("Thread:RouterRole:Enabled", value),
+                Ok(Meaning::Setting(
+                    "set",
+                    "THREAD_ROUTER_ROLE_ENABLED=true".into()
+                ))
             );
         }
     }

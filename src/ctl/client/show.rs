@@ -130,7 +130,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A text that cannot move the cursor, or turn the line around.
-struct Plain<'a>(&'a str);
+pub(super) struct Plain<'a>(pub(super) &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -200,7 +200,7 @@ fn encode_word<'t>(code: u8, word: &'t str, writer: &mut Writer<'_>) -> Result<(
     Ok(())
 }
 
-/// Hex digits in pairs, with an optional `:` between the pairs; `-` where there is no octet.
+/// Hex digits in pairs, with an optional `0x` in front and an optional `:` between the pairs; `-` where there is no octet.
 fn encode_hex<'t>(
     code: u8,
     word: &'t str,
@@ -209,6 +209,11 @@ fn encode_hex<'t>(
 ) -> Result<(), TextError<'t>> {
     let invalid = TextError::Invalid(code.into(), word);
     let start = writer.len();
+    // Others, wpanctl among them, print octets as a number.
+    let word = match word.get(..2) {
+        Some("0x" | "0X") => &word[2..],
+        _ => word,
+    };
     let mut rest = if word == "-" { "" } else { word };
     while !rest.is_empty() {
         let pair = rest.get(..2).ok_or(invalid)?;
