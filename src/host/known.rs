@@ -21,6 +21,7 @@
 //! The table is `after_success` and `after_update`. Requests wait while one of `DECISIVE` is being
 //! asked for (`host::requests`).
 
+use super::tasks::FORGETTING;
 use crate::wire::ids::{Capability, Command, Property};
 use crate::wire::packed::Reader;
 use core::fmt;
@@ -206,18 +207,7 @@ pub(super) fn after_success(command: Command, property: Option<Property>) -> &'s
             Some(Property::THREAD_ACTIVE_DATASET | Property::THREAD_ACTIVE_DATASET_TLVS),
         ) => DATASET,
         // Firmware forgets the dataset of which this was a member; the answer tells the value.
-        (
-            Command::PROP_VALUE_SET,
-            Some(
-                Property::PHY_CHAN
-                | Property::MAC_15_4_PANID
-                | Property::NET_XPANID
-                | Property::NET_NETWORK_NAME
-                | Property::NET_NETWORK_KEY
-                | Property::NET_PSKC
-                | Property::IPV6_ML_PREFIX,
-            ),
-        ) => SAVED,
+        (Command::PROP_VALUE_SET, Some(member)) if FORGETTING.contains(&member) => SAVED,
         (Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE, Some(property)) => {
             let list = LISTS.iter().find(|list| list[0] == property);
             list.map_or(&[], |list| &list[..])

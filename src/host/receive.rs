@@ -250,7 +250,7 @@ impl Host {
     }
 
     /// The whole value of a property, asked for or not; false if the co-processor was given up for it.
-    fn take_value(&mut self, property: Property, value: &[u8]) -> bool {
+    pub(super) fn take_value(&mut self, property: Property, value: &[u8]) -> bool {
         if matches!(property, Property::STREAM_DEBUG | Property::STREAM_LOG) {
             self.co_processor_log(property, value);
             return true;

@@ -133,6 +133,8 @@ impl Host {
     /// Whether the co-processor is being asked for what this request decides by, or shows: what is known
     /// may be out of date. It is over when the last answer is there, or when there is none.
     fn is_finding_out(&self, request: &Request) -> bool {
+        let forgets =
+            matches!(request, Request::Set(property, _) if tasks::FORGETTING.contains(property));
         let decides = matches!(
             request,
             Request::Status
@@ -144,7 +146,7 @@ impl Host {
                 | Request::Leave
                 | Request::PermitJoin { .. }
         );
-        decides && self.startup.phase == Phase::Ready && self.watch.asks_for(DECISIVE)
+        (decides || forgets) && self.startup.phase == Phase::Ready && self.watch.asks_for(DECISIVE)
     }
 
     fn start_request(&mut self, ticket: Ticket, request: &Request) {

@@ -49,6 +49,8 @@ pub(super) enum Phase {
 #[derive(Clone, Debug)]
 enum Ask {
     Get(Property),
+    /// Several at once, where the co-processor can that (CAP_CMD_MULTI).
+    GetMany(Vec<Property>),
     /// A command whose error is no obstacle.
     Tell(Command, Vec<u8>),
     /// The firmware gate (§7.12).
@@ -240,6 +242,12 @@ impl Host {
     fn ask(&mut self, ask: Ask) {
         let (command, payload) = match &ask {
             Ask::Get(property) => (Command::PROP_VALUE_GET, property_payload(*property, &[])),
+            Ask::GetMany(properties) => {
+                let numbers = properties
+                    .iter()
+                    .map(|property| property_payload(*property, &[]));
+                (Command::PROP_VALUE_MULTI_GET, numbers.flatten().collect())
+            }
             Ask::Tell(command, payload) => (*command, payload.clone()),
             Ask::Check | Ask::Rest | Ask::Judge | Ask::Apply => return,
         };
@@ -263,6 +271,7 @@ impl Host {
                 self.fail_attempt(&format!("{what}: {}", reply.outcome()));
             }
             Ask::Get(_) => log::debug!("at start-up: {what}: {}", reply.outcome()),
+            Ask::GetMany(properties) => self.take_many(&properties, reply),
             // What is to be so is so.
             _ if reply.error().map_or(true, Status::is_done_already) => {}
             Ask::Tell(Command::PROP_VALUE_SET, _)
@@ -274,6 +283,43 @@ impl Host {
             _ => {
                 log::warn!("at start-up: {what}: {}", reply.outcome());
             }
+        }
+    }
+
+    /// What was asked for at once. Whatever the answer does not decide is asked for singly: firmware may list the
+    /// capability and not have the command, have no room for all values in one frame, or not read some of them
+    /// this way (INVALID_COMMAND_FOR_PROP in their place, protocol §1.3).
+    fn take_many(&mut self, properties: &[Property], reply: &Reply<'_>) {
+        let mut values = Reader::new(match reply.told {
+            Command::PROP_VALUES_ARE => reply.value,
+            _ => &[],
+        });
+        let mut left = Vec::new();
+        for (index, &asked) in properties.iter().enumerate() {
+            // In the order of the question; what failed is a LAST_STATUS in its place.
+            let entry = values.structure().ok().and_then(|mut entry| {
+                let told = entry.uint_packed().ok()?;
+                Some((Property(told), entry))
+            });
+            match entry {
+                Some((told, entry)) if told == asked => {
+                    let _ = self.take_value(told, entry.rest());
+                }
+                Some((Property::LAST_STATUS, mut entry)) => {
+                    let status = entry.uint_packed().map(Status);
+                    if !matches!(status, Ok(Status::PROP_NOT_FOUND | Status::UNIMPLEMENTED)) {
+                        left.push(asked);
+                    }
+                }
+                _ => {
+                    left.extend_from_slice(&properties[index..]);
+                    break;
+                }
+            }
+        }
+        for property in left.into_iter().rev() {
+            log::debug!("at start-up: {property} did not come with the others: asking for it");
+            self.startup.plan.push_front(Ask::Get(property));
         }
     }
 
@@ -382,13 +428,25 @@ impl Host {
         if self.known.has(Capability::NET_SAVE) {
             plan.push_back(Ask::Tell(Command::NET_RECALL, Vec::new()));
         }
-        plan.extend(STATE.iter().map(|property| Ask::Get(*property)));
-        plan.push_back(Ask::Judge);
-        plan.extend(REST.iter().map(|property| Ask::Get(*property)));
-        for (property, capability) in OPTIONAL {
-            if self.known.has(*capability) {
-                plan.push_back(Ask::Get(*property));
-            }
+        let optional = OPTIONAL
+            .iter()
+            .filter(|(_, capability)| self.known.has(*capability));
+        let rest = REST
+            .iter()
+            .chain(optional.map(|(property, _)| property))
+            .copied();
+        if self.known.has(Capability::CMD_MULTI) {
+            // A table may be as long as a frame: it does not fit beside others.
+            let (tables, short): (Vec<_>, Vec<_>) =
+                rest.partition(|property| TABLES.contains(property));
+            plan.push_back(Ask::GetMany(STATE.to_vec()));
+            plan.push_back(Ask::Judge);
+            plan.push_back(Ask::GetMany(short));
+            plan.extend(tables.into_iter().map(Ask::Get));
+        } else {
+            plan.extend(STATE.iter().map(|property| Ask::Get(*property)));
+            plan.push_back(Ask::Judge);
+            plan.extend(rest.map(Ask::Get));
         }
         plan.push_back(Ask::Apply);
     }
@@ -554,6 +612,16 @@ const REST: &[Property] = &[
     Property::NET_PARTITION_ID,
     Property::IPV6_ML_PREFIX,
     Property::THREAD_RLOC16,
+];
+
+/// Those of them that may be long.
+const TABLES: &[Property] = &[
+    Property::IPV6_ADDRESS_TABLE,
+    Property::IPV6_MULTICAST_ADDRESS_TABLE,
+    Property::THREAD_ON_MESH_NETS,
+    Property::THREAD_OFF_MESH_ROUTES,
+    Property::THREAD_ASSISTING_PORTS,
+    Property::SERVER_SERVICES,
 ];
 
 /// Protocol §7.3: asked for where a capability says that it is there.

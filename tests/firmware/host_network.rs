@@ -120,11 +120,16 @@ fn a_dataset_that_is_set_is_a_network_at_once() {
             addresses.contains(&mesh_local(&world.host)),
             "{addresses:?}"
         );
-        // One of its members alone, and firmware forgets the dataset.
+        // One of its members alone, and firmware would forget the dataset.
         world.host.ctl("setprop NET_STACK_UP false");
         assert_eq!(world.host.state(), "offline:commissioned");
-        world.host.ctl(&format!("setprop NET_NETWORK_KEY {KEY}"));
-        assert_eq!(world.host.state(), "offline");
+        for member in [format!("NET_NETWORK_KEY {KEY}"), "PHY_CHAN 20".into()] {
+            let (_, message) = world.host.refused(&format!("setprop {member}"));
+            assert!(message.contains("leave first"), "{message}");
+        }
+        assert_eq!(world.host.state(), "offline:commissioned");
+        world.host.ctl("attach");
+        assert_eq!(told(&world, "role"), "leader");
     }
 }
 

@@ -6,9 +6,10 @@ use crate::scan;
 use spinel_bridge::bridge::Upper;
 use spinel_bridge::ctl::Answer;
 use spinel_bridge::ctl::Request;
-use spinel_bridge::host::known::State;
+use spinel_bridge::host::known::{State, REMEMBERED};
 use spinel_bridge::host::Host;
 use spinel_bridge::host::Settings;
+use spinel_bridge::sim::ncp::Variant;
 use spinel_bridge::sim::rng::Rng;
 use spinel_bridge::sim::ResetCause;
 use spinel_bridge::time::Duration;
@@ -33,6 +34,35 @@ fn a_network_is_formed_and_kept_over_our_own_restart() {
     assert_eq!(world.host.known().uint8(Property::NET_ROLE), role);
     assert_eq!(world.host.known().ipv6(Property::IPV6_ML_ADDR), address);
     assert_eq!(world.resets, 0);
+}
+
+/// With CMD_MULTI (`extras`) and without it, the start-up finds out the same.
+#[test]
+fn properties_asked_for_at_once_are_those_asked_for_singly() {
+    let found = |extras| {
+        let variant = Variant {
+            extras,
+            ..Variant::easy()
+        };
+        let mut world = World::with(1, Settings::default(), variant);
+        world.request(1, Request::Form(network()));
+        world.run_for(Duration::from_secs(30));
+        assert_eq!(world.host.known().state, State::Associated);
+        world.host = Host::new(Settings::default(), world.now);
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.host.known().state, State::Associated);
+        let known = REMEMBERED
+            .iter()
+            .filter(|property| !matches!(**property, Property::CAPS | Property::MCU_POWER_STATE))
+            .map(|property| {
+                let value = world.host.known().value(*property);
+                (*property, value.map(<[u8]>::to_vec))
+            });
+        known.collect::<Vec<_>>()
+    };
+    let (at_once, singly) = (found(true), found(false));
+    assert_eq!(at_once, singly);
+    assert!(at_once.iter().filter(|(_, value)| value.is_some()).count() > 25);
 }
 
 #[test]

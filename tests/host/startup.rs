@@ -64,6 +64,96 @@ fn net_recall_only_with_its_capability() {
     trace.expect("88 02 42");
 }
 
+/// A handshake up to the properties of the network, with a co-processor that has CMD_MULTI (11).
+fn asks_for_many() -> Trace {
+    let mut trace = Trace::new(Settings::default());
+    trace.at(100);
+    trace.exchange("81 02 01", "81 06 01 04 03");
+    trace.exchange("82 02 02", "82 06 02 53 00");
+    trace.exchange("83 02 03", "83 06 03 03");
+    trace.exchange("84 02 04", "84 06 04 00");
+    trace.exchange("85 02 05", "85 06 05 0B");
+    trace.exchange("86 02 08", "86 06 08 00 12 4B 00 01 02 03 04");
+    trace
+}
+
+/// What is asked for next, until the handshake is over; everything is refused.
+fn asked_singly(trace: &mut Trace) -> Vec<u8> {
+    let mut asked = Vec::new();
+    while trace.host.known().state == State::Uninitialized {
+        let frame = trace.frame().expect("a question");
+        assert_eq!(frame[1], 2);
+        asked.push(frame[2]);
+        trace.refuse(&frame, 13);
+    }
+    asked
+}
+
+#[test]
+fn many_properties_are_asked_for_at_once_where_that_is_possible() {
+    let mut trace = asks_for_many();
+    trace.exchange(
+        "87 15 42 40 41 43",
+        "87 17 02 00 42 00 02 00 40 01 02 00 41 00 02 00 43 00",
+    );
+    // The channel and the name come, the rest is not there (13), but for two: one cannot be had this way (21), and
+    // one had no room (11).
+    let question = "88 15 21 22 29 36 34 46 47 44 45 60 61 5E 48 62 81 2A";
+    let absent = "02 00 00 0D ";
+    let answer = [
+        "88 17 02 00 21 0F ",
+        &absent.repeat(6),
+        "06 00 44 4E 61 6D 65 00 ",
+        "02 00 00 15 02 00 00 0B ",
+        &absent.repeat(5),
+    ]
+    .concat();
+    trace.exchange(question, answer.trim());
+    // Those, then the lists.
+    assert_eq!(
+        asked_singly(&mut trace),
+        [0x45, 0x60, 99, 102, 90, 91, 92],
+        "{:x?}",
+        trace.sent
+    );
+    let known = trace.host.known();
+    assert_eq!(known.uint8(Property::PHY_CHAN), Some(15));
+    assert_eq!(
+        known.text(Property::NET_NETWORK_NAME).as_deref(),
+        Some("Name")
+    );
+    assert_eq!(known.state, State::Commissioned);
+}
+
+#[test]
+fn who_cannot_tell_many_properties_at_once_is_asked_for_each() {
+    for (answer, left) in [
+        // INVALID_COMMAND, as OpenThread says; INVALID_ARGUMENT; another command.
+        ("87 06 00 09", &[0x42, 0x40, 0x41, 0x43][..]),
+        ("87 06 00 03", &[0x42, 0x40, 0x41, 0x43]),
+        ("87 06 42 00", &[0x42, 0x40, 0x41, 0x43]),
+        // Nothing, too little, one that was not asked for, one that runs past the end.
+        ("87 17", &[0x42, 0x40, 0x41, 0x43]),
+        ("87 17 02 00 42 00 02 00 40 00", &[0x41, 0x43]),
+        ("87 17 02 00 42 00 02 00 43 00", &[0x40, 0x41, 0x43]),
+        ("87 17 02 00 42 00 09 00 40 00", &[0x40, 0x41, 0x43]),
+        ("87 17 02 00 42 00 00 00", &[0x40, 0x41, 0x43]),
+    ] {
+        let mut trace = asks_for_many();
+        trace.exchange("87 15 42 40 41 43", answer);
+        for property in left {
+            let frame = trace.frame().expect("a question");
+            assert_eq!(frame[1..], [2, *property], "{answer}");
+            trace.host.deliver(&[frame[0], 6, *property, 0]);
+        }
+        let frame = trace.frame().expect("a question");
+        assert_eq!(frame[1], 0x15, "{answer}");
+        trace.refuse(&frame, 9);
+        assert_eq!(asked_singly(&mut trace).len(), 20, "{answer}");
+        assert_eq!(trace.host.known().state, State::Offline, "{answer}");
+    }
+}
+
 #[test]
 fn what_cannot_be_talked_to_is_a_fault() {
     for (answers, reason) in [

@@ -292,13 +292,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, settings: Settings) -> Self {
+        World::with(seed, settings, Variant::easy())
+    }
+
+    pub(crate) fn with(seed: u64, settings: Settings, variant: Variant) -> Self {
         let now = Instant::ZERO;
         World {
             host: Host::new(settings, now),
             now,
             resets: 0,
             turns: 0,
-            ncp: Ncp::with(seed, Variant::easy(), Surroundings::default()),
+            ncp: Ncp::with(seed, variant, Surroundings::default()),
             answers: Vec::new(),
             events: Vec::new(),
             addresses: Vec::new(),

@@ -33,6 +33,7 @@ mod status;
 
 pub use counters::counter_rows;
 pub use property::property_row;
+pub(super) use property::FORGETTING;
 pub use scan::{beacon_row, energy_row, sniff_row};
 
 use super::known::{Known, State};

@@ -1,6 +1,6 @@
 //! Get, set, insert and remove of any property, by its row in the table of protocol §3.
 
-use super::{not_supported, require, usage};
+use super::{not_supported, require, usage, wrong_state};
 use crate::ctl::{Code, Failure, Field, Fields};
 use crate::host::known::{Known, REMEMBERED};
 use crate::host::script::{Report, Script, Send};
@@ -34,11 +34,12 @@ pub(super) fn set(property: Property, value: &[u8], known: &Known) -> Result<Scr
         check_value(info, info.signature, value)?;
     }
     check_filter(property, value)?;
+    check_member(property, known)?;
     let set = Send::set(property, |writer| writer.data(value))?;
     let report = match property {
         // The PSKc that it makes comes back, not the passphrase (protocol §3.11).
         Property::MESHCOP_COMMISSIONER_GENERATE_PSKC => Report::Rows(pskc_rows),
-        _ => Report::Property(property),
+        property => echo(property),
     };
     Ok(Script::new().then(set.reporting(report)))
 }
@@ -48,14 +49,22 @@ pub(super) fn insert(property: Property, item: &[u8], known: &Known) -> Result<S
     check_item(property, Access::INSERT, item, known)?;
     check_filter(property, item)?;
     let insert = Send::insert(property, |writer| writer.data(item))?;
-    Ok(Script::new().then(insert.reporting(Report::Property(property))))
+    Ok(Script::new().then(insert.reporting(echo(property))))
 }
 
 pub(super) fn remove(property: Property, item: &[u8], known: &Known) -> Result<Script, Failure> {
     check_no_stream(property)?;
     check_item(property, Access::REMOVE, item, known)?;
     let remove = Send::remove(property, |writer| writer.data(item))?;
-    Ok(Script::new().then(remove.reporting(Report::Property(property))))
+    Ok(Script::new().then(remove.reporting(echo(property))))
+}
+
+/// What a client sees of what it wrote: not a key, which it would have to ask for by name.
+fn echo(property: Property) -> Report {
+    match property.is_secret() {
+        true => Report::Nothing,
+        false => Report::Property(property),
+    }
 }
 
 /// The row that a client sees of a value: one pair, the property's name (the number where it has
@@ -116,6 +125,18 @@ fn pskc_rows(value: &[u8]) -> Vec<Fields> {
     vec![Fields::new().with("pskc", hex(value))]
 }
 
+/// Members of the active dataset with a property of their own (`otLinkSetChannel` and the like, which clear
+/// both datasets). While the stack is up they are refused (INVALID_STATE).
+pub(in crate::host) const FORGETTING: &[Property] = &[
+    Property::PHY_CHAN,
+    Property::MAC_15_4_PANID,
+    Property::NET_XPANID,
+    Property::NET_NETWORK_NAME,
+    Property::NET_NETWORK_KEY,
+    Property::NET_PSKC,
+    Property::IPV6_ML_PREFIX,
+];
+
 /// Errata E46: what firmware up to 2025 cannot say that it has not (the last one, today's neither).
 const MUTING: &[Property] = &[
     Property::THREAD_PENDING_DATASET_TLVS,
@@ -158,6 +179,18 @@ fn check_filter(property: Property, value: &[u8]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// OpenThread forgets its datasets when one of their members is set alone, without a word of it: who wants another
+/// channel would be left without a network.
+fn check_member(property: Property, known: &Known) -> Result<(), Failure> {
+    let forgets = FORGETTING.contains(&property);
+    if !forgets || known.state.is_up() || !known.flag(Property::NET_SAVED) {
+        return Ok(());
+    }
+    Err(wrong_state(format!(
+        "{property}: set alone, it makes the co-processor forget the network that is stored: set THREAD_ACTIVE_DATASET_TLVS as a whole (getprop shows it), use form or join, or leave first"
+    )))
 }
 
 fn check_access(info: PropertyInfo, access: Access, done: &str) -> Result<(), Failure> {

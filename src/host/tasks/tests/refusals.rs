@@ -172,6 +172,37 @@ fn properties_are_refused_by_their_row() {
     }
 }
 
+/// Firmware clears both datasets when one member is set (`otLinkSetChannel`).
+#[test]
+fn no_member_of_a_stored_network_is_set_alone() {
+    let mut stored = known(State::Commissioned);
+    stored.remember(Property::NET_SAVED, &[1]);
+    let none = known(State::Offline);
+    for (property, value) in [
+        (Property::PHY_CHAN, vec![15]),
+        (Property::MAC_15_4_PANID, vec![1, 2]),
+        (Property::NET_XPANID, vec![1; 8]),
+        (Property::NET_NETWORK_NAME, b"net\0".to_vec()),
+        (Property::NET_NETWORK_KEY, vec![1; 16]),
+        (Property::NET_PSKC, vec![1; 16]),
+        (Property::IPV6_ML_PREFIX, vec![0xFD; 17]),
+    ] {
+        let request = Request::Set(property, value);
+        refused(request.clone(), &stored, Code::State, "leave first");
+        // In a network the co-processor itself refuses it; without one there is nothing to forget.
+        let mut up = stored.clone();
+        up.state = State::Associated;
+        assert!(script(&request, &up, &CONTEXT).is_ok());
+        assert!(script(&request, &none, &CONTEXT).is_ok());
+    }
+    for (property, value) in [
+        (Property::PHY_TX_POWER, vec![1]),
+        (Property::NET_KEY_SEQUENCE_COUNTER, vec![1, 0, 0, 0]),
+    ] {
+        assert!(script(&Request::Set(property, value), &stored, &CONTEXT).is_ok());
+    }
+}
+
 /// Who filters what the driver rests on would blind it.
 #[test]
 fn what_the_driver_rests_on_is_not_filtered() {

@@ -215,6 +215,28 @@ fn answers_of_verbs() {
     assert_eq!(rows_of(&run(&pskc, &known), &[0xAB; 2]), ["pskc=ABAB"]);
 }
 
+/// Who wrote a key knows it; whoever looks over a shoulder need not. `getprop` shows it.
+#[test]
+fn what_is_secret_does_not_come_back() {
+    let known = known_with(State::Offline, &[]);
+    let key = vec![0xAB; 16];
+    let rows_of = |request| match &run(&request, &known).steps[0] {
+        Step::Send(send) => format!("{:?}", send.report),
+        step => panic!("{step:?}"),
+    };
+    for request in [
+        Request::Set(Property::NET_NETWORK_KEY, key.clone()),
+        Request::Set(Property::NET_PSKC, key),
+        Request::Set(Property::THREAD_ACTIVE_DATASET_TLVS, vec![]),
+    ] {
+        assert_eq!(rows_of(request), "Nothing");
+    }
+    let shown = rows_of(Request::Set(Property::PHY_TX_POWER, vec![1]));
+    assert!(shown.contains("Property"), "{shown}");
+    let asked = rows_of(Request::Get(Property::NET_NETWORK_KEY));
+    assert!(asked.contains("Property"), "{asked}");
+}
+
 #[test]
 fn groups_of_counters_have_names() {
     let known = known_with(State::Offline, &[5, 524]);
