@@ -56,6 +56,7 @@ impl Bench {
             pskc: [7; 16],
             has_upgrade_command: false,
             is_sniffing: false,
+            is_commanding: false,
         };
         tasks::script(request, &self.known, &context)
     }

@@ -137,6 +137,7 @@ const CASES: &[(&str, &str, Then)] = &[
     ("commissioner remove", "commissioner remove any", Says("")),
     ("commissioner stop", "commissioner stop", Says("")),
     ("mfg", "mfg version", Says("SIM")),
+    ("cli", "cli state", Refused(8, "OT_NCP_CLI_STREAM")),
     ("host-sleep", "host-sleep", Says("")),
     ("host-did-wake", "host-did-wake", Says("")),
     (

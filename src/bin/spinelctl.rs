@@ -13,7 +13,7 @@ mod secret;
 use capture::Capture;
 use connection::{sockets, Connection, DIRECTORY};
 use spinel_bridge::ctl::client::{self, completion, Command, Invocation, Options};
-use spinel_bridge::ctl::line::{Told, Word};
+use spinel_bridge::ctl::line::{word_of, Told, Word};
 use spinel_bridge::ctl::verbs::{self, Does, Local};
 use spinel_bridge::ctl::{Answer, Code, Failure, Field, Fields};
 use std::io::{self, IsTerminal, Write};
@@ -57,6 +57,9 @@ fn run(args: &[String]) -> Result<(), Failure> {
             },
             Does::Local(Local::Completion) => completion_script(&invocation.local),
             Does::Local(Local::Interfaces) => interfaces(&invocation),
+            Does::Ask(_) if invocation.verb.name == CLI && invocation.words.is_empty() => {
+                commands(&invocation)
+            }
             Does::Ask(_) | Does::Serve(_) => ask(invocation),
         },
     }
@@ -130,28 +133,65 @@ fn ask(mut invocation: Invocation) -> Result<(), Failure> {
     }
     connection.wait(invocation.patience())?;
     connection.send(invocation.verb.name, &invocation.words)?;
-    let mut output = Output {
-        goes_on: goes_on && !matches!(file, Some(name) if name != "-"),
-        json: options.json,
-        values: invocation.switches.contains(&"value-only"),
-        name: match invocation.verb.name {
-            "getprop" => invocation.words.first().cloned(),
-            _ => None,
-        },
-        lists: invocation.lists(),
-        rows: Vec::new(),
-        progress: io::stderr().is_terminal() && !options.json,
-        shows_progress: false,
-        capture: match file {
-            Some(name) if sniffs => Some(Capture::create(name, &connection.interface)?),
-            _ => None,
-        },
-    };
+    let mut output = Output::new(&invocation);
+    output.goes_on = goes_on && !matches!(file, Some(name) if name != "-");
+    if let Some(name) = file.filter(|_| sniffs) {
+        output.capture = Some(Capture::create(name, &connection.interface)?);
+    }
     let answered = output.follow(&mut connection, goes_on && !sniffs);
     output.clear_progress();
     // What came before a failure is worth seeing.
     let shown = output.finish();
     answered.and(shown)
+}
+
+/// Lines from standard input for OpenThread's command line, one after the other. What fails is told at once, and
+/// ends nothing.
+fn commands(invocation: &Invocation) -> Result<(), Failure> {
+    let options = &invocation.options;
+    if options.wait.is_some() {
+        await_state(options)?;
+    }
+    let mut connection = connect(options)?;
+    let is_typed = io::stdin().is_terminal();
+    let (mut count, mut failed, mut last) = (0_u32, 0_u32, None);
+    let mut line = String::new();
+    loop {
+        if is_typed {
+            let _ = write!(io::stderr(), "> ");
+        }
+        line.clear();
+        let read = io::stdin().read_line(&mut line);
+        let read = read.map_err(|error| usage(format!("standard input: {error}")))?;
+        if read == 0 {
+            return match last {
+                None => Ok(()),
+                Some(code) => {
+                    let message = format!("{failed} of {count} commands failed");
+                    Err(Failure::new(code, message))
+                }
+            };
+        }
+        let command = line.trim();
+        if command.is_empty() {
+            continue;
+        }
+        count = count.saturating_add(1);
+        connection.wait(invocation.patience())?;
+        connection.send(CLI, &[word_of(command)])?;
+        let mut output = Output::new(invocation);
+        let answered = output.follow(&mut connection, false);
+        output.clear_progress();
+        match answered {
+            Err(failure) if failure.code == Code::NoDaemon => return Err(failure),
+            Err(failure) if is_typed || failure.code == Code::Failed => {
+                let _ = writeln!(io::stderr(), "spinelctl: {}", failure.message);
+                failed = failed.saturating_add(1);
+                last = Some(failure.code);
+            }
+            answered => answered?,
+        }
+    }
 }
 
 /// What the server would refuse is refused here: at once, and without a server.
@@ -285,6 +325,8 @@ struct Output {
     values: bool,
     /// The property that was asked for.
     name: Option<String>,
+    /// Each row is a line of text, to be seen at once.
+    is_text: bool,
     /// One row looks like many.
     lists: bool,
     rows: Vec<Fields>,
@@ -294,6 +336,24 @@ struct Output {
 }
 
 impl Output {
+    fn new(invocation: &Invocation) -> Self {
+        Output {
+            goes_on: false,
+            json: invocation.options.json,
+            values: invocation.switches.contains(&"value-only"),
+            name: match invocation.verb.name {
+                "getprop" => invocation.words.first().cloned(),
+                _ => None,
+            },
+            is_text: invocation.verb.name == CLI,
+            lists: invocation.lists(),
+            rows: Vec::new(),
+            progress: io::stderr().is_terminal() && !invocation.options.json,
+            shows_progress: false,
+            capture: None,
+        }
+    }
+
     /// Reads answers until the last one; for `monitor`, events after it.
     fn follow(&mut self, connection: &mut Connection, monitors: bool) -> Result<(), Failure> {
         let stdout = io::stdout();
@@ -345,6 +405,10 @@ impl Output {
         }
         if self.json {
             return write(&json::line(None, &row));
+        }
+        if self.is_text {
+            self.clear_progress();
+            return write(&client::values(&[row]));
         }
         self.rows.push(row);
         Ok(true)
@@ -411,6 +475,9 @@ const GREETING: Duration = Duration::from_secs(10);
 /// A daemon that starts has its socket within some tens of milliseconds; a busy board takes longer.
 const APPEARS: Duration = Duration::from_secs(2);
 const APPEARS_STEP: Duration = Duration::from_millis(50);
+
+/// The verb that also takes lines from standard input.
+const CLI: &str = "cli";
 
 /// wpantund's and OpenThread's default.
 const INTERFACE: &str = "wpan0";

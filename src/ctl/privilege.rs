@@ -11,7 +11,11 @@ use core::ops::RangeInclusive;
 /// Whether only root, or who is allowed by the configuration, may ask for this.
 pub fn needs_privilege(request: &Request) -> bool {
     match request {
-        Request::Peek { .. } | Request::Poke { .. } | Request::Mfg(_) | Request::Upgrade => true,
+        Request::Peek { .. }
+        | Request::Poke { .. }
+        | Request::Mfg(_)
+        | Request::CommandLine(_)
+        | Request::Upgrade => true,
         Request::Reset(kind) => *kind == ResetKind::Bootloader,
         Request::Get(property) => property.info().is_none() || contains(READING, *property),
         Request::Set(property, _) => writing_needs(*property, Access::SET),
@@ -104,6 +108,7 @@ mod tests {
             (Request::Status, false),
             (Request::Leave, false),
             (Request::Mfg("reboot".into()), true),
+            (Request::CommandLine("state".into()), true),
             (Request::Upgrade, true),
             (
                 Request::Peek {

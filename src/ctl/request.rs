@@ -214,6 +214,8 @@ pub enum Request {
     },
     /// A line for the manufacturing command line of the co-processor.
     Mfg(String),
+    /// A line for OpenThread's command line.
+    CommandLine(String),
 }
 
 /// Credentials. What is `None` is chosen (form) or left as it is (join).

@@ -208,6 +208,8 @@ pub(super) fn after_success(command: Command, property: Option<Property>) -> &'s
         ) => DATASET,
         // Firmware forgets the dataset of which this was a member; the answer tells the value.
         (Command::PROP_VALUE_SET, Some(member)) if FORGETTING.contains(&member) => SAVED,
+        // Everything can be said there.
+        (Command::PROP_VALUE_SET, Some(Property::STREAM_CLI)) => COMMAND_LINE,
         (Command::PROP_VALUE_INSERT | Command::PROP_VALUE_REMOVE, Some(property)) => {
             let list = LISTS.iter().find(|list| list[0] == property);
             list.map_or(&[], |list| &list[..])
@@ -258,6 +260,26 @@ pub(super) const DATASET: &[Property] = &[
     Property::NET_KEY_SEQUENCE_COUNTER,
     Property::IPV6_ML_PREFIX,
     Property::IPV6_ML_ADDR,
+];
+
+/// What a command of OpenThread's command line may have changed without a word of it.
+const COMMAND_LINE: &[Property] = &[
+    Property::NET_IF_UP,
+    Property::NET_STACK_UP,
+    Property::NET_SAVED,
+    Property::PHY_CHAN,
+    Property::MAC_15_4_PANID,
+    Property::MAC_15_4_LADDR,
+    Property::NET_NETWORK_NAME,
+    Property::NET_XPANID,
+    Property::NET_NETWORK_KEY,
+    Property::NET_KEY_SEQUENCE_COUNTER,
+    Property::IPV6_ML_PREFIX,
+    Property::IPV6_ML_ADDR,
+    Property::THREAD_ON_MESH_NETS,
+    Property::THREAD_OFF_MESH_ROUTES,
+    Property::THREAD_ASSISTING_PORTS,
+    Property::THREAD_MODE,
 ];
 
 /// What requests decide by, or show, and no update tells: they wait while it is being asked for.

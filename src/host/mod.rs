@@ -15,6 +15,7 @@
 //! | `requests` | what a client asks for, and when |
 //! | `run`, `wait` | tasks: [`script`]s that run, and what they wait for |
 //! | `tasks` | requests as scripts |
+//! | `command_line` | the output of OpenThread's command line |
 //! | `dataset`, `pskc` | a network's credentials as one thing, and the key of its passphrase |
 //! | `keep` | what a reset of the co-processor must not lose |
 //! | `slots` | packets on their way, and their pace (§7.7, §7.9) |
@@ -26,6 +27,7 @@
 //! other calls in any order. Each leaves the host with nothing to do but wait: for a frame, for a
 //! request, or for [`Host::poll_timeout`].
 
+mod command_line;
 mod dataset;
 pub mod failure;
 mod fault;

@@ -212,6 +212,7 @@ impl Host {
             pskc,
             has_upgrade_command: self.settings.has_upgrade_command,
             is_sniffing: self.tasks.is_sniffing(),
+            is_commanding: self.tasks.is_commanding(),
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Tasks {
 pub(super) struct Task {
     pub(super) id: u32,
     pub(super) origin: Origin,
-    steps: VecDeque<Step>,
+    pub(super) steps: VecDeque<Step>,
     undo: VecDeque<Send>,
     otherwise: Option<Box<Script>>,
     exclusive: Option<&'static str>,
@@ -37,6 +37,8 @@ pub(super) struct Task {
     /// The commands that were sent: a sniffer needs them again after a reset.
     sent: Vec<(Command, Vec<u8>)>,
     pub(super) scan: Scan,
+    /// What the command line says to this task's command.
+    pub(super) output: Option<super::command_line::Output>,
 }
 
 /// What follows from the answer to a command.
@@ -87,6 +89,11 @@ impl Tasks {
 
     pub(super) fn is_joining(&self) -> bool {
         self.list.iter().any(|task| task.is_joining)
+    }
+
+    /// Whether a command of OpenThread's command line runs.
+    pub(super) fn is_commanding(&self) -> bool {
+        self.list.iter().any(|task| task.output.is_some())
     }
 
     pub(super) fn is_sniffing(&self) -> bool {
@@ -172,6 +179,7 @@ impl Host {
             is_joining: false,
             sent: Vec::new(),
             scan: Scan::default(),
+            output: None,
         };
         self.run(task);
     }
@@ -222,11 +230,9 @@ impl Host {
                 until,
                 within,
                 otherwise,
-            } => {
-                self.wait(task, Waiting::new(until, within, Some(otherwise), self.now));
-            }
+            } => self.wait(task, Waiting::new(until, within, Some(otherwise), self.now))?,
             Step::Linger { until, within } => {
-                self.wait(task, Waiting::new(until, within, None, self.now));
+                self.wait(task, Waiting::new(until, within, None, self.now))?;
             }
             Step::Reset(how) => self.reset_for(task, how),
             Step::Pause(duration) => task.doing = Doing::Pausing(self.now + duration),
@@ -256,10 +262,18 @@ impl Host {
         Ok(())
     }
 
-    fn wait(&self, task: &mut Task, waiting: Waiting) {
+    fn wait(&self, task: &mut Task, waiting: Waiting) -> Result<(), Failure> {
+        if waiting.until == Until::CommandEnds {
+            // It may have ended before the SET was answered.
+            if let Some(end) = task.output.as_mut().and_then(|output| output.end()) {
+                task.steps.clear();
+                return end;
+            }
+        }
         if !waiting.is_over(&self.known) {
             task.doing = Doing::Waiting(waiting);
         }
+        Ok(())
     }
 
     fn act(&mut self, task: &mut Task, act: Act) {
@@ -284,6 +298,7 @@ impl Host {
                 self.sessions.permit(until, port);
                 self.requests.permit_until = Some((until, port));
             }
+            Act::CommandLine => task.output = Some(super::command_line::Output::default()),
             Act::Joining => task.is_joining = true,
             Act::Sniff => task.doing = Doing::Sniffing,
             Act::Upgrade => {

@@ -347,6 +347,9 @@ pub enum Until {
     Left,
     /// An unsolicited value of this property, which is reported by its signature.
     Value(Property),
+    /// The end of a command of OpenThread's command line, after [`Act::CommandLine`]. Its lines are reported as
+    /// rows; `within` counts from the last piece.
+    CommandEnds,
 }
 
 /// How the co-processor is reset.
@@ -382,6 +385,8 @@ pub enum Act {
     PermitJoin(Duration, u16),
     /// The joining is our own: packets go over the insecure stream until the task ends.
     Joining,
+    /// What STREAM_CLI tells from now on is the answer to this task's command.
+    CommandLine,
     /// Raw frames are reported as rows to the client until it goes away.
     Sniff,
     /// Closes the transport, runs the upgrade command, and starts over (protocol §7.12).

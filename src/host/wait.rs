@@ -83,6 +83,11 @@ impl Waiting {
         }
     }
 
+    /// The time counts from now.
+    pub(super) fn goes_on(&mut self, now: Instant) {
+        self.deadline = now + self.within;
+    }
+
     fn progress(&self, scan: &Scan, now: Instant) -> Answer {
         let elapsed = now.since(self.began);
         let (what, done, of) = match self.until {
@@ -90,7 +95,9 @@ impl Waiting {
             Until::Associated => ("associating", seconds(elapsed), seconds(self.within)),
             Until::Joined => ("joining", seconds(elapsed), seconds(self.within)),
             Until::Left => ("leaving", seconds(elapsed), seconds(self.within)),
-            Until::Value(_) => ("waiting", seconds(elapsed), seconds(self.within)),
+            Until::Value(_) | Until::CommandEnds => {
+                ("waiting", seconds(elapsed), seconds(self.within))
+            }
         };
         Answer::Progress {
             what: what.to_owned(),
@@ -162,6 +169,9 @@ impl Host {
             }
             return;
         }
+        if let Told::Value(Property::STREAM_CLI, piece) = told {
+            return self.command_line_said(piece);
+        }
         for id in self.tasks.ids() {
             self.tell_task(id, told);
         }
@@ -181,7 +191,7 @@ impl Host {
             Verdict::Over => self.run_id(id),
             Verdict::Row(row, is_last) => {
                 // The time counts from the last event (§7.4: "scan event gap").
-                waiting.deadline = now + waiting.within;
+                waiting.goes_on(now);
                 self.tell(origin, Answer::Row(row));
                 if is_last {
                     self.run_id(id);

@@ -118,6 +118,8 @@ const CASES: &[(&str, &str, Then)] = &[
     ("gpio set", "gpio set 0 high", Refused(8, "GPIO")),
     ("gpio config", "gpio config 2 out", Refused(8, "GPIO")),
     ("mfg", "mfg version", Refused(8, "NEST_STREAM_MFG")),
+    // host_command_line.rs
+    ("cli", "cli state", Refused(8, "OT_NCP_CLI_STREAM")),
     ("reset", "reset bootloader", Refused(8, "RCP_RESET_TO_BOOTLOADER")),
 
     ("host-sleep", "host-sleep", Says("")),

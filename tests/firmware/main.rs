@@ -12,6 +12,7 @@ mod world;
 
 mod diff;
 mod frames;
+mod host_command_line;
 mod host_joining;
 mod host_network;
 mod host_radio;

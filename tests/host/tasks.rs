@@ -7,6 +7,8 @@ use crate::scan;
 use spinel_bridge::bridge::Upper;
 use spinel_bridge::ctl::Answer;
 use spinel_bridge::ctl::Code;
+use spinel_bridge::ctl::Field;
+use spinel_bridge::ctl::Fields;
 use spinel_bridge::ctl::Request;
 use spinel_bridge::ctl::Ticket;
 use spinel_bridge::host::kernel;
@@ -140,6 +142,85 @@ fn a_form_that_takes_too_long_is_told_and_undone() {
     trace.expect_set("41 00");
     trace.serve();
     assert_eq!(trace.failed(1), Some(Code::Timeout));
+}
+
+/// Answers of OpenThread's command line come in pieces, and before the SET is answered.
+#[test]
+fn a_command_line_answers_in_lines() {
+    let mut trace = Trace::ready();
+    let said = |text: &str| {
+        let octets = text.bytes().map(|octet| format!(" {octet:02X}"));
+        format!("80 06 75{} 00", octets.collect::<String>())
+    };
+    let output = |text: &str| Answer::Row(Fields::new().with("output", Field::text(text)));
+    let command = |line: &str| Request::CommandLine(line.into());
+    trace.request(1, command("state"));
+    let set = trace.frame().unwrap();
+    assert_eq!(set[1..], octets("03 75 73 74 61 74 65 00"));
+    trace.request(2, command("other"));
+    assert_eq!(trace.failed(2), Some(Code::Busy));
+    for piece in ["lea", "der\r\n", "Done\r\n", "> "] {
+        trace.send(&said(piece));
+    }
+    assert_eq!(trace.answers(1), [output("leader")]);
+    trace.refuse(&set, 0);
+    assert_eq!(trace.answers(1), [Answer::Done]);
+    // What was said there may have changed everything.
+    trace.serve();
+    assert!(trace.was_sent("02 40") && trace.was_sent("02 41") && trace.was_sent("02 62"));
+    // One that takes its time, and one that fails.
+    trace.request(3, command("ping ::1"));
+    let set = trace.frame().unwrap();
+    trace.refuse(&set, 0);
+    trace.serve();
+    assert_eq!(trace.answers(3), []);
+    trace.idle_for(Duration::from_secs(29));
+    trace.send(&said("16 bytes\r\n"));
+    trace.idle_for(Duration::from_secs(29));
+    trace.send(&said("Error 7: InvalidArgs\r\n"));
+    let answers = trace.answers(3);
+    let rows = answers.iter().filter(|row| matches!(row, Answer::Row(_)));
+    assert_eq!(rows.collect::<Vec<_>>(), [&output("16 bytes")]);
+    match answers.last() {
+        Some(Answer::Failed(failure)) if failure.message.contains("Error 7") => {}
+        last => panic!("{last:?}"),
+    }
+    // One whose end was lost: an empty line brings a prompt.
+    trace.request(6, command("help"));
+    let set = trace.frame().unwrap();
+    trace.send(&said("help\r\n"));
+    trace.refuse(&set, 0);
+    trace.serve();
+    trace.wait_for(Duration::from_secs(2));
+    let prompt = trace.frame().unwrap();
+    assert_eq!(prompt[1..], octets("03 75 00"));
+    trace.send(&said("> "));
+    trace.refuse(&prompt, 0);
+    match &trace.answers(6)[..] {
+        [row, Answer::Progress { .. }, Answer::Failed(failure)]
+            if failure.message.contains("no room") =>
+        {
+            assert_eq!(row, &output("help"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // One that says nothing at all.
+    trace.request(4, command("crash"));
+    let set = trace.frame().unwrap();
+    trace.refuse(&set, 0);
+    trace.idle_for(Duration::from_secs(33));
+    assert_eq!(trace.failed(4), Some(Code::Timeout));
+    // Firmware that has none.
+    trace.request(5, command("state"));
+    let set = trace.frame().unwrap();
+    trace.refuse(&set, 13);
+    match &trace.answers(5)[..] {
+        [Answer::Failed(failure)] => {
+            assert_eq!(failure.code, Code::NotSupported);
+            assert!(failure.message.contains("OT_NCP_CLI_STREAM"), "{failure}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -481,14 +481,23 @@ pub(super) fn commissioner_remove(args: &Args<'_>) -> Built {
 }
 
 pub(super) fn mfg(args: &Args<'_>) -> Built {
+    Ok(Request::Mfg(line(args, "mfg")?))
+}
+
+pub(super) fn command_line(args: &Args<'_>) -> Built {
+    Ok(Request::CommandLine(line(args, "cli")?))
+}
+
+/// All words as one line.
+fn line(args: &Args<'_>, verb: &str) -> Result<String, Failure> {
     let line = match args.rest() {
         [word] => word.text()?,
         words => words.iter().map(Word::raw).collect::<Vec<_>>().join(" "),
     };
     if line.contains('\0') {
-        return Err(usage("mfg: a NUL ends the text: remove it"));
+        return Err(usage(format!("{verb}: a NUL ends the text: remove it")));
     }
-    Ok(Request::Mfg(line))
+    Ok(line)
 }
 
 /// A value of the longest frame: its header, command and a property's number of up to 3 octets come

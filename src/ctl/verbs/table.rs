@@ -590,6 +590,17 @@ pub static VERBS: &[Verb] = &[
         does: Ask(build::mfg),
     },
     Verb {
+        name: "cli",
+        aliases: &[],
+        help: "a command of OpenThread's command line (privileged)",
+        args: &[arg("COMMAND", Rest, Any("COMMAND"), "with its arguments; without, lines from standard input")],
+        examples: &[
+            ("cli neighbor table", "who is in reach"),
+            ("cli < commands.txt", "the lines of a file, one after the other"),
+        ],
+        does: Ask(build::command_line),
+    },
+    Verb {
         name: "monitor",
         aliases: &[],
         help: "follow events live, until interrupted",

@@ -235,6 +235,8 @@ fn every_verb_of_the_host_becomes_its_request() {
         ("mfg diag start", R::Mfg("diag start".into())),
         ("mfg \"a=b  c\"", R::Mfg("a=b  c".into())),
         ("mfg a=b", R::Mfg("a=b".into())),
+        ("cli ping -c 3 fd00::1", R::CommandLine("ping -c 3 fd00::1".into())),
+        ("cli \"dataset active\"", R::CommandLine("dataset active".into())),
     ];
     for (text, request) in cases {
         assert_eq!(host(text), *request, "{text}");

@@ -2,11 +2,13 @@
 
 use super::network;
 use super::property::hex;
-use super::{check_text, not_supported, require, require_initialized, Context};
+use super::{check_text, not_supported, require, require_initialized, usage, Context};
 use crate::ctl::request::{RandomKind, ResetKind};
 use crate::ctl::{Code, Failure, Field, Fields};
+use crate::host::failure::{self, What};
 use crate::host::known::{Known, State};
-use crate::host::script::{Act, Report, Reset, Script, Send, Step};
+use crate::host::script::{Act, Follow, OnError, Report, Reset, Script, Send, Step, Until};
+use crate::time::Duration;
 use crate::wire::ids::{Capability, Command, Property};
 use crate::wire::packed::Reader;
 use crate::wire::spinel::FRAME_MAX;
@@ -79,6 +81,51 @@ pub(super) fn mfg(line: &str) -> Result<Script, Failure> {
     Ok(Script::new().then(set.reporting(Report::Rows(mfg_rows))))
 }
 
+/// A line for OpenThread's command line; its answer comes in lines.
+pub(super) fn command_line(line: &str, context: &Context) -> Result<Script, Failure> {
+    check_text("the command", line, MFG_MAX)?;
+    if line.trim().is_empty() {
+        return Err(usage("cli: a command is missing: `cli help` lists them"));
+    }
+    if context.is_commanding {
+        return Err(Failure::new(
+            Code::Busy,
+            "another client's command runs on OpenThread's command line: wait until it ends",
+        ));
+    }
+    let set = Send::set(Property::STREAM_CLI, |value| value.utf8(line))?;
+    let answered = Follow::new(|answer| {
+        match answer {
+        Ok(_) => Ok(Vec::new()),
+        Err(status) if status.is_absent() => Err(not_supported(
+            "cli: this firmware offers no command line over Spinel: OpenThread has to be built with OT_NCP_CLI_STREAM=ON",
+        )),
+        Err(status) => {
+            let what = What(Command::PROP_VALUE_SET, Some(Property::STREAM_CLI));
+            Err(failure::of_status(what, status))
+        }
+    }
+    });
+    // Where `Done` was lost, an empty line brings a prompt; behind a command that still runs it brings nothing.
+    let prompt = Send::set(Property::STREAM_CLI, |value| value.utf8(""))?;
+    Ok(Script::new()
+        .then(Act::CommandLine)
+        .then(Step::Ask(set, answered))
+        .then(Step::Linger {
+            until: Until::CommandEnds,
+            within: PROMPTED_AFTER,
+        })
+        .then(prompt.on_error(OnError::Tolerate))
+        .then(Step::Wait {
+            until: Until::CommandEnds,
+            within: COMMAND_SILENCE,
+            otherwise: Failure::new(
+                Code::Timeout,
+                "OpenThread's command line says nothing more: a command from before may still run, which a reset ends",
+            ),
+        }))
+}
+
 fn require_no_upgrade(known: &Known) -> Result<(), Failure> {
     match known.state {
         State::Upgrading => require_initialized(known),
@@ -123,5 +170,9 @@ const RESET_BOOTLOADER: u8 = 3;
 /// What is left of [`FRAME_MAX`] behind header, command, address and count, for PEEK_RET as for
 /// POKE.
 const MEMORY_MAX: u16 = FRAME_MAX as u16 - 8;
+/// Most commands are done before they are answered.
+const PROMPTED_AFTER: Duration = Duration::from_secs(2);
+/// Scans and pings take seconds between two lines.
+const COMMAND_SILENCE: Duration = Duration::from_secs(30);
 /// What is left of [`FRAME_MAX`] behind header, command, property and terminator.
 const MFG_MAX: usize = FRAME_MAX - 5;

@@ -55,6 +55,8 @@ pub struct Context {
     pub has_upgrade_command: bool,
     /// Whether raw frames are being sniffed.
     pub is_sniffing: bool,
+    /// Whether a command of OpenThread's command line runs.
+    pub is_commanding: bool,
 }
 
 /// What is to be done for `request`.
@@ -121,6 +123,7 @@ pub fn script(request: &Request, known: &Known, context: &Context) -> Result<Scr
         Request::Poke { address, octets } => device::poke(*address, octets, known),
         Request::Random(kind) => device::random(*kind, known),
         Request::Mfg(line) => device::mfg(line),
+        Request::CommandLine(line) => device::command_line(line, context),
         Request::GpioList => gpio::list(known),
         Request::GpioSet { number, high } => gpio::set(*number, *high, known),
         Request::GpioConfigure { number, flags } => gpio::configure(*number, *flags, known),

@@ -21,6 +21,7 @@ const CONTEXT: Context = Context {
     pskc: [0x99; 16],
     has_upgrade_command: true,
     is_sniffing: false,
+    is_commanding: false,
 };
 
 /// 0x00 to 0x1F: what is chosen at random can be told by its digits.
@@ -298,6 +299,7 @@ fn all_requests() -> Vec<Request> {
         },
         Request::CommissionerRemove { eui64: None },
         Request::Mfg("ver".into()),
+        Request::CommandLine("state".into()),
     ]
 }
 
