@@ -34,6 +34,8 @@ pub(super) struct Task {
     /// What is told when the undoing is over.
     outcome: Option<Answer>,
     is_joining: bool,
+    /// What the joiner does when it found nobody.
+    pub(super) look_again: Option<Step>,
     /// The commands that were sent: a sniffer needs them again after a reset.
     sent: Vec<(Command, Vec<u8>)>,
     pub(super) scan: Scan,
@@ -177,6 +179,7 @@ impl Host {
             doing: Doing::Next,
             outcome: None,
             is_joining: false,
+            look_again: None,
             sent: Vec::new(),
             scan: Scan::default(),
             output: None,
@@ -209,6 +212,22 @@ impl Host {
         self.end_sniffing(id);
     }
 
+    /// The joiner looks again, unless it has done so often enough.
+    pub(super) fn search_again(&mut self, id: u32, failure: Failure) {
+        let step = self.tasks.get_mut(id).and_then(|task| {
+            let step = task.look_again.take()?;
+            task.steps.push_front(step);
+            Some(())
+        });
+        match step {
+            Some(()) => {
+                log::info!("joining: nobody was found: looking again");
+                self.run_id(id);
+            }
+            None => self.undo_id(id, failure),
+        }
+    }
+
     pub(super) fn run_id(&mut self, id: u32) {
         if let Some(task) = self.tasks.take(id) {
             self.run(task);
@@ -231,6 +250,26 @@ impl Host {
                 within,
                 otherwise,
             } => self.wait(task, Waiting::new(until, within, Some(otherwise), self.now))?,
+            Step::Join {
+                start,
+                looks,
+                within,
+                otherwise,
+            } => {
+                task.look_again = (looks > 1).then(|| Step::Join {
+                    start: start.clone(),
+                    looks: looks - 1,
+                    within,
+                    otherwise: otherwise.clone(),
+                });
+                self.submit_for(task.id, &start)?;
+                task.doing = Doing::Sent(start);
+                task.steps.push_front(Step::Wait {
+                    until: Until::Joined,
+                    within,
+                    otherwise,
+                });
+            }
             Step::Linger { until, within } => {
                 self.wait(task, Waiting::new(until, within, None, self.now))?;
             }

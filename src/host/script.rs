@@ -86,6 +86,18 @@ pub enum Step {
         /// What is said when the time is over.
         otherwise: Failure,
     },
+    /// Starts the joiner, and waits for [`Until::Joined`]. A joiner asks once on each channel, and an answer is
+    /// easily missed: where nobody is found (JOIN_NO_PEERS), it looks again.
+    Join {
+        /// What starts it.
+        start: Send,
+        /// How often it looks at the most.
+        looks: u8,
+        /// How long one look, with the joining that follows from it, may take.
+        within: Duration,
+        /// What is said when that time is over.
+        otherwise: Failure,
+    },
     /// Like [`Step::Wait`], but when the time is over the task goes on.
     Linger {
         /// What.

@@ -43,6 +43,8 @@ enum Verdict {
     Over,
     Row(Fields, bool),
     Failed(Failure),
+    /// Nobody was found, which may be by chance.
+    Nobody(Failure),
     Doomed(Failure),
 }
 
@@ -112,6 +114,9 @@ impl Waiting {
             (Until::Associated, Told::StackDown) => Verdict::Doomed(stack_down()),
             (Until::Joined, Told::Status(Status::JOIN_SUCCESS)) => Verdict::Over,
             (Until::Associated, Told::Status(Status::JOIN_SUCCESS)) => Verdict::Nothing,
+            (Until::Joined, Told::Status(status @ Status::JOIN_NO_PEERS)) => {
+                Verdict::Nobody(failure::of_join(status))
+            }
             (Until::Associated | Until::Joined, Told::Status(status)) => {
                 Verdict::Failed(failure::of_join(status))
             }
@@ -198,6 +203,7 @@ impl Host {
                 }
             }
             Verdict::Failed(failure) => self.undo_id(id, failure),
+            Verdict::Nobody(failure) => self.search_again(id, failure),
             Verdict::Doomed(failure) => {
                 waiting.doom.get_or_insert((now + DOOM_DELAY, failure));
             }

@@ -19,17 +19,17 @@ fn scans_find_what_they_look_for() {
     let panid = node.get("panid");
     let elsewhere = if channel == "11" { "12" } else { "11" };
 
-    let found = rows(host, "scan");
-    assert_eq!(found[0]["panid"], panid.as_str(), "{found:?}");
+    let found = one(host, "scan");
+    assert_eq!(found["panid"], panid.as_str(), "{found:?}");
     // Its beacon has no name, so none is shown.
-    assert_eq!(found[0].get("network_name"), None, "{found:?}");
-    assert_eq!(rows(host, &format!("scan -c {channel}")).len(), 1);
+    assert_eq!(found.get("network_name"), None, "{found:?}");
+    one(host, &format!("scan -c {channel}"));
     assert_eq!(rows(host, &format!("scan --channel {elsewhere}")).len(), 0);
 
-    let found = rows(host, "scan --discover");
-    assert_eq!(found[0]["network_name"], "others");
-    assert_eq!(found[0]["joinable"], false);
-    assert_eq!(rows(host, &format!("scan --discover -p {panid}")).len(), 1);
+    let found = one(host, "scan --discover");
+    assert_eq!(found["network_name"], "others");
+    assert_eq!(found["joinable"], false);
+    one(host, &format!("scan --discover -p {panid}"));
     assert_eq!(rows(host, "scan --discover -p 0x1234").len(), 0);
     assert_eq!(rows(host, "scan --discover --joinable").len(), 0);
     assert_eq!(
@@ -48,10 +48,7 @@ fn scans_find_what_they_look_for() {
         let found = rows(host, &format!("scan --discover --joinable -c {channel}"));
         (found.len() == 1 && found[0]["joinable"] == true).then_some(())
     });
-    assert_eq!(
-        rows(host, &format!("scan -d --for-us -c {channel}")).len(),
-        1
-    );
+    one(host, &format!("scan -d --for-us -c {channel}"));
 
     let energy = rows(host, "scan --energy -c 11-26 --period 10");
     let channels: Vec<_> = energy
@@ -62,7 +59,7 @@ fn scans_find_what_they_look_for() {
     assert!(energy.iter().all(|row| row["rssi"].as_i64().unwrap() < 0));
 
     enter(host, &dataset);
-    assert_eq!(rows(host, "scan")[0]["panid"], panid.as_str());
+    assert_eq!(one(host, "scan")["panid"], panid.as_str());
     assert_eq!(rows(host, "scan --energy -c 13,15 --period 10").len(), 2);
     host.ping(node.mesh_local().parse().unwrap());
 }
@@ -87,6 +84,16 @@ fn a_scan_is_stopped() {
     host.wait_for("the radio to be free", |host| {
         host.try_ctl("scan -c 11").status.success().then_some(())
     });
+}
+
+/// The one row of a scan. It listens for 300 ms on a channel, and whoever answers a little late is not found.
+fn one(host: &Host, words: &str) -> Value {
+    let mut found = host.wait_for(&format!("a row of {words}"), |host| {
+        let found = rows(host, words);
+        (!found.is_empty()).then_some(found)
+    });
+    assert_eq!(found.len(), 1, "{words}: {found:?}");
+    found.remove(0)
 }
 
 /// The rows of a scan, each an object.

@@ -340,10 +340,65 @@ fn our_own_joining_goes_over_the_insecure_stream() {
     };
     let frame = send(&mut trace).expect("a packet");
     assert_eq!(frame[..3], [0x80, 3, 0x73]);
-    trace.send("80 06 00 6A");
+    trace.send("80 06 00 69");
     trace.serve();
-    assert_eq!(trace.failed(1), Some(Code::NoPeers));
+    assert_eq!(trace.failed(1), Some(Code::Security));
     assert_eq!(send(&mut trace), None);
+}
+
+/// The answer of a router that was there comes too late now and then.
+#[test]
+fn who_joins_and_finds_nobody_looks_again_but_not_for_ever() {
+    let start = octets("03 81 01 01 4A 30 31 4E 4D 45 00");
+    let joining = || {
+        let mut trace = Trace::new(Settings::default());
+        // THREAD_JOINER is packed as 83 08.
+        trace.values = vec![(5, octets("20 30 83 08"))];
+        trace.handshake();
+        let join = Request::JoinerStart {
+            pskd: "J01NME".into(),
+            provisioning_url: String::new(),
+        };
+        trace.request(1, join);
+        trace.serve();
+        trace
+    };
+    let looks = |trace: &Trace| {
+        trace
+            .sent
+            .iter()
+            .filter(|frame| frame[1..] == start)
+            .count()
+    };
+    // JOIN_NO_PEERS.
+    let nobody = |trace: &mut Trace| {
+        trace.wait_for(Duration::from_secs(5));
+        trace.send("80 06 00 6A");
+        trace.serve();
+    };
+
+    let mut trace = joining();
+    for count in 1..=3 {
+        assert_eq!(looks(&trace), count);
+        assert_eq!(trace.failed(1), None);
+        nobody(&mut trace);
+    }
+    assert_eq!(looks(&trace), 3);
+    assert_eq!(trace.failed(1), Some(Code::NoPeers));
+
+    // Found at last, and a wrong passphrase is not tried again.
+    let mut trace = joining();
+    nobody(&mut trace);
+    nobody(&mut trace);
+    trace.send("80 06 00 69");
+    trace.serve();
+    assert_eq!(looks(&trace), 3);
+    assert_eq!(trace.failed(1), Some(Code::Security));
+    let mut trace = joining();
+    nobody(&mut trace);
+    trace.send("80 06 00 6D");
+    trace.serve();
+    assert!(trace.was_sent("03 42 01"), "joined, so it attaches");
 }
 
 #[test]

@@ -125,6 +125,11 @@ pub(super) fn take_down() -> Result<[Send; 2], Overflow> {
 pub(super) fn joiner_start(pskd: &str, url: &str, known: &Known) -> Result<Script, Failure> {
     require(known, "joiner", &[Capability::THREAD_JOINER])?;
     require_stack_down(known)?;
+    if known.state == State::Commissioned {
+        return Err(wrong_state(
+            "a network is stored, and a joiner would look for that one alone: leave it first",
+        ));
+    }
     check_pskd(pskd)?;
     check_text("the provisioning URL", url, URL_MAX)?;
     let start = Send::set(Property::MESHCOP_JOINER_COMMISSIONING, |value| {
@@ -135,12 +140,15 @@ pub(super) fn joiner_start(pskd: &str, url: &str, known: &Known) -> Result<Scrip
             url => value.utf8(url),
         }
     })?;
+    // OpenThread's joiner asks the PAN that it has, and keeps that of a network that has refused it.
+    let any_pan = Send::set(Property::MAC_15_4_PANID, |value| value.uint16(BROADCAST))?;
     let mut script = undo_bring_up(Script::exclusive("joiner").undone_by(stop_joiner()?))?
+        .then(any_pan.on_error(OnError::Tolerate))
         .then(interface_up()?)
         .then(Act::Joining)
-        .then(start)
-        .then(Step::Wait {
-            until: Until::Joined,
+        .then(Step::Join {
+            start,
+            looks: LOOKS,
             within: JOIN_MAX,
             otherwise: timeout(
                 "nobody let us join in 60 s: is joining permitted there, for this PSKd?",
@@ -322,6 +330,11 @@ fn keep(script: &mut Script, known: &Known) {
 const URL_MAX: usize = 64;
 /// Protocol §7.4: form, join and joiner take 60 s at the most.
 const JOIN_MAX: Duration = Duration::from_secs(60);
+/// The PAN id of all.
+const BROADCAST: u16 = 0xFFFF;
+/// OpenThread's joiner listens for 300 ms on each channel (`kScanDurationDefault`), and routers take up to 250 ms of them
+/// to answer (`kDiscoveryMaxJitter`): a router that is 100 ms late is missed in one of five looks, of some 5 s each.
+const LOOKS: u8 = 3;
 /// OpenThread detaches gracefully within 1 s (`kDetachGracefullyTimeout`); as much again for the
 /// way.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);

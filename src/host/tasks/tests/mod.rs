@@ -84,6 +84,12 @@ fn show_step(step: &Step) -> String {
         Step::Send(send) => show_send(send),
         Step::Ask(send, _) => format!("ask {}", show_send(send)),
         Step::Wait { until, within, .. } => format!("wait {until:?} {within:?}"),
+        Step::Join {
+            start,
+            looks,
+            within,
+            ..
+        } => format!("join {} {looks} times {within:?}", show_send(start)),
         Step::Linger { until, within } => format!("linger {until:?} {within:?}"),
         Step::Reset(reset) => format!("{reset:?}"),
         Step::Pause(pause) => format!("pause {pause:?}"),

@@ -415,23 +415,27 @@ fn joiner() {
     assert_eq!(
         steps(&request(""), &known),
         [
+            "03 36 FF FF ?",
             "03 41 01 ~",
             "Joining",
-            "03 81 01 01 4A 30 31 4E 4D 45 00",
-            "wait Joined 60s",
+            "join 03 81 01 01 4A 30 31 4E 4D 45 00 3 times 60s",
             "03 42 01 ~",
             "wait Associated 60s",
         ]
     );
     assert_eq!(
-        steps(&request("u"), &known)[2],
-        "03 81 01 01 4A 30 31 4E 4D 45 00 75 00"
+        steps(&request("u"), &known)[3],
+        "join 03 81 01 01 4A 30 31 4E 4D 45 00 75 00 3 times 60s"
     );
     assert_eq!(
         undo(&request(""), &known),
         ["03 81 01 00", "03 42 00 ?", "03 41 00 ?"]
     );
     assert_eq!(steps(&Request::JoinerStop, &known), ["03 81 01 00"]);
+    let stored = known_with(State::Commissioned, &[1027]);
+    assert!(refusal(&request(""), &stored)
+        .message
+        .contains("leave it first"));
 }
 
 #[test]
