@@ -140,6 +140,8 @@ fn what_answers_instead_of_an_ncp_is_named_at_once() {
             "printf '\\032\\301\\002\\013\\012\\122~'; cat >/dev/null",
             "EZSP",
         ),
+        ("silent", "cat >/dev/null", "says nothing"),
+        ("gone", "exit 127", "127"),
     ] {
         let mut host = Host::new(&folder, name);
         host.start_bridge_anyhow(&[&format!("system:{command}")]);
@@ -150,6 +152,26 @@ fn what_answers_instead_of_an_ncp_is_named_at_once() {
         let (code, why) = host.refused("get NET_ROLE");
         assert_eq!(code, 5, "{why}");
         assert!(why.contains(wanted), "{name}: {why}");
+    }
+}
+
+/// On a bus a verb tells what the link sees: a short at once, a silence that may be a boot after ten seconds.
+#[test]
+fn a_verb_tells_what_is_wrong_on_a_bus() {
+    let folder = Folder::new();
+    for (device, wanted) in [("sim:loopback", "MOSI"), ("sim:dead", "all FF")] {
+        let mut host = Host::new(&folder, "only");
+        host.start_bridge_anyhow(&[device]);
+        host.wait_for("the socket", Host::status);
+        let begin = std::time::Instant::now();
+        let (code, why) = host.refused("get NET_ROLE");
+        assert_eq!(code, 5, "{why}");
+        assert!(why.contains(wanted), "{device}: {why}");
+        let took = begin.elapsed();
+        // The state of the whole would be a fault after 25 s, with no reason but that it is silent.
+        assert!(took < Duration::from_secs(22), "{device}: {took:?}");
+        let diagnosis = host.status().unwrap()["diagnosis"].to_string();
+        assert!(diagnosis.contains(wanted), "{diagnosis}");
     }
 }
 

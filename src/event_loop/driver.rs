@@ -21,7 +21,7 @@ use crate::io::signal::{Received, Signals};
 use crate::io::tun::{self, Tun};
 use crate::io::{privileges, Io, Source};
 use crate::time::{earliest, Instant};
-use carrier::Carrier;
+use carrier::{Carrier, Seen};
 use services::Services;
 use std::fs::File;
 use std::io::{self, Read};
@@ -52,7 +52,7 @@ struct Driver<'c> {
     /// Packets that the interface did not take: it was down.
     refused: u64,
     /// How often in a row the link had failed when the host was told why.
-    link_failures: u32,
+    seen: Seen,
     /// A signal told so before the loop began.
     is_ended: bool,
 }
@@ -107,7 +107,7 @@ impl<'c> Driver<'c> {
             again: false,
             alive,
             refused: 0,
-            link_failures: 0,
+            seen: Seen::new(silence(&config.device)),
             is_ended: after(&received) == Flow::End,
         };
         driver.miss_transport();
@@ -140,8 +140,7 @@ impl<'c> Driver<'c> {
             self.read_packets()?;
             let step = self.step(now)?;
             self.write_packets()?;
-            self.carrier
-                .diagnose(&mut self.link_failures, &mut self.host);
+            self.carrier.diagnose(&mut self.seen, &mut self.host, now);
             let was_served = self.serve_services(now)?;
             self.hand_out();
             // What a service brought about may be a frame, and the carrier had its turn before.
@@ -172,7 +171,7 @@ impl<'c> Driver<'c> {
     fn deadline(&self) -> Option<Instant> {
         [
             self.host.poll_timeout(),
-            self.carrier.poll_timeout(&self.host),
+            self.carrier.poll_timeout(&self.seen, &self.host),
             self.services.poll_timeout(self.carrier.is_released()),
             self.alive.due(),
         ]

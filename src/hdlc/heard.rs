@@ -27,6 +27,11 @@ impl Heard {
         self.frames = true;
     }
 
+    /// Something was sent, and nothing at all came.
+    pub(super) fn is_silent(&self) -> bool {
+        self.count == 0 && self.sent.len() >= ECHO_LEN
+    }
+
     /// What it seems to be and what to do, as soon as that is clear.
     pub(super) fn diagnosis(&self) -> Option<&'static str> {
         let has = |what: &[u8]| self.came.windows(what.len()).any(|part| part == what);

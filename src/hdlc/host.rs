@@ -103,6 +103,11 @@ impl Carrier {
         self.heard.diagnosis()
     }
 
+    /// Whether a frame was sent since the stream was opened, and nothing at all has come.
+    pub fn is_silent(&self) -> bool {
+        self.is_open && self.heard.is_silent()
+    }
+
     /// Whether octets wait that [`Carrier::step`] has not taken: the host had no room, or they were too many
     /// for one step.
     pub fn has_input(&self) -> bool {

@@ -115,6 +115,11 @@ impl Link {
         Some(failed.to_string())
     }
 
+    /// Whether what [`Link::diagnosis`] tells of is what a slave that boots looks like, too.
+    pub fn may_be_a_boot(&self) -> bool {
+        self.failed.map_or(true, Failure::can_be_a_boot)
+    }
+
     /// How often the link failed since it last worked. A silence that may be a boot counts after two
     /// seconds, too: whoever waits wants to know.
     pub fn failures_in_a_row(&self) -> u32 {

@@ -11,7 +11,7 @@ use crate::io::client::{Read, Write};
 use crate::io::stream::{Change, Stream};
 use crate::io::{Io, Ready, Source};
 use crate::link::Link;
-use crate::time::Instant;
+use crate::time::{earliest, Duration, Instant};
 use std::io;
 
 pub(super) enum Carrier {
@@ -24,6 +24,41 @@ pub(super) enum Carrier {
         hdlc: Box<Hdlc>,
     },
     Closed,
+}
+
+/// What was seen of a co-processor that cannot be talked to.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// What to look at when nothing at all comes.
+    silence: Option<&'static str>,
+    /// Failures of the link in a row.
+    failures: u32,
+    /// When it began: silence, or bad headers.
+    since: Option<Instant>,
+    /// Waiting changes nothing.
+    lasts: bool,
+    /// When it was looked at last.
+    at: Instant,
+}
+
+impl Seen {
+    pub(super) fn new(silence: Option<&'static str>) -> Self {
+        Seen {
+            silence,
+            ..Seen::default()
+        }
+    }
+
+    fn last(&mut self, now: Instant) -> Duration {
+        self.at = now;
+        self.since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    /// When what lasts `time` is to be told, if that is yet to come.
+    fn due(&self, time: Duration) -> Option<Instant> {
+        let due = self.since? + time;
+        (self.at < due).then_some(due)
+    }
 }
 
 impl Carrier {
@@ -103,13 +138,21 @@ impl Carrier {
     }
 
     /// Tells the host what stands in the way of frames, when that changes.
-    pub(super) fn diagnose(&self, told: &mut u32, host: &mut Host) {
+    pub(super) fn diagnose(&self, seen: &mut Seen, host: &mut Host, now: Instant) {
         match self {
             Carrier::Spi { link, .. } => {
                 let failures = link.failures_in_a_row();
-                if core::mem::replace(told, failures) != failures {
-                    // A board may still boot: whoever waits goes on waiting.
-                    host.set_diagnosis(link.diagnosis().as_deref(), false);
+                let is_new = core::mem::replace(&mut seen.failures, failures) != failures;
+                if failures == 0 {
+                    seen.since = None;
+                } else {
+                    seen.since.get_or_insert(now);
+                }
+                // A board may still boot, for which some need five seconds: whoever waits goes on waiting.
+                let can_wait = link.may_be_a_boot() && seen.last(now) < BOOT;
+                let lasts = failures > 0 && !can_wait;
+                if is_new || core::mem::replace(&mut seen.lasts, lasts) != lasts {
+                    host.set_diagnosis(link.diagnosis().as_deref(), lasts);
                 }
             }
             Carrier::Stream { stream, hdlc } => match stream.trouble() {
@@ -117,7 +160,12 @@ impl Carrier {
                     host.set_diagnosis(Some(trouble), is_lasting);
                 }
                 None => {
-                    let diagnosis = hdlc.diagnosis();
+                    match hdlc.is_silent() {
+                        false => seen.since = None,
+                        true => _ = seen.since.get_or_insert(now),
+                    }
+                    let silence = seen.silence.filter(|_| seen.last(now) >= SILENT);
+                    let diagnosis = hdlc.diagnosis().or(silence);
                     if host.set_diagnosis(diagnosis, true) {
                         if let Some(diagnosis) = diagnosis {
                             log::warn!("the co-processor cannot be talked to: {diagnosis}");
@@ -131,10 +179,12 @@ impl Carrier {
         }
     }
 
-    pub(super) fn poll_timeout(&self, host: &Host) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self, seen: &Seen, host: &Host) -> Option<Instant> {
         match self {
-            Carrier::Spi { bus, link } => bridge::poll_timeout(bus, link, host),
-            Carrier::Stream { stream, .. } => stream.poll_timeout(),
+            Carrier::Spi { bus, link } => {
+                earliest(bridge::poll_timeout(bus, link, host), seen.due(BOOT))
+            }
+            Carrier::Stream { stream, .. } => earliest(stream.poll_timeout(), seen.due(SILENT)),
             Carrier::Closed => None,
         }
     }
@@ -281,11 +331,17 @@ fn lost(hdlc: &mut Hdlc, host: &mut Host, io: &mut Io) {
     io.ready.stream_room = false;
 }
 
+/// Nothing at all: as long as the answer to each question of the start-up is waited for (protocol §7.3).
+const SILENT: Duration = Duration::from_secs(5);
+
+/// Boards were seen that need up to five seconds to boot; twice that, and whoever waits is told.
+const BOOT: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::host::Settings;
-    use std::time::{Duration, Instant as Moment};
+    use std::time::Instant as Moment;
 
     /// The octets and the end make one event: both are to be seen.
     #[test]
