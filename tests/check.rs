@@ -628,3 +628,163 @@ fn kinds_of_firmware() {
         assert!(!text.contains('\x1b'), "{text}");
     }
 }
+
+/// What is behind a stream, as a person would name it, and what to do.
+#[track_caller]
+fn finds_behind(device: &str, exit: i32, rows: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spinel-bridge"))
+        .args(["--check", device])
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(exit), "{device}: {text}");
+    for row in rows {
+        assert!(joined.contains(row), "{device}: no {row:?} in {text}");
+    }
+}
+
+#[test]
+fn what_a_command_speaks() {
+    let bridge = env!("CARGO_BIN_EXE_spinel-bridge");
+    let ncp = format!("system:{bridge} --log none --stdio sim:");
+    finds_behind(
+        &ncp,
+        PASSED,
+        &[
+            "ok Spinel protocol version 4.3",
+            "ok data 50 questions answered",
+            "ok kind NCP with a Thread stack",
+            "pass: 0 failed, 0 with a warning",
+            "use: spinel-bridge --tun 'system:",
+        ],
+    );
+    for (command, rows) in [
+        (
+            "cat",
+            [
+                "FAIL Spinel what is sent to it comes back: an echo",
+                "-> remove that",
+            ],
+        ),
+        (
+            "while read -r line; do printf '> Error 35: InvalidCommand\\r\\n> '; done",
+            [
+                "FAIL Spinel it answers with text: a firmware with a command line",
+                "-> load an NCP firmware",
+            ],
+        ),
+        (
+            "printf '\\032\\301\\002\\013\\012\\122~'; cat >/dev/null",
+            [
+                "FAIL Spinel it speaks ASH (EZSP), not Spinel",
+                "-> load an NCP firmware for Thread",
+            ],
+        ),
+        (
+            "cat >/dev/null",
+            [
+                "FAIL Spinel the command says nothing",
+                "-> it is to speak Spinel in HDLC",
+            ],
+        ),
+        (
+            "yes UUUUUUUUUUUU | head -c 400; cat >/dev/null",
+            [
+                "FAIL Spinel octets come, and no frame in them",
+                "-> it is to speak Spinel",
+            ],
+        ),
+        (
+            "exit 3",
+            [
+                "FAIL device system:exit 3: exit status: 3",
+                "use: nothing yet",
+            ],
+        ),
+    ] {
+        finds_behind(&format!("system:{command}"), FAILED, &rows);
+    }
+}
+
+#[test]
+fn what_cannot_be_opened() {
+    finds_behind(
+        "serial:/nonexistent/ttyX",
+        FAILED,
+        &[
+            "FAIL device cannot open /nonexistent/ttyX",
+            "is it plugged in?",
+        ],
+    );
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    finds_behind(
+        &format!("tcp:{address}"),
+        FAILED,
+        &["FAIL device tcp:127.0.0.1", "Connection refused"],
+    );
+}
+
+/// A port whose co-processor runs at another speed: octets come, none of them in a frame.
+#[test]
+fn the_speed_of_a_port_is_hunted_for() {
+    use std::io::{Read, Write};
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let name = nix::unistd::ttyname(&pty.slave).unwrap();
+    let mut ncp = Command::new(env!("CARGO_BIN_EXE_spinel-bridge"));
+    ncp.args(["--log", "none", "--stdio", "sim:"]);
+    let mut ncp = ncp
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut to, mut from) = (ncp.stdin.take().unwrap(), ncp.stdout.take().unwrap());
+    let mut master = std::fs::File::from(pty.master);
+    let is_right = |master: &std::fs::File| {
+        use nix::sys::termios::{tcgetattr, BaudRate, ControlFlags};
+        let speed = tcgetattr(master).unwrap().control_flags & ControlFlags::CBAUD;
+        speed.bits() == BaudRate::B460800 as u32
+    };
+    let mut answers = master.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut octets = [0; 512];
+        while let Ok(n @ 1..) = from.read(&mut octets) {
+            if is_right(&answers) && answers.write_all(&octets[..n]).is_err() {
+                break;
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        let mut octets = [0; 512];
+        while let Ok(n @ 1..) = master.read(&mut octets) {
+            let sent = match is_right(&master) {
+                true => to.write_all(&octets[..n]),
+                false => master.write_all(&[0xF3; 32]),
+            };
+            if sent.is_err() {
+                break;
+            }
+        }
+    });
+    let port = name.display();
+    finds_behind(
+        &format!("serial:{port}"),
+        FAILED,
+        &[
+            "FAIL speed it answers at 460800 bit/s, not at 115200",
+            &format!("-> serial:{port}:460800"),
+            "ok kind NCP with a Thread stack",
+            &format!("use: spinel-bridge --tun serial:{port}:460800"),
+        ],
+    );
+    finds_behind(
+        &format!("serial:{port}:460800"),
+        PASSED,
+        &["ok device open at 460800 bit/s", "pass: 0 failed"],
+    );
+    let _ = ncp.kill();
+    let _ = ncp.wait();
+}

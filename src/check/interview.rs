@@ -1,7 +1,7 @@
 //! The questions: which protocol, which firmware, NCP or RCP, and whether data arrives as it was sent.
 
 use super::report::{Finding, Level, Report};
-use super::talk::{Answer, Talk};
+use super::talk::{Answer, Conversation};
 use crate::time::Duration;
 use crate::wire::ids::{Capability, Property, Status};
 use crate::wire::packed::Reader;
@@ -13,7 +13,7 @@ use std::io;
 /// # Errors
 /// Only when the device is gone.
 pub fn interview(
-    talk: &mut Talk<'_>,
+    talk: &mut dyn Conversation,
     settle: Duration,
     report: &mut Report<'_>,
 ) -> io::Result<bool> {
@@ -23,7 +23,7 @@ pub fn interview(
         report.add(no_answer(&answer, talk));
         return Ok(false);
     };
-    let reason = talk.reset_status().map_or(String::new(), |status| {
+    let reason = talk.desk().reset_status().map_or(String::new(), |status| {
         format!(", started by {}", Status(status))
     });
     if !protocol(&version, &reason, report) {
@@ -35,7 +35,7 @@ pub fn interview(
     }
     let interface = talk.ask_surely(Property::INTERFACE_TYPE, PATIENCE)?;
     let capabilities = talk.ask_surely(Property::CAPS, PATIENCE)?;
-    let finding = kind(&interface, &capabilities);
+    let finding = kind(&interface, &capabilities, talk.counts().is_bus);
     let good = finding.level != Level::Fail;
     report.add(finding);
     Ok(good)
@@ -60,7 +60,7 @@ fn protocol(value: &[u8], reason: &str, report: &mut Report<'_>) -> bool {
 }
 
 /// The same question many times: are the answers the same, and how long do they take?
-fn data(talk: &mut Talk<'_>, expected: &[u8], report: &mut Report<'_>) -> io::Result<()> {
+fn data(talk: &mut dyn Conversation, expected: &[u8], report: &mut Report<'_>) -> io::Result<()> {
     let mut times = Vec::new();
     let (mut missing, mut changed) = (0, 0);
     while times.len() < ROUNDS && missing < MISSING_MAX {
@@ -75,58 +75,67 @@ fn data(talk: &mut Talk<'_>, expected: &[u8], report: &mut Report<'_>) -> io::Re
     let rounds = times.len();
     times.sort_unstable();
     let median = times.get(rounds / 2).copied().unwrap_or_default();
-    let crc = talk.link().stats();
-    let crc = crc.crc_errors_received + crc.crc_errors_sent;
+    let counts = talk.counts();
+    let damaged = counts.damaged;
     let micros = median.as_micros();
     let detail = format!("{rounds} questions: {missing} without answer, {changed} answers changed");
-    report.add(match (missing, changed, crc) {
+    report.add(match (missing, changed, damaged) {
         (0, 0, 0) => Finding::pass(
             "data",
             format!("{rounds} questions answered, each in {micros} us (median)"),
         ),
-        (0, 0, crc) => Finding::warn(
+        (0, 0, damaged) => Finding::warn(
             "data",
-            format!("{crc} CRC errors in {rounds} questions, all repaired"),
+            format!("{damaged} CRC errors in {rounds} questions, all repaired"),
         )
-        .remedy("a lower --spi-speed, or shorter wires"),
+        .remedy(match counts.is_bus {
+            true => "a lower --spi-speed, or shorter wires",
+            false => SERIAL_REMEDY,
+        }),
         (_, 0, 0) => Finding::fail("data", detail).remedy(format!(
             "it is busy for more than {ROUND_PATIENCE:?}, or loses frames: look at the rows above, then update its firmware"
         )),
-        _ => Finding::fail("data", detail)
-            .remedy("a lower --spi-speed, or shorter wires; bits flip on the way"),
+        _ => Finding::fail("data", detail).remedy(match counts.is_bus {
+            true => "a lower --spi-speed, or shorter wires; bits flip on the way",
+            false => SERIAL_REMEDY,
+        }),
     });
     Ok(())
 }
 
-fn no_answer(answer: &Answer, talk: &Talk<'_>) -> Finding {
+fn no_answer(answer: &Answer, talk: &dyn Conversation) -> Finding {
     let what = "Spinel";
-    let stats = talk.link().stats();
+    let counts = talk.counts();
+    let load = match counts.is_bus {
+        true => "load an NCP or RCP firmware for SPI into it",
+        false => "load an NCP firmware for Thread into it",
+    };
     match answer {
         Answer::Echo => Finding::fail(
             what,
             "our own frames come back: an echo, no Spinel co-processor",
         )
-        .remedy("load an NCP or RCP firmware for SPI into it"),
+        .remedy(load),
         Answer::Status(status) => Finding::fail(
             what,
             format!("asked for its version it says {}", Status(*status)),
         )
-        .remedy("load an NCP or RCP firmware for SPI into it"),
-        _ if stats.frames_sent == 0 => Finding::fail(
+        .remedy(load),
+        _ if counts.is_bus && counts.sent == 0 => Finding::fail(
             what,
             format!(
                 "the co-processor took no frame, {} were refused (RECV_LEN 0)",
-                stats.refused
+                counts.refused
             ),
         )
         .remedy("it is busy for ever or hangs: reset it, update its firmware"),
         _ => Finding::fail(what, format!("no answer in {} s", PATIENCE.as_secs()))
-            .remedy("frames go and none comes back: load an NCP or RCP firmware for SPI into it"),
+            .remedy(format!("frames go and none comes back: {load}")),
     }
 }
 
 /// NCP or RCP (§4.2), and for which network (§4.5).
-fn kind(interface: &Answer, capabilities: &Answer) -> Finding {
+fn kind(interface: &Answer, capabilities: &Answer, is_bus: bool) -> Finding {
     let what = "kind";
     let Some(interface) = numbers(interface).first().copied() else {
         return Finding::fail(what, "it does not tell its interface type")
@@ -146,6 +155,11 @@ fn kind(interface: &Answer, capabilities: &Answer) -> Finding {
     }
     if has(Capability::CONFIG_FTD) || has(Capability::CONFIG_MTD) {
         return Finding::pass(what, "NCP with a Thread stack: for wpantund, spinel-cli");
+    }
+    if (has(Capability::CONFIG_RADIO) || has(Capability::MAC_RAW)) && !is_bus {
+        // Only the host driver takes a stream, and it needs the stack.
+        return Finding::fail(what, "RCP, a radio without a stack, which --tun cannot use")
+            .remedy("load an NCP firmware, or give the port to otbr-agent or ot-daemon");
     }
     if has(Capability::CONFIG_RADIO) || has(Capability::MAC_RAW) {
         return Finding::pass(
@@ -171,6 +185,10 @@ fn printable(text: &[u8]) -> String {
     let text = text.strip_suffix(&[0]).unwrap_or(text);
     String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
 }
+
+/// Damaged frames on a serial line.
+const SERIAL_REMEDY: &str =
+    "a lower speed, flow control (:rtscts) if the lines are wired, or shorter wires";
 
 /// The protocol version that hosts talk to (§7.3, step 3).
 const PROTOCOL_MAJOR: u32 = 4;

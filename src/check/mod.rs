@@ -8,6 +8,7 @@
 //! | [`examine`] | the sequence, from the pulse to the conversation |
 //! | [`interview`] | asks the co-processor who it is |
 //! | [`judge`] | from measurements to findings |
+//! | [`stream`] | serial ports, commands and connections: speed, flow control, what answers |
 //! | [`talk`] | question and answer through the link engine |
 //! | [`report`] | the table |
 //! | [`command`] | the command line to use |
@@ -29,6 +30,7 @@ pub mod examine;
 pub mod interview;
 pub mod judge;
 pub mod report;
+pub mod stream;
 pub mod system;
 pub mod talk;
 
@@ -78,9 +80,12 @@ pub fn run(config: &Config, system: &System, time: &mut dyn Time, report: &mut R
     for warning in &config.warnings {
         report.add(Finding::warn("options", warning));
     }
-    let fit = match open(config, system, time.now(), report) {
-        Some((bus, max_transfer)) => examine::examine(bus, max_transfer, config, time, report),
-        None => None,
+    let fit = match config.device.is_stream() {
+        true => stream::examine(config, time, report),
+        false => match open(config, system, time.now(), report) {
+            Some((bus, max_transfer)) => examine::examine(bus, max_transfer, config, time, report),
+            None => None,
+        },
     };
     if time.is_over() {
         report.add(Finding::fail(
@@ -129,11 +134,8 @@ fn open(config: &Config, system: &System, now: Instant, report: &mut Report<'_>)
             result.map_err(|cause| report.add(error(cause))).ok()?;
             Some((bus, usize::MAX))
         }
-        Device::Serial { .. } | Device::System(_) | Device::Tcp(_) => {
-            let finding = Finding::fail("device", format!("{}: not on SPI", config.device));
-            report.add(finding.remedy("--check looks at SPI; write /dev/spidevX.Y"));
-            None
-        }
+        // They are no bus: [`stream`] looks at them.
+        Device::Serial { .. } | Device::System(_) | Device::Tcp(_) => None,
     }
 }
 

@@ -24,6 +24,51 @@ pub enum Answer {
     Silence,
 }
 
+/// Questions to a co-processor, and answers.
+pub trait Conversation {
+    /// Asks for a property, again and again until `patience` is over: a question is lost when the
+    /// co-processor restarts. Also returns the time from the last question to the answer.
+    ///
+    /// # Errors
+    /// Only when the device is gone.
+    fn ask(&mut self, property: Property, patience: Duration) -> io::Result<(Answer, Duration)>;
+
+    /// Who asks.
+    fn desk(&self) -> &Desk;
+
+    /// What was counted on the way.
+    fn counts(&self) -> Counts;
+
+    /// Asks until the same answer has come twice: one alone may have been changed on the way.
+    ///
+    /// # Errors
+    /// Only when the device is gone.
+    fn ask_surely(&mut self, property: Property, patience: Duration) -> io::Result<Answer> {
+        let mut answers = Vec::new();
+        loop {
+            let (answer, _) = self.ask(property, patience)?;
+            let settled = answer == Answer::Silence || answers.contains(&answer);
+            if settled || answers.len() >= ASK_MAX {
+                return Ok(answer);
+            }
+            answers.push(answer);
+        }
+    }
+}
+
+/// What was counted on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts {
+    /// Frames to the co-processor that it took.
+    pub sent: u64,
+    /// Those that it refused.
+    pub refused: u64,
+    /// Frames that were damaged, either way.
+    pub damaged: u64,
+    /// It is on SPI.
+    pub is_bus: bool,
+}
+
 /// A bridge whose client is the check.
 pub struct Talk<'t> {
     bridge: Bridge<Box<dyn Bus>, Desk>,
@@ -45,16 +90,6 @@ impl<'t> Talk<'t> {
         }
     }
 
-    /// The link, for its counters.
-    pub fn link(&self) -> &Link {
-        &self.bridge.link
-    }
-
-    /// The status that the co-processor reported after its reset (§5.10), if it did.
-    pub fn reset_status(&self) -> Option<u32> {
-        self.bridge.upper.reset_status
-    }
-
     /// Ends the conversation, and a reset that has begun in it.
     pub fn into_board(mut self) -> Board<'t> {
         if self.bridge.link.holds_reset() {
@@ -64,44 +99,6 @@ impl<'t> Talk<'t> {
         Board {
             bus: self.bridge.bus,
             time: self.time,
-        }
-    }
-
-    /// Asks for a property, again each second until `patience` is over: a question is lost when the
-    /// co-processor restarts. Also returns the time from the last question to the answer.
-    ///
-    /// # Errors
-    /// Only when the device is gone.
-    pub fn ask(
-        &mut self,
-        property: Property,
-        patience: Duration,
-    ) -> io::Result<(Answer, Duration)> {
-        let until = self.time.now() + patience;
-        loop {
-            let asked = self.time.now();
-            self.bridge.upper.ask(property);
-            let answer = self.listen((asked + ASK_PERIOD).min(until))?;
-            let now = self.time.now();
-            if answer != Answer::Silence || now >= until || self.time.is_over() {
-                return Ok((answer, now.since(asked)));
-            }
-        }
-    }
-
-    /// Asks until the same answer has come twice: one alone may have been changed on the way.
-    ///
-    /// # Errors
-    /// Only when the device is gone.
-    pub fn ask_surely(&mut self, property: Property, patience: Duration) -> io::Result<Answer> {
-        let mut answers = Vec::new();
-        loop {
-            let (answer, _) = self.ask(property, patience)?;
-            let settled = answer == Answer::Silence || answers.contains(&answer);
-            if settled || answers.len() >= ASK_MAX {
-                return Ok(answer);
-            }
-            answers.push(answer);
         }
     }
 
@@ -129,9 +126,38 @@ impl<'t> Talk<'t> {
     }
 }
 
+impl Conversation for Talk<'_> {
+    fn ask(&mut self, property: Property, patience: Duration) -> io::Result<(Answer, Duration)> {
+        let until = self.time.now() + patience;
+        loop {
+            let asked = self.time.now();
+            self.bridge.upper.ask(property);
+            let answer = self.listen((asked + ASK_PERIOD).min(until))?;
+            let now = self.time.now();
+            if answer != Answer::Silence || now >= until || self.time.is_over() {
+                return Ok((answer, now.since(asked)));
+            }
+        }
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.bridge.upper
+    }
+
+    fn counts(&self) -> Counts {
+        let stats = self.bridge.link.stats();
+        Counts {
+            sent: stats.frames_sent,
+            refused: stats.refused,
+            damaged: stats.crc_errors_received + stats.crc_errors_sent,
+            is_bus: true,
+        }
+    }
+}
+
 /// The client's side: one question, one answer.
 #[derive(Debug, Default)]
-struct Desk {
+pub struct Desk {
     question: Vec<u8>,
     sent: bool,
     tid: u8,
@@ -140,7 +166,17 @@ struct Desk {
 }
 
 impl Desk {
-    fn ask(&mut self, property: Property) {
+    /// The status that the co-processor reported after its reset (§5.10), if it did.
+    pub fn reset_status(&self) -> Option<u32> {
+        self.reset_status
+    }
+
+    /// Takes the answer, once it is there.
+    pub(super) fn take(&mut self) -> Option<Answer> {
+        self.answer.take()
+    }
+
+    pub(super) fn ask(&mut self, property: Property) {
         // Another TID for each question (1..=15), so that a late answer is not taken for this one's.
         self.tid = self.tid % 15 + 1;
         let mut buf = [0; 8];

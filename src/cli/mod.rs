@@ -300,7 +300,9 @@ impl Args {
         if cfg!(feature = "host") {
             config.host = self.host(warnings)?;
         }
-        if config.device.is_stream() && !matches!(config.face, Face::Tun { .. }) {
+        let is_host = matches!(config.face, Face::Tun { .. });
+        // --check looks at what is there, whoever is to use it.
+        if config.device.is_stream() && !is_host && !self.check {
             let what = config.device.to_string();
             return Err(Usage::NeedsTun { what });
         }

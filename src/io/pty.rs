@@ -33,7 +33,9 @@ use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt, PtyMaster};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::sys::termios::{cfmakeraw, tcflush, tcgetattr, tcsetattr, FlushArg, SetArg};
+use nix::sys::termios::{
+    cfmakeraw, tcflow, tcflush, tcgetattr, tcsetattr, FlowArg, FlushArg, SetArg, Termios,
+};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -49,6 +51,10 @@ pub struct Pty {
     link: Option<PathBuf>,
     /// Watches `name` for opens; `None` if the system has no watch left for us.
     opens: Option<Inotify>,
+    /// The settings that each client finds.
+    usual: Termios,
+    /// Somebody opened it since the last one was seen to be gone.
+    hinted: bool,
     state: ClientState,
 }
 
@@ -70,9 +76,11 @@ impl Pty {
     /// [`OpenError`], whose message says what to do.
     pub fn open(link: Option<&Path>) -> Result<Pty, OpenError> {
         let (master, name) = open_master().map_err(OpenError::NoPty)?;
-        make_raw(&master).map_err(OpenError::NoPty)?;
+        let mut usual = tcgetattr(&master).map_err(|errno| OpenError::NoPty(errno.into()))?;
+        cfmakeraw(&mut usual);
+        restore(&master, &usual).map_err(OpenError::NoPty)?;
         // From the first close on the kernel answers EIO while nobody is there.
-        flush_slave(&name).map_err(OpenError::NoPty)?;
+        clear_slave(&name).map_err(OpenError::NoPty)?;
         // The watch comes after that, so that our own open is not the first hint.
         let opens = watch_opens(&name)
             .map_err(|error| log::warn!("{}: cannot watch for clients: {error}", name.display()))
@@ -85,6 +93,8 @@ impl Pty {
             name,
             link: link.map(Path::to_owned),
             opens,
+            usual,
+            hinted: false,
             state: ClientState::NoClient,
         })
     }
@@ -118,7 +128,9 @@ impl Pty {
         let Some(opens) = &self.opens else { return };
         // An event without a name is 16 octets; several opens give one event while it is unread.
         let mut events = [0; 1024];
-        while matches!(nix::unistd::read(opens, &mut events), Ok(length) if length > 0) {}
+        while matches!(nix::unistd::read(opens, &mut events), Ok(length) if length > 0) {
+            self.hinted = true;
+        }
     }
 
     /// Reads what the client wrote, at least one octet. Updates [`Pty::state`].
@@ -173,11 +185,21 @@ impl Pty {
     fn lose_client(&mut self) {
         // Every time: stty(1) opens, changes the settings and closes before we see a client. It needs
         // no slave, so it gives no hint and no hangup.
-        let mut result = make_raw(&self.master);
-        if self.state == ClientState::Connected {
-            self.state = ClientState::NoClient;
+        let mut result = restore(&self.master, &self.usual);
+        let was_there = self.state == ClientState::Connected;
+        self.state = ClientState::NoClient;
+        if was_there || core::mem::take(&mut self.hinted) {
             // Fails when the client had set TIOCEXCL and we have no CAP_SYS_ADMIN.
-            result = result.and(flush_slave(&self.name));
+            result = result.and(clear_slave(&self.name));
+            // With another line discipline the first of them may have been of no effect.
+            result = result.and(restore(&self.master, &self.usual));
+            // Our own open was no client. One that came in between is there still.
+            self.drain_hints();
+            self.hinted = false;
+            let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::empty())];
+            if poll(&mut ready, PollTimeout::ZERO) == Ok(0) {
+                self.state = ClientState::Connected;
+            }
         }
         if let Err(error) = result {
             let name = self.name.display();
@@ -224,10 +246,35 @@ fn open_master() -> io::Result<(PtyMaster, PathBuf)> {
     Ok((master, name.into()))
 }
 
-/// Throws away what waits to be read by a client.
-fn flush_slave(name: &Path) -> io::Result<()> {
-    Ok(tcflush(open_slave(name)?, FlushArg::TCIFLUSH)?)
+/// Throws away what waits to be read by a client, and ends what only the slave side can end: another line
+/// discipline, and output that was stopped (TCOOFF), which would keep all that the next client writes.
+fn clear_slave(name: &Path) -> io::Result<()> {
+    let slave = open_slave(name)?;
+    set_usual_discipline(&slave)?;
+    tcflow(&slave, FlowArg::TCOON)?;
+    Ok(tcflush(&slave, FlushArg::TCIFLUSH)?)
 }
+
+/// N_TTY, without which there are no terminal settings.
+#[allow(unsafe_code)]
+fn set_usual_discipline(slave: &File) -> io::Result<()> {
+    let (mut found, usual) = (N_TTY, N_TTY);
+    // SAFETY: TIOCGETD writes one `int`, and TIOCSETD reads one; both live through the call, as does the
+    // descriptor.
+    let result = unsafe {
+        match nix::libc::ioctl(slave.as_raw_fd(), nix::libc::TIOCGETD, &mut found) {
+            0 if found != usual => nix::libc::ioctl(slave.as_raw_fd(), nix::libc::TIOCSETD, &usual),
+            other => other,
+        }
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The number of the kernel's usual line discipline (tty.h).
+const N_TTY: nix::libc::c_int = 0;
 
 /// `O_NOCTTY`, or a bridge that leads a session would get it as its controlling terminal.
 fn open_slave(name: &Path) -> io::Result<File> {
@@ -240,12 +287,9 @@ fn open_slave(name: &Path) -> io::Result<File> {
 
 /// The settings of the slave, through the master. They are written only where it is needed: a client that
 /// just opened may be writing its own.
-fn make_raw(master: &PtyMaster) -> io::Result<()> {
-    let found = tcgetattr(master)?;
-    let mut raw = found.clone();
-    cfmakeraw(&mut raw);
-    if raw != found {
-        tcsetattr(master, SetArg::TCSANOW, &raw)?;
+fn restore(master: &PtyMaster, usual: &Termios) -> io::Result<()> {
+    if tcgetattr(master)? != *usual {
+        tcsetattr(master, SetArg::TCSANOW, usual)?;
     }
     Ok(())
 }
@@ -324,7 +368,7 @@ mod tests {
     use core::time::Duration;
     use mio::unix::SourceFd;
     use mio::{Events, Interest, Poll, Token};
-    use nix::sys::termios::LocalFlags;
+    use nix::sys::termios::{BaudRate, ControlFlags, LocalFlags, SpecialCharacterIndices};
 
     const MASTER: Token = Token(0);
     const HINT: Token = Token(1);
@@ -441,7 +485,7 @@ mod tests {
         wait(&mut poll);
         assert_no_client(pty.read(&mut [0; 8]));
 
-        assert_eq!(wait(&mut poll), (vec![MASTER, HINT], true));
+        assert_eq!(wait(&mut poll), (vec![MASTER], true));
         pty.drain_hints();
         assert_no_client(pty.read(&mut [0; 8]));
         assert_eq!(wait(&mut poll), (vec![], false));
@@ -545,10 +589,63 @@ mod tests {
         assert_eq!(wait(&mut poll), (vec![MASTER, HINT], true));
         pty.drain_hints();
         assert_no_client(pty.read(&mut [0; 8]));
-        // Setting them back woke nobody.
+        // That we opened it to see to the rest is no hint, and once the end of that.
+        let (woken, _) = wait(&mut poll);
+        assert!(woken.iter().all(|token| *token == MASTER), "{woken:?}");
+        assert_no_client(pty.read(&mut [0; 8]));
         assert_eq!(wait(&mut poll), (vec![], false));
         let local = tcgetattr(client(&pty)).unwrap().local_flags;
         assert!(!local.intersects(LocalFlags::ICANON | LocalFlags::ECHO));
+    }
+
+    /// What one client did to the terminal, so that the next one can talk as ever.
+    fn is_as_new(pty: &mut Pty, usual: &Termios) {
+        let mut next = client(pty);
+        next.write_all(b"ready").unwrap();
+        let mut octets = [0; 8];
+        assert_eq!(pty.read(&mut octets).unwrap(), 5);
+        assert_eq!(&octets[..5], b"ready");
+        assert_eq!(tcgetattr(&next).unwrap(), *usual);
+        drop(next);
+        assert_no_client(pty.read(&mut octets));
+    }
+
+    #[test]
+    fn output_that_a_client_stopped_goes_on_for_the_next_one() {
+        let (mut pty, first) = connected();
+        let usual = tcgetattr(&first).unwrap();
+        tcflow(&first, FlowArg::TCOOFF).unwrap();
+        drop(first);
+        assert_no_client(pty.read(&mut [0; 8]));
+        is_as_new(&mut pty, &usual);
+        // Also by a visit that is over before it is seen.
+        let visitor = client(&pty);
+        tcflow(&visitor, FlowArg::TCOOFF).unwrap();
+        drop(visitor);
+        pty.drain_hints();
+        assert_no_client(pty.read(&mut [0; 8]));
+        is_as_new(&mut pty, &usual);
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn another_line_discipline_and_odd_speeds_end_with_their_client() {
+        let (mut pty, first) = connected();
+        let usual = tcgetattr(&first).unwrap();
+        let mut odd = usual.clone();
+        odd.control_flags -= ControlFlags::CBAUD | ControlFlags::CREAD;
+        odd.control_flags |= ControlFlags::from_bits_retain(BaudRate::B50 as u32);
+        odd.control_flags |= ControlFlags::CRTSCTS | ControlFlags::CSTOPB;
+        odd.control_chars[SpecialCharacterIndices::VTIME as usize] = 9;
+        tcsetattr(&first, SetArg::TCSANOW, &odd).unwrap();
+        // N_NULL (tty.h), which each kernel has: it reads and writes nothing.
+        let null: nix::libc::c_int = 27;
+        // SAFETY: TIOCSETD reads one `int`, which lives through the call.
+        let set = unsafe { nix::libc::ioctl(first.as_raw_fd(), nix::libc::TIOCSETD, &null) };
+        assert_eq!(set, 0, "{}", io::Error::last_os_error());
+        drop(first);
+        assert_no_client(pty.read(&mut [0; 8]));
+        is_as_new(&mut pty, &usual);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod hosts;
 mod process;
 mod world;
 
+mod check;
 mod diff;
 mod frames;
 mod host_command_line;
