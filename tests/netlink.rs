@@ -132,6 +132,7 @@ fn poll(netlink: &mut Netlink) -> Option<Event> {
     loop {
         match netlink.poll_event()? {
             Event::ElsewhereAdded(_) | Event::ElsewhereRemoved(_) => {}
+            Event::RouteAdded(_) | Event::RouteRemoved(_) => {}
             event => return Some(event),
         }
     }

@@ -235,6 +235,12 @@ fn event(which: u8, octets: &[u8]) -> Event {
         address: Ipv6Addr::from(ip),
         prefix_len: 64,
     };
+    // The others keep their numbers, and the corpus its meaning.
+    match which {
+        0xFE => return Event::RouteAdded(address),
+        0xFF => return Event::RouteRemoved(address),
+        _ => {}
+    }
     match which % 10 {
         0 => Event::AddressAdded(address),
         1 => Event::AddressRemoved(address),

@@ -91,8 +91,8 @@ As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
                              too (default no)
   --no-routes[=yes|no]       make no kernel routes of the network's off-mesh
                              routes (default no)
-  --default-route[=yes|no]   let the network's default route compete with the
-                             host's own, which it comes after otherwise
+  --default-route[=yes|no]   let the network's routes to the internet compete
+                             with the host's own, which they do not otherwise
                              (default no)
 
 Configuration file (key = value; a key is an option without its dashes):

@@ -67,6 +67,10 @@ pub enum Event {
     ElsewhereAdded(Address),
     /// Another interface lost this address.
     ElsewhereRemoved(Address),
+    /// A route of this host to this network leads over another interface: configured, not learnt from routers.
+    RouteAdded(Address),
+    /// Such a route is gone.
+    RouteRemoved(Address),
     /// The answer to a change of an address, each of which has one: whether the interface has it now.
     /// It comes after all that happened before the change, and before all that happens later.
     Answered {

@@ -275,15 +275,27 @@ impl Netif {
     pub fn kernel(&mut self, event: Event) {
         match event {
             Event::Up(up) => self.kernel_is_up(up),
-            Event::AddressAdded(address) => self.kernel_added(address),
+            Event::AddressAdded(address) => {
+                self.trust.own_added(address.address);
+                self.kernel_added(address);
+            }
             Event::AddressRemoved(address) => {
+                self.trust.own_removed(address.address);
                 let flushed = !self.kernel_up;
                 if let Some(row) = self.addresses.find(&address.address) {
                     row.kernel_lost(flushed);
                 }
             }
-            Event::ElsewhereAdded(address) => self.trust.elsewhere_added(address),
-            Event::ElsewhereRemoved(address) => self.trust.elsewhere_removed(address),
+            Event::ElsewhereAdded(address) => {
+                self.trust.own_added(address.address);
+                self.trust.elsewhere_added(address);
+            }
+            Event::ElsewhereRemoved(address) => {
+                self.trust.own_removed(address.address);
+                self.trust.elsewhere_removed(address);
+            }
+            Event::RouteAdded(network) => self.trust.elsewhere_added(network),
+            Event::RouteRemoved(network) => self.trust.elsewhere_removed(network),
             Event::Answered { address, present } => {
                 if let Some(row) = self.addresses.find(&address.address) {
                     row.kernel_answered(present);
@@ -422,7 +434,7 @@ impl Netif {
 
     /// Whether an address is this host's, on whatever interface: packets from the network cannot be from it.
     pub fn is_of_this_host(&self, address: &Ipv6Addr) -> bool {
-        self.owns_source(address) || self.trust.is_elsewhere(address)
+        self.owns_source(address) || self.trust.is_own(address)
     }
 
     /// How many items found no room in the tables.

@@ -86,9 +86,9 @@ reasons! {
     Scope "packets dropped: interface-local group";
     /// A multicast listener report of our kernel. A group may have been joined or left.
     MldReport "packets dropped: multicast listener reports";
-    /// A router solicitation or advertisement of our kernel.
+    /// A router solicitation or advertisement, of our kernel or from the network.
     RouterDiscovery "packets dropped: router discovery";
-    /// Neighbour discovery or a redirect of our kernel.
+    /// Neighbour discovery or a redirect, of our kernel or from the network.
     NeighbourDiscovery "packets dropped: neighbour discovery";
     /// From an address that the co-processor does not have.
     ForeignSource "packets dropped: foreign source";
@@ -144,6 +144,8 @@ pub fn inbound(
     sessions: &mut Sessions,
 ) -> Result<(), Dropped> {
     let packet = Packet::parse(packet)?;
+    // Where the kernel's settings cannot be written it would take routers, prefixes and redirects of the mesh.
+    packet.check_discovery()?;
     packet.check_addresses()?;
     if !path.netif.is_up() {
         return Err(Dropped::InterfaceDown);
@@ -336,6 +338,17 @@ impl Packet {
             Some(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT) if self.destination == ALL_ROUTERS => {
                 Err(Dropped::RouterDiscovery)
             }
+            Some(NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT | REDIRECT) => {
+                Err(Dropped::NeighbourDiscovery)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Neighbour discovery of any kind, wherever to: on this link nobody needs it.
+    fn check_discovery(&self) -> Result<(), Dropped> {
+        match self.icmp_type {
+            Some(ROUTER_SOLICITATION | ROUTER_ADVERTISEMENT) => Err(Dropped::RouterDiscovery),
             Some(NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT | REDIRECT) => {
                 Err(Dropped::NeighbourDiscovery)
             }

@@ -55,7 +55,7 @@ struct Waiting {
     told: Option<bool>,
 }
 
-/// The list of all addresses that the kernel was asked for.
+/// The list of all addresses, and then of all routes, that the kernel was asked for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Dump {
     /// Of the request; `None`: none is under way.
@@ -64,6 +64,8 @@ struct Dump {
     begun: bool,
     /// Something was lost meanwhile: it is to be asked for again.
     again: bool,
+    /// The addresses have come, and it is the routes.
+    routes: bool,
 }
 
 impl Netlink {
@@ -209,8 +211,17 @@ impl Netlink {
         self.send(&message::get_link(self.index, sequence))?;
         let sequence = self.next_sequence();
         self.send(&message::list_addresses(sequence))?;
+        self.dump = Dump {
+            sequence: Some(sequence),
+            ..Dump::default()
+        };
+        Ok(())
+    }
+
+    fn list_routes(&mut self) -> io::Result<()> {
+        let sequence = self.next_sequence();
+        self.send(&message::list_routes(sequence))?;
         self.dump.sequence = Some(sequence);
-        self.dump.again = false;
         Ok(())
     }
 
@@ -299,6 +310,14 @@ impl Netlink {
                 true => Event::ElsewhereAdded(address),
                 false => Event::ElsewhereRemoved(address),
             }),
+            Message::Route {
+                index,
+                network,
+                added,
+            } if index != self.index => self.events.push_back(match added {
+                true => Event::RouteAdded(network),
+                false => Event::RouteRemoved(network),
+            }),
             Message::Interrupted => self.dump.again = true,
             Message::Done if self.dump.sequence == Some(sequence) => self.listed(sequence),
             Message::Answer(errno) => self.answered(sequence, errno),
@@ -376,6 +395,8 @@ impl Netlink {
         }
         if self.dump.again {
             self.list_again();
+        } else if !self.dump.routes && self.list_routes().is_ok() {
+            self.dump.routes = true;
         } else {
             self.events.push_back(Event::ListEnds);
             self.dump = Dump::default();
@@ -395,6 +416,9 @@ impl Netlink {
             if self.dump.sequence == Some(sequence) && errno != 0 {
                 // An error comes instead of the list, so what is known stays.
                 log::error!("{}: listing its addresses: {error}", self.interface);
+                if self.dump.begun {
+                    self.events.push_back(Event::ListEnds);
+                }
                 self.dump = Dump::default();
             } else if errno != 0 {
                 log::warn!("{}: setting its MTU: {error}", self.interface);
@@ -500,6 +524,7 @@ fn open_socket() -> io::Result<Socket> {
         libc::RTNLGRP_LINK,
         libc::RTNLGRP_IPV6_IFADDR,
         libc::RTNLGRP_IPV6_IFINFO,
+        libc::RTNLGRP_IPV6_ROUTE,
     ] {
         socket.add_membership(group)?;
     }

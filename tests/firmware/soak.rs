@@ -75,6 +75,7 @@ struct Soak {
     simulated: [Host; 3],
     sent: u64,
     octets: u64,
+    port: u16,
     resets: u64,
     slowest: Duration,
     lost: Vec<String>,
@@ -121,6 +122,7 @@ impl Soak {
             simulated: [first, second, third],
             sent: 0,
             octets: 0,
+            port: 0,
             resets: 0,
             slowest: Duration::ZERO,
             lost: Vec::new(),
@@ -184,14 +186,18 @@ impl Soak {
         let data = noise(self.sent, 20_000);
         let folder = self.scene.world.folder.path().to_owned();
         let (spi, pipes) = (self.scene.host(), &self.pipes);
+        let mut port = self.port;
         for (from, to) in [
             (spi, pipes),
             (pipes, spi),
             (&self.simulated[0], &self.simulated[1]),
             (&self.simulated[1], &self.simulated[0]),
         ] {
-            transfer(from, to, &data, &folder);
+            // Of the last one a socket is left that waits.
+            port += 1;
+            transfer(from, to, &data, &folder, 10_000 + port % 20_000);
         }
+        self.port = port;
         self.octets += 4 * data.len() as u64;
         let mut slowest = self.slowest;
         for (_, host) in self.hosts() {
@@ -275,21 +281,23 @@ fn drops(host: &Host) -> String {
 }
 
 /// Over TCP, and compared.
-fn transfer(from: &Host, to: &Host, data: &[u8], folder: &std::path::Path) {
+fn transfer(from: &Host, to: &Host, data: &[u8], folder: &std::path::Path, port: u16) {
     let (sent, received) = (folder.join("sent"), folder.join("received"));
     fs::write(&sent, data).unwrap();
     let mut listener = to.command("socat");
     listener
-        .args(["-u", "TCP6-LISTEN:5555,reuseaddr"])
+        .args(["-u", &format!("TCP6-LISTEN:{port},reuseaddr")])
         .arg(format!("CREATE:{}", received.display()))
         .stdin(Stdio::null());
     let mut listener = Process(listener.spawn().unwrap());
     to.wait_for("the listener", |to| {
         to.run(&["cat", "/proc/net/tcp6"])
-            .contains(":15B3 ")
+            .contains(&format!(
+                ":{port:04X} 00000000000000000000000000000000:0000 0A"
+            ))
             .then_some(())
     });
-    let target = format!("TCP6:[{}]:5555", mesh_local(to));
+    let target = format!("TCP6:[{}]:{port}", mesh_local(to));
     from.run(&["socat", "-u", &format!("FILE:{}", sent.display()), &target]);
     assert_eq!(listener.ended(), Some(0));
     assert!(fs::read(&received).unwrap() == data, "it was changed");

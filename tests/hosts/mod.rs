@@ -327,6 +327,11 @@ impl Host {
         fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
+    /// All of it.
+    pub fn whole_log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     pub fn log(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let skip = text.lines().count().saturating_sub(60);

@@ -78,9 +78,13 @@ impl Netif {
     }
 
     pub(super) fn address_told(&mut self, listed: Listed, has: bool) {
-        // Nothing of a mesh is wider (Thread 1.3, section 5.10).
+        // Nothing of a mesh is wider (Thread 1.3, section 5.10); of link-local ones the kernel makes a route.
+        let prefix_len = match item::is_link_local(listed.address.address) {
+            true => 64,
+            false => listed.address.prefix_len.max(64),
+        };
         let address = Address {
-            prefix_len: listed.address.prefix_len.max(64),
+            prefix_len,
             ..listed.address
         };
         if !self.is_shown(address.address) {

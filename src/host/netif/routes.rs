@@ -2,7 +2,7 @@
 
 use super::item::{NetEntry, ON_MESH, PREFERENCE, PREFERENCE_HIGH, PREFERENCE_LOW, SLAAC};
 use super::shared::ROWS;
-use super::trust::{is_default, Refused, Trust};
+use super::trust::{is_public, Refused, Trust};
 use crate::host::kernel::{Address, Change};
 
 /// What the co-processor listed, and which routes the kernel was given for it.
@@ -125,9 +125,9 @@ impl Routes {
         let leads_on = |entry: &&NetEntry| wish.off_mesh && !ours(entry.prefix);
         for entry in self.off_mesh.iter().filter(leads_on) {
             let allowed = trust.route(entry.prefix);
-            let is_last = is_default(entry.prefix) && !wish.default_route;
+            let is_last = is_public(entry.prefix) && !wish.default_route;
             let metric = match is_last {
-                // One that only looks longer would be taken before any default route.
+                // A longer one would be taken before any default route.
                 true if entry.prefix.prefix_len > 0 => {
                     trust.tell("route", entry.prefix, Refused::Default);
                     continue;

@@ -606,8 +606,8 @@ fn no_address_is_formed_where_the_host_has_one() {
 fn routes_of_others_become_routes() {
     let mut world = World::new();
     let routes = [
-        net("2001:db8::/32", 0x00, "00 00 00 A4"),
-        net("2001:db8:f::/48", 0x40, "00 00 00 A4"),
+        net("fd20::/32", 0x00, "00 00 00 A4"),
+        net("fd20:f::/48", 0x40, "00 00 00 A4"),
         net("::/0", 0xC0, "00 00 00 A4"),
         // Ours: local; next hop is here; our RLOC16; and another's to the same place.
         net("fd11::/64", 0x00, "01 00 00 A4"),
@@ -618,11 +618,12 @@ fn routes_of_others_become_routes() {
         net("ff00::/8", 0x00, "00 00 00 A4"),
         // As good as the default route, and before it.
         net("8000::/1", 0x40, "00 00 00 A4"),
+        net("2620:fe::/48", 0x40, "00 00 00 A4"),
     ];
     world.told(Property::THREAD_OFF_MESH_ROUTES, &table(&routes));
     let expected = [
-        "+route 2001:db8::/32 1025",
-        "+route 2001:db8:f::/48 513",
+        "+route fd20::/32 1025",
+        "+route fd20:f::/48 513",
         "+route ::/0 1002049",
     ];
     assert_eq!(world.changes(), expected);
@@ -632,7 +633,7 @@ fn routes_of_others_become_routes() {
     world.netif.kernel(Event::Up(true));
     assert_eq!(world.changes(), expected);
     world.item(Property::THREAD_OFF_MESH_ROUTES, &routes[0], false);
-    assert_eq!(world.changes(), ["-route 2001:db8::/32 1025"]);
+    assert_eq!(world.changes(), ["-route fd20::/32 1025"]);
     world.netif.ncp_reset();
     assert_eq!(world.changes().len(), 2);
 

@@ -6,8 +6,11 @@
 //! | an address of the co-processor | link-local, or one that a network can have ([`Range`]), and in no network of another interface; a global one only within a prefix of the mesh |
 //! | the kernel's route of such an address | none (IFA_F_NOPREFIXROUTE): ours go to /64s of the mesh alone |
 //! | an on-mesh prefix | a /64 (Thread 1.3, section 5.10) that is neither within nor around a network of another interface |
-//! | an off-mesh route | not within a network of another interface; the default route, and routes so short that they stand for it, come after the host's own unless [`Settings::default_route`](super::Settings) |
-//! | a packet | none whose source is this host, or nobody |
+//! | an off-mesh route | unique local (`fc00::/7`), and not within a network of another interface; the default route, after the host's own; others with [`Settings::default_route`](super::Settings) |
+//! | a packet | none whose source is this host, or nobody; no neighbour discovery |
+//!
+//! A network of another interface is that of its address, or one that a route of this host leads to over it. Routes
+//! that were learnt from a router do not count: border routers of the same mesh advertise its prefixes in the LAN.
 //!
 //! What is left to a hostile mesh: prefixes and routes that nobody else on this host has.
 
@@ -18,6 +21,8 @@ use std::net::Ipv6Addr;
 /// The networks of this host's other interfaces, and what was refused.
 #[derive(Debug, Default)]
 pub(super) struct Trust {
+    /// All addresses of this host, on whatever interface, ours too.
+    own: Vec<Ipv6Addr>,
     elsewhere: Vec<Address>,
     /// Those of before, while the kernel lists anew.
     before: Vec<Address>,
@@ -50,8 +55,10 @@ pub(super) enum Range {
     Unspecified,
     /// ::ffff:0:0/96, which reaches IPv4 services.
     Mapped,
-    /// 100::/64 (RFC 6666)
-    Discard,
+    /// 64:ff9b::/32 (RFC 6052, RFC 8215), 2002::/16 (RFC 3056), 2001::/32 (RFC 4380)
+    Translated,
+    /// Neither global unicast (2000::/3) nor unique local (fc00::/7), as 100::/64 for discarding.
+    Nobodys,
     /// fe80::/10 where a prefix or a route is meant.
     LinkLocal,
 }
@@ -63,8 +70,8 @@ impl core::fmt::Display for Refused {
                 Range::Multicast => "it is multicast",
                 Range::Loopback => "it is loopback",
                 Range::Unspecified => "it is unspecified",
-                Range::Mapped => "it stands for IPv4 addresses",
-                Range::Discard => "it is for discarding (RFC 6666)",
+                Range::Mapped | Range::Translated => "it stands for IPv4 addresses",
+                Range::Nobodys => "no network has such addresses",
                 Range::LinkLocal => "it is link-local",
             }),
             Refused::Elsewhere(network) => {
@@ -80,24 +87,45 @@ impl core::fmt::Display for Refused {
 }
 
 impl Trust {
-    /// Another interface has this address.
-    pub(super) fn elsewhere_added(&mut self, address: Address) {
-        if !item::is_link_local(address.address)
-            && range(address.address).is_none()
-            && self.elsewhere.len() < ELSEWHERE
-        {
-            self.elsewhere.push(address);
+    /// Some interface of this host has this address, ours or another one.
+    pub(super) fn own_added(&mut self, address: Ipv6Addr) {
+        if self.own.len() < ELSEWHERE {
+            self.own.push(address);
         }
     }
 
-    /// Another interface lost this address; a third one may have it still.
-    pub(super) fn elsewhere_removed(&mut self, address: Address) {
-        if let Some(index) = self.elsewhere.iter().position(|known| *known == address) {
+    /// An interface lost this address; another one may have it still.
+    pub(super) fn own_removed(&mut self, address: Ipv6Addr) {
+        if let Some(index) = self.own.iter().position(|known| *known == address) {
+            self.own.swap_remove(index);
+        }
+    }
+
+    /// Another interface has this network.
+    pub(super) fn elsewhere_added(&mut self, network: Address) {
+        let is_somebodys = matches!(
+            range(network.address),
+            None | Some(Range::Translated | Range::Nobodys)
+        );
+        // A route that is as good as the default one is no network.
+        if !item::is_link_local(network.address)
+            && is_somebodys
+            && network.prefix_len >= SHORTEST
+            && self.elsewhere.len() < ELSEWHERE
+        {
+            self.elsewhere.push(network);
+        }
+    }
+
+    /// Another interface lost this network; a third one may have it still.
+    pub(super) fn elsewhere_removed(&mut self, network: Address) {
+        if let Some(index) = self.elsewhere.iter().position(|known| *known == network) {
             self.elsewhere.swap_remove(index);
         }
     }
 
     pub(super) fn list_begins(&mut self) {
+        self.own.clear();
         self.before = core::mem::take(&mut self.elsewhere);
     }
 
@@ -105,9 +133,9 @@ impl Trust {
         self.before.clear();
     }
 
-    /// Whether another interface has this very address.
-    pub(super) fn is_elsewhere(&self, address: &Ipv6Addr) -> bool {
-        self.networks().any(|network| network.address == *address)
+    /// Whether an interface of this host has this very address.
+    pub(super) fn is_own(&self, address: &Ipv6Addr) -> bool {
+        self.own.contains(address)
     }
 
     /// Whether the interface may have an address because the co-processor says so. `on_mesh`: the /64s of
@@ -138,6 +166,9 @@ impl Trust {
         if prefix.prefix_len != THREAD_PREFIX {
             return Err(Refused::Length);
         }
+        if let Some(range) = range(prefix.address) {
+            return Err(Refused::Range(range));
+        }
         self.route(prefix)?;
         let around = |network: &Address| {
             item::prefix_of(network.address, THREAD_PREFIX).address == prefix.address
@@ -154,10 +185,10 @@ impl Trust {
             return Err(Refused::Range(Range::LinkLocal));
         }
         match range(prefix.address) {
-            // ::/0, and what is as good as that.
-            Some(Range::Unspecified) if is_default(prefix) => {}
+            // ::/0, and what is as good as that; translators are off-mesh.
+            Some(Range::Unspecified | Range::Nobodys) if is_default(prefix) => {}
+            None | Some(Range::Translated) => {}
             Some(range) => return Err(Refused::Range(range)),
-            None => {}
         }
         match is_default(prefix) {
             true => Ok(()),
@@ -211,6 +242,12 @@ pub(super) fn is_default(prefix: Address) -> bool {
     prefix.prefix_len < SHORTEST && !is_local
 }
 
+/// Whether a route stands in the way of the host's own default route: all but unique local ones, which lead into
+/// the mesh and to whom its border routers serve.
+pub(super) fn is_public(prefix: Address) -> bool {
+    prefix.prefix_len < 7 || prefix.address.segments()[0] & 0xFE00 != 0xFC00
+}
+
 /// Whether a packet can be from or to this address, whatever the network.
 pub(in crate::host) fn is_in_packets(address: Ipv6Addr) -> bool {
     !matches!(
@@ -225,9 +262,11 @@ fn range(address: Ipv6Addr) -> Option<Range> {
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(Range::Loopback),
         [0, 0, 0, 0, 0, 0, _, _] => Some(Range::Unspecified),
         [0, 0, 0, 0, 0, 0xFFFF, _, _] => Some(Range::Mapped),
-        [0x0100, 0, 0, 0, ..] => Some(Range::Discard),
         _ if address.is_multicast() => Some(Range::Multicast),
-        _ => None,
+        [0x0064, 0xFF9B, ..] | [0x2002, ..] | [0x2001, 0, ..] => Some(Range::Translated),
+        [first, ..] if first & 0xE000 == 0x2000 || first & 0xFE00 == 0xFC00 => None,
+        _ if item::is_link_local(address) => None,
+        _ => Some(Range::Nobodys),
     }
 }
 
@@ -263,6 +302,11 @@ mod tests {
             "fd12:1:1:1::5/64",
             "2001:db8:7::1/48",
             "fd99::1/128",
+            // Where a route leads to.
+            "fd77:1::/32",
+            // As good as the default route: no network.
+            "2000::/3",
+            "fc00::/7",
             "fe80::1/64",
             "::1/128",
         ] {
@@ -292,12 +336,14 @@ mod tests {
             ("::7f00:1", false),
             ("ff02::1", false),
             ("100::1", false),
+            ("64:ff9b::808:808", false),
+            ("2002:7f00:1::1", false),
+            ("8000::1", false),
+            ("fd77:1:2:3::1", false),
         ] {
             let result = trust.address(address.parse().unwrap(), &mut mesh.iter().copied());
             assert_eq!(result.is_ok(), taken, "{address}: {result:?}");
         }
-        assert!(trust.is_elsewhere(&"fd12:1:1:1::5".parse().unwrap()));
-        assert!(!trust.is_elsewhere(&"fd12:1:1:1::6".parse().unwrap()));
     }
 
     #[test]
@@ -311,6 +357,11 @@ mod tests {
             ("8000::/1", false, true),
             ("fc00::/7", false, true),
             ("64:ff9b::/96", false, true),
+            ("64:ff9b::/64", false, true),
+            ("8000::/64", false, false),
+            ("2002:7f00:1::/64", false, true),
+            ("fd77:1:9::/64", false, false),
+            ("fd77::/16", false, true),
             ("fd12:1:1:1::/64", false, false),
             // The gateway of the LAN.
             ("fd12:1:1:1::1/128", false, false),
@@ -352,5 +403,20 @@ mod tests {
         assert!(trust.route(net("2001:db8:7::/64")).is_err());
         trust.elsewhere_removed(net("2001:db8:7::1/48"));
         assert!(trust.route(net("2001:db8:7::/64")).is_ok());
+    }
+
+    #[test]
+    fn what_leads_past_the_default_route() {
+        for (prefix, public) in [
+            ("::/0", true),
+            ("2620::/16", true),
+            ("2620:fe::fe/128", true),
+            ("64:ff9b::/96", true),
+            ("fc00::/6", true),
+            ("fc00::/7", false),
+            ("fd12::/64", false),
+        ] {
+            assert_eq!(is_public(net(prefix)), public, "{prefix}");
+        }
     }
 }

@@ -15,7 +15,8 @@ use netlink_packet_route::address::{
 };
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessageBuffer};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMessageBuffer, RouteProtocol,
+    RouteScope, RouteType,
 };
 use netlink_packet_route::AddressFamily;
 use netlink_packet_utils::nla::{DefaultNla, NlasIterator};
@@ -36,6 +37,12 @@ pub(super) enum Message {
         address: Address,
         added: bool,
         own: bool,
+    },
+    /// A route to a network, of whatever table; `index` of its interface, or of its first one.
+    Route {
+        index: u32,
+        network: Address,
+        added: bool,
     },
     /// The list has ended.
     Done,
@@ -73,6 +80,7 @@ fn understand(kind: u16, payload: &[u8]) -> Option<Message> {
         _ => match kind {
             libc::RTM_NEWLINK | libc::RTM_DELLINK => link(kind == libc::RTM_NEWLINK, payload),
             libc::RTM_NEWADDR | libc::RTM_DELADDR => address(kind == libc::RTM_NEWADDR, payload),
+            libc::RTM_NEWROUTE | libc::RTM_DELROUTE => route(kind == libc::RTM_NEWROUTE, payload),
             _ => None,
         },
     }
@@ -130,6 +138,41 @@ fn address(added: bool, payload: &[u8]) -> Option<Message> {
     })
 }
 
+/// Those that somebody configured, or the kernel for an address: not those of routers, nor of the local table.
+fn route(added: bool, payload: &[u8]) -> Option<Message> {
+    let buffer = RouteMessageBuffer::new_checked(&payload).ok()?;
+    let header = RouteHeader::parse(&buffer).ok()?;
+    let is_cached = header.flags.bits() & libc::RTM_F_CLONED != 0;
+    if header.address_family != AddressFamily::Inet6
+        || header.kind != RouteType::Unicast
+        || header.protocol == RouteProtocol::Ra
+        || is_cached
+    {
+        return None;
+    }
+    // Of a list of ways the first one.
+    let attribute = |kind: u16| {
+        let mut all = buffer.attributes().flatten();
+        all.find(|found| found.kind() == kind)
+    };
+    let index = match (attribute(libc::RTA_OIF), attribute(libc::RTA_MULTIPATH)) {
+        (Some(oif), _) => u32::from_ne_bytes(oif.value().get(..4)?.try_into().ok()?),
+        // struct rtnexthop: its length, flags, hops, and the interface.
+        (None, Some(ways)) => u32::from_ne_bytes(ways.value().get(4..8)?.try_into().ok()?),
+        (None, None) => return None,
+    };
+    let destination = attribute(libc::RTA_DST)?;
+    let octets: [u8; 16] = destination.value().try_into().ok()?;
+    Some(Message::Route {
+        index,
+        network: Address {
+            address: octets.into(),
+            prefix_len: header.destination_prefix_length,
+        },
+        added,
+    })
+}
+
 /// fe80::/10.
 fn is_link_local(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xFFC0 == 0xFE80
@@ -165,6 +208,13 @@ pub(super) fn list_addresses(sequence: u32) -> Vec<u8> {
     let mut all = AddressMessage::default();
     all.header.family = AddressFamily::Inet6;
     request(libc::RTM_GETADDR, NLM_F_DUMP, sequence, &octets(&all))
+}
+
+/// All IPv6 routes of all tables.
+pub(super) fn list_routes(sequence: u32) -> Vec<u8> {
+    let mut all = RouteMessage::default();
+    all.header.address_family = AddressFamily::Inet6;
+    request(libc::RTM_GETROUTE, NLM_F_DUMP, sequence, &octets(&all))
 }
 
 /// A change; `None` for those that netlink does not do.
