@@ -51,6 +51,8 @@ pub struct Config {
     pub verbosity: Verbosity,
     /// Whether the octets of keys are in what [`Verbosity::Hex`] shows (`--log-keys`). Default: no.
     pub log_keys: bool,
+    /// Where all frames are kept in a capture (`--tap`); `None`: nowhere.
+    pub tap: Option<Tap>,
     /// What only the host driver ([`Face::Tun`]) needs.
     pub host: Host,
     /// What the command line asked for and does not get, one line each, to be logged at start.
@@ -75,6 +77,7 @@ impl Config {
             log: LogTarget::Auto,
             verbosity: Verbosity::Info,
             log_keys: false,
+            tap: None,
             host: Host::default(),
             warnings: Vec::new(),
         }
@@ -117,6 +120,15 @@ impl Face {
             _ => None,
         }
     }
+}
+
+/// Where all frames are kept in a capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// The file; the second one has `.1` behind that.
+    pub path: PathBuf,
+    /// How large each of the two may become, in MiB: [`TAP_SIZE`].
+    pub size_mib: u32,
 }
 
 /// How the bus is driven.
@@ -555,6 +567,9 @@ pub const RESET_SETTLE: Limits = limits(0, 10_000, 0, "ms");
 /// `--poll-ms`. Default: protocol §5.1; epoll counts in whole milliseconds.
 pub const POLL_PERIOD: Limits = limits(1, 10_000, 33, "ms");
 
+/// `--tap-size`. Two files of 64 MiB hold some hours of a busy radio (250 kbit/s, protocol §5.1), and fit on every card.
+pub const TAP_SIZE: Limits = limits(1, 65_536, 64, "MiB");
+
 /// `--commissioning-port`. Default: protocol §7.7.
 pub const COMMISSIONING_PORT: Limits = limits(1, 65_535, 5_684, "");
 
@@ -578,6 +593,7 @@ mod tests {
             RESET_PULSE,
             RESET_SETTLE,
             POLL_PERIOD,
+            TAP_SIZE,
             COMMISSIONING_PORT,
         ];
         for limits in all {

@@ -2,7 +2,7 @@
 
 use spinel_bridge::check;
 use spinel_bridge::cli::{self, Command};
-use spinel_bridge::config::Config;
+use spinel_bridge::config::{Config, Tap};
 use spinel_bridge::event_loop;
 use spinel_bridge::io;
 use std::io::Write;
@@ -34,6 +34,12 @@ fn run(config: &Config) -> ExitCode {
         io::log::report_startup_error(Some(&config.face), &error.to_string());
         return ExitCode::from(NOT_STARTED);
     }
+    if let Some(tap) = &config.tap {
+        if let Err(error) = start_tap(config, tap) {
+            io::log::report_startup_error(Some(&config.face), &error);
+            return ExitCode::from(NOT_STARTED);
+        }
+    }
     match event_loop::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,6 +50,17 @@ fn run(config: &Config) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+fn start_tap(config: &Config, tap: &Tap) -> Result<(), String> {
+    if cfg!(not(feature = "tap")) {
+        return Err(
+            "--tap was left out of this program: build it with its default features".to_owned(),
+        );
+    }
+    let (path, second) = (tap.path.display(), io::tap::second(&tap.path));
+    io::tap::start(&config.device.to_string(), tap, config.log_keys)
+        .map_err(|error| format!("--tap: {path} or {}: {error}", second.display()))
 }
 
 /// `--help` into a pager that was closed is no failure.

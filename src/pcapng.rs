@@ -12,6 +12,7 @@
 //! draft-ietf-opsawg-pcapng, and <https://github.com/jkcko/ieee802.15.4-tap> for TAP.
 
 use crate::ctl::{Field, Fields};
+use crate::wire::sniffed::Sniffed;
 
 /// A frame as it was heard (protocol §3.13).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,8 +66,39 @@ impl Frame {
     }
 }
 
+impl From<Sniffed<'_>> for Frame {
+    fn from(sniffed: Sniffed<'_>) -> Self {
+        let metadata = sniffed.metadata;
+        Frame {
+            octets: sniffed.frame.to_vec(),
+            has_fcs: !sniffed.is_sent,
+            was_sent: sniffed.is_sent,
+            bad_fcs: sniffed.has_bad_fcs(),
+            timestamp_us: metadata.timestamp_us,
+            channel: metadata.channel,
+            rssi: metadata.power.filter(|_| !sniffed.is_sent),
+            lqi: metadata.lqi,
+        }
+    }
+}
+
 /// What a file begins with. `interface` is what is shown as the source of the frames.
 pub fn head(interface: &str) -> Vec<u8> {
+    let mut file = section();
+    file.extend(description(LINKTYPE, interface));
+    file
+}
+
+/// What a file begins with that has Spinel frames on interface 0, whose link type is USER0 and which is shown as `name`,
+/// and those of the air on interface 1.
+pub fn head_of_tap(name: &str) -> Vec<u8> {
+    let mut file = section();
+    file.extend(description(LINKTYPE_USER0, name));
+    file.extend(description(LINKTYPE, &format!("{name}-air")));
+    file
+}
+
+fn section() -> Vec<u8> {
     let mut section = Vec::new();
     section.extend_from_slice(&BYTE_ORDER.to_le_bytes());
     section.extend_from_slice(&1_u16.to_le_bytes()); // version 1.0
@@ -74,35 +106,61 @@ pub fn head(interface: &str) -> Vec<u8> {
     section.extend_from_slice(&u64::MAX.to_le_bytes()); // length of the section: not known
     option(&mut section, SHB_USERAPPL, PROGRAM.as_bytes());
     end_of_options(&mut section);
-    let mut file = block(SECTION_HEADER, &section);
+    block(SECTION_HEADER, &section)
+}
 
+fn description(link_type: u16, name: &str) -> Vec<u8> {
     let mut description = Vec::new();
-    description.extend_from_slice(&LINKTYPE.to_le_bytes());
+    description.extend_from_slice(&link_type.to_le_bytes());
     description.extend_from_slice(&[0; 2]);
     description.extend_from_slice(&0_u32.to_le_bytes()); // packets are whole
-    option(&mut description, IF_NAME, interface.as_bytes());
+    option(&mut description, IF_NAME, name.as_bytes());
     option(&mut description, IF_TSRESOL, &[6]); // 10^-6 s
     end_of_options(&mut description);
-    file.extend(block(INTERFACE_DESCRIPTION, &description));
-    file
+    block(INTERFACE_DESCRIPTION, &description)
 }
 
 /// A frame at a time, in microseconds since 1970.
 pub fn packet(time_us: u64, frame: &Frame) -> Vec<u8> {
-    let data = tap(frame);
-    // A frame has some 127 octets; one that is too long for a block is cut short.
+    packet_of(0, time_us, frame)
+}
+
+/// The same in the file that [`head_of_tap`] begins.
+pub fn packet_of_air(time_us: u64, frame: &Frame) -> Vec<u8> {
+    packet_of(1, time_us, frame)
+}
+
+/// A Spinel frame in that file. `is_sent`: it went to the co-processor.
+pub fn packet_of_spinel(time_us: u64, is_sent: bool, frame: &[u8]) -> Vec<u8> {
+    enhanced(0, time_us, frame, direction(is_sent))
+}
+
+fn packet_of(interface: u32, time_us: u64, frame: &Frame) -> Vec<u8> {
+    let error = if frame.bad_fcs { CRC_ERROR } else { 0 };
+    let flags = direction(frame.was_sent) | error;
+    enhanced(interface, time_us, &tap(frame), flags)
+}
+
+const fn direction(is_sent: bool) -> u32 {
+    if is_sent {
+        OUTBOUND
+    } else {
+        INBOUND
+    }
+}
+
+fn enhanced(interface: u32, time_us: u64, data: &[u8], flags: u32) -> Vec<u8> {
+    // A frame has at most some 2,000 octets; one that is too long for a block is cut short.
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut body = Vec::with_capacity(data.len() + 48);
-    body.extend_from_slice(&0_u32.to_le_bytes()); // the interface
+    body.extend_from_slice(&interface.to_le_bytes());
     body.extend_from_slice(&((time_us >> 32) as u32).to_le_bytes());
     body.extend_from_slice(&(time_us as u32).to_le_bytes());
     body.extend_from_slice(&length.to_le_bytes()); // captured
-    body.extend_from_slice(&length.to_le_bytes()); // on the air
-    body.extend_from_slice(&data);
+    body.extend_from_slice(&length.to_le_bytes()); // as it was
+    body.extend_from_slice(data);
     pad(&mut body);
-    let direction = if frame.was_sent { OUTBOUND } else { INBOUND };
-    let error = if frame.bad_fcs { CRC_ERROR } else { 0 };
-    option(&mut body, EPB_FLAGS, &(direction | error).to_le_bytes());
+    option(&mut body, EPB_FLAGS, &flags.to_le_bytes());
     end_of_options(&mut body);
     block(ENHANCED_PACKET, &body)
 }
@@ -187,6 +245,8 @@ const PROGRAM: &str = concat!("spinel-bridge ", env!("CARGO_PKG_VERSION"));
 
 /// LINKTYPE_IEEE802_15_4_TAP.
 const LINKTYPE: u16 = 283;
+/// LINKTYPE_USER0: what it is, is agreed upon by writer and reader.
+const LINKTYPE_USER0: u16 = 147;
 
 // Types of blocks, and what the first one begins with.
 const SECTION_HEADER: u32 = 0x0A0D_0D0A;

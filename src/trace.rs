@@ -3,6 +3,7 @@
 use crate::wire::describe::{secret_at, Described};
 use crate::wire::spi::{Header, Reading};
 use core::fmt;
+use std::sync::OnceLock;
 
 /// Log target of `-v`: the headers of every transaction. Level: debug.
 pub const HEADER: &str = "header";
@@ -33,6 +34,20 @@ impl fmt::Display for Way {
     }
 }
 
+/// Who else sees each frame that is moved.
+pub trait Observer: Send + Sync {
+    /// A frame went this way. Must not wait.
+    fn frame(&self, way: Way, frame: &[u8]);
+}
+
+/// The one that [`observe`] was given; as global as the log, and for the same reason: whoever moves frames need not know.
+static OBSERVER: OnceLock<Box<dyn Observer>> = OnceLock::new();
+
+/// Lets `observer` see every frame from now on. The first one counts; false: there is one already.
+pub fn observe(observer: Box<dyn Observer>) -> bool {
+    OBSERVER.set(observer).is_ok()
+}
+
 /// One line for a transaction.
 pub fn transaction(host: &Header, slave: &Reading) {
     match slave {
@@ -49,8 +64,11 @@ pub fn transaction(host: &Header, slave: &Reading) {
     }
 }
 
-/// One line, or two with the octets, for a frame that was moved.
+/// One line, or two with the octets, for a frame that was moved; and [whoever observes](observe) sees it.
 pub fn frame(way: Way, frame: &[u8]) {
+    if let Some(observer) = OBSERVER.get() {
+        observer.frame(way, frame);
+    }
     log::trace!(target: FRAME, "{way} {}", Described(frame));
     match secret_at(frame) {
         Some(start) if !log::log_enabled!(target: KEYS, log::Level::Trace) => {

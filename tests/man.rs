@@ -16,7 +16,7 @@ impl Pages {
             .arg(&folder)
             .stdout(process::Stdio::null())
             .status()
-            .expect("cargo builds the examples before the tests run");
+            .expect("a test that runs alone needs cargo build --examples before");
         assert!(status.success());
         Pages(folder)
     }

@@ -152,7 +152,11 @@ Log:
   -v, --verbose[=N]          more: frame headers; -vv: frames decoded; -vvv: in
                              hex; N is relative, --verbose=-1 is less
                              ({steps}; default 0)
-  --log-keys[=yes|no]        -vvv with the network's keys (default no)
+  --log-keys[=yes|no]        -vvv and --tap with the network's keys (default no)
+  --tap FILE                 keep all frames in this pcapng file, for Wireshark
+  --tap-size N               FILE has at most so much, then FILE.1 is next, and
+                             so on in turn ({tap};
+                             default {tap_default})
   -V, --version              print the version
   -h, -?, --help             print this
 
@@ -180,6 +184,8 @@ Exit codes:
         speed = config::SPI_SPEED,
         speed_default = config::SPI_SPEED.default,
         mode = config::SPI_MODE,
+        tap = config::TAP_SIZE,
+        tap_default = config::TAP_SIZE.default,
         mode_default = config::SPI_MODE.default,
         cs_delay = config::SPI_CS_DELAY,
         cs_delay_default = config::SPI_CS_DELAY.default,

@@ -265,6 +265,12 @@ struct Args {
     /// in hex, too
     #[argh(option)]
     log_keys: Vec<String>,
+    /// a capture of all frames
+    #[argh(option)]
+    tap: Vec<String>,
+    /// in MiB
+    #[argh(option)]
+    tap_size: Vec<String>,
     /// relative; 1 if nothing was said
     #[argh(option, short = 'v')]
     verbose: Vec<String>,
@@ -374,6 +380,20 @@ impl Args {
         if let Some(given) = last("--log-keys", &self.log_keys) {
             config.log_keys = given.toggle()?;
         }
+        let tap = last("--tap", &self.tap).map(|given| given.path());
+        let size = last("--tap-size", &self.tap_size).map(|given| given.number(config::TAP_SIZE));
+        let size = size.transpose()?;
+        match tap.transpose()? {
+            Some(path) => {
+                let size_mib = size.unwrap_or(config::TAP_SIZE.default);
+                config.tap = Some(config::Tap { path, size_mib });
+            }
+            None if size.is_some() => {
+                warnings.push("--tap-size has no effect without --tap".to_owned());
+            }
+            None => {}
+        }
+        let mut last = |option, values| given::last(option, values, warnings);
         if let Some(given) = last("--ready-when-up", &self.ready_when_up) {
             config.ready_when_up = given.toggle()?;
         }

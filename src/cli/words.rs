@@ -295,6 +295,8 @@ pub(super) static OPTIONS: &[Opt] = &[
     opt("--sandbox", &[], SWITCH),
     opt("--log", &[], Takes::Value),
     opt("--log-keys", &[], SWITCH),
+    opt("--tap", &[], Takes::Value),
+    opt("--tap-size", &[], Takes::Value),
     opt("--verbose", &["v"], Takes::ValueOr("1")),
     host("--control", Takes::Value),
     host("--control-group", Takes::Value),

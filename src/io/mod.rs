@@ -24,6 +24,7 @@ pub mod signal;
 pub mod spi;
 pub mod stdio;
 pub mod stream;
+pub mod tap;
 pub mod tun;
 
 use mio::event::Event;

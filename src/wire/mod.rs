@@ -8,5 +8,6 @@ pub mod fcs;
 pub mod ids;
 pub mod packed;
 pub mod signature;
+pub mod sniffed;
 pub mod spi;
 pub mod spinel;

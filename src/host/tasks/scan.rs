@@ -13,6 +13,7 @@ use crate::time::Duration;
 use crate::wire::ids::{Capability, Property};
 use crate::wire::packed::{Malformed, Overflow, Reader};
 use crate::wire::signature::Hex;
+use crate::wire::sniffed::Sniffed;
 
 /// Looks for networks, or measures energy. Each find is a row ([`beacon_row`], [`energy_row`]).
 pub(super) fn scan(wanted: &Scan, known: &Known) -> Result<Script, Failure> {
@@ -326,27 +327,20 @@ pub fn energy_row(value: &[u8]) -> Option<Fields> {
 /// A frame that this node sent carries no valid FCS: its last two octets are taken away, and `fcs`
 /// is false.
 pub fn sniff_row(value: &[u8]) -> Option<Fields> {
-    let mut reader = Reader::new(value);
-    let mut frame = reader.data_with_length().ok()?;
-    let metadata = Metadata::read(&mut reader);
-    let has_flag = |flag| metadata.flags & flag != 0;
-    let is_sent = has_flag(FLAG_TX);
-    if is_sent {
-        frame = frame.get(..frame.len().checked_sub(FCS_LENGTH)?)?;
-    }
-    if frame.is_empty() {
-        return None;
-    }
+    let sniffed = Sniffed::told(value)?;
+    let metadata = sniffed.metadata;
+    let is_sent = sniffed.is_sent;
     let mut row = Fields::new()
-        .with("frame", hex(frame))
+        .with("frame", hex(sniffed.frame))
         .with("fcs", !is_sent);
     let power = if is_sent { "power" } else { "rssi" };
+    let timestamp = metadata.timestamp_us.map(i64::try_from);
     for (name, value) in [
         ("channel", metadata.channel.map(i64::from)),
-        (power, known_dbm(metadata.power)),
-        ("noise", known_dbm(metadata.noise)),
+        (power, metadata.power.map(i64::from)),
+        ("noise", metadata.noise.map(i64::from)),
         ("lqi", metadata.lqi.map(i64::from)),
-        ("timestamp", metadata.timestamp),
+        ("timestamp", timestamp.and_then(Result::ok)),
     ] {
         if let Some(value) = value {
             row.push(name, value);
@@ -354,57 +348,12 @@ pub fn sniff_row(value: &[u8]) -> Option<Fields> {
     }
     row.push("flags", hex16(metadata.flags));
     row.push("tx", is_sent);
-    row.push("bad_fcs", has_flag(FLAG_BAD_FCS));
-    row.push("duplicate", has_flag(FLAG_DUPE));
+    row.push("bad_fcs", sniffed.has_bad_fcs());
+    row.push("duplicate", sniffed.is_duplicate());
     if metadata.error != 0 {
         row.push("error", metadata.error);
     }
     Some(row)
-}
-
-/// Protocol §3.13. What is missing keeps its default.
-struct Metadata {
-    power: i8,
-    noise: i8,
-    flags: u16,
-    channel: Option<u8>,
-    lqi: Option<u8>,
-    timestamp: Option<i64>,
-    error: u32,
-}
-
-impl Metadata {
-    fn read(reader: &mut Reader<'_>) -> Self {
-        let mut metadata = Metadata {
-            power: DBM_UNKNOWN,
-            noise: DBM_UNKNOWN,
-            flags: 0,
-            channel: None,
-            lqi: None,
-            timestamp: None,
-            error: 0,
-        };
-        // What could be read before the end counts.
-        let _ = metadata.fill(reader);
-        metadata
-    }
-
-    fn fill(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
-        self.power = reader.int8()?;
-        self.noise = reader.int8()?;
-        self.flags = reader.uint16()?;
-        let mut phy = reader.structure()?;
-        self.channel = phy.uint8().ok();
-        self.lqi = phy.uint8().ok();
-        self.timestamp = phy.uint64().ok().and_then(|time| i64::try_from(time).ok());
-        let mut vendor = reader.structure()?;
-        self.error = vendor.uint_packed()?;
-        Ok(())
-    }
-}
-
-fn known_dbm(value: i8) -> Option<i64> {
-    (value != DBM_UNKNOWN).then_some(i64::from(value))
 }
 
 fn scan_mask(wanted: &Scan, known: &Known) -> Result<u32, Failure> {
@@ -508,10 +457,3 @@ const BEACON_JOINABLE: u8 = 0x01;
 const MODE_OFF: u8 = 0;
 const MODE_NETWORK: u8 = 1;
 const MODE_FULL: u8 = 2;
-/// Protocol §3.13.
-const DBM_UNKNOWN: i8 = -128;
-const FLAG_TX: u16 = 0x0001;
-const FLAG_BAD_FCS: u16 = 0x0004;
-const FLAG_DUPE: u16 = 0x0008;
-/// IEEE 802.15.4: the FCS of the 2.4 GHz band has two octets.
-const FCS_LENGTH: usize = 2;
