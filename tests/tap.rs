@@ -100,7 +100,11 @@ fn frames_are_kept_both_ways_and_read_by_name() {
     );
     assert!(shown.contains(&"-> PROP_VALUE_SET NET_NETWORK_NAME".to_owned()));
     assert_eq!(
-        read(&file, "spinel.text == \"test\"", &["spinel.tid"]),
+        read(
+            &file,
+            "spinel.text == \"test\" && spinel.tid > 0",
+            &["spinel.tid"]
+        ),
         ["3", "3"]
     );
     let capabilities = read(&file, "spinel.capability", &["spinel.capability"]);
