@@ -25,13 +25,15 @@
 #   man      /usr/share/man/man8/spinel-bridge.8               (MAN [target/man], a folder; made by
 #            /usr/share/man/man1/spinelctl.1                   "cargo run --release --example man -- target/man";
 #            /usr/share/man/man5/spinel-bridge.conf.5          without a PART left out where there is none)
-#   examples /usr/share/doc/spinel-bridge/examples/...         (spinel-bridge.conf; for wpantund, otbr-agent, ot-daemon)
+#   examples /usr/share/doc/spinel-bridge/examples/...         (spinel-bridge.conf; drop-ins; for wpantund, otbr-agent, ot-daemon)
 #   licenses /usr/share/doc/spinel-bridge/LICENSE-APACHE
 #            /usr/share/doc/spinel-bridge/LICENSE-MIT
 #
 # Without a PART: binary udev systemd completions man examples licenses; with -u also sysv. Prints the name of each file
 # that it installs or removes.
 set -eu
+# What is installed is for everybody, whatever root's umask is: folders too.
+umask 022
 
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 destdir=${DESTDIR:-}

@@ -19,7 +19,10 @@ mod world;
 use lies::{frame, properties, Liar, UNASKED};
 use spinel_bridge::wire::ids::{Command, Property};
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv6Addr, UdpSocket};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 use world::World;
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -252,6 +255,124 @@ fn routers_and_redirects_of_the_mesh() {
     assert!(forwarded.contains("packets"), "{forwarded}");
     world.is_unharmed();
     world.is_sound();
+}
+
+/// Members of the group may manage the network. Nobody said that they may manage this host.
+#[test]
+fn members_of_the_group() {
+    let mut world = World::new(seed(), &["--control-group", "65534"]);
+    // Two of them bury themselves in what they may: each property, each way, as it is and made up.
+    let mut liar = Liar::new(seed());
+    let mut lines = String::new();
+    for (number, property) in properties().into_iter().enumerate() {
+        for verb in ["getprop", "setprop", "insertprop", "removeprop"] {
+            let value: String = match verb {
+                "getprop" => String::new(),
+                "setprop" => hex(&liar.value_of(property)),
+                _ => hex(&liar.item_of(property)),
+            };
+            let line = format!("{number}{verb} {verb} -d {} {value}\n", property.0);
+            // Longer ones end the connection.
+            if line.len() < 4_000 && ![0, 0x1F_FFFF].contains(&property.0) {
+                lines.push_str(&line);
+            }
+        }
+    }
+    let takes = [
+        "insertprop IPV6_ADDRESS_TABLE ::1:2 0 1 1",
+        "insertprop IPV6_ADDRESS_TABLE 2620:1::1 0 4294967295 4294967295",
+        "insertprop IPV6_ADDRESS_TABLE 2001:db8:1:1::1 64 4294967295 4294967295",
+        "insertprop IPV6_ADDRESS_TABLE fd99:1::53 48 4294967295 4294967295",
+        "insertprop IPV6_ADDRESS_TABLE fdcc::1 8 4294967295 4294967295",
+        "add-prefix 2001:db8:1:1::/64 -s -o -a",
+        "add-prefix fd99:1:0:7::/64 -s -o -a",
+        "add-route 2620::/16 -p high",
+        "add-route ::/0 -p high",
+        "setprop IPV6_ML_PREFIX 2001:db8:1:1::/64",
+    ];
+    for words in takes {
+        let output = member(&world, &["spinelctl", words]).output().unwrap();
+        println!(
+            "{words}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        world.ask();
+        world.is_unharmed();
+    }
+    // And others are idle, say nothing that makes sense, or read nothing of what they are told.
+    let mut members: Vec<_> = (0..40).map(|_| Member::new(&world)).collect();
+    for (index, member) in members.iter_mut().enumerate() {
+        match index % 4 {
+            0 => member.say(&"1 list\n".repeat(200)),
+            1 => member.say(&"x".repeat(10_000)),
+            2 => member.say(&String::from_utf8_lossy(&liar.value_of(Property(9_999)))),
+            _ => {}
+        }
+        // Root gets in all the same.
+        if index % 10 == 9 {
+            world.ask();
+        }
+    }
+    drop(members);
+    for chunk in lines.lines().collect::<Vec<_>>().chunks(8) {
+        let mut busy = Member::new(&world);
+        busy.say(&(chunk.join("\n") + "\n"));
+        world.ask();
+    }
+    world.is_unharmed();
+    world.is_sound();
+    world.is_used_again();
+}
+
+/// A connection of a member of the group, who is nobody else.
+struct Member(Child);
+
+impl Member {
+    fn new(world: &World) -> Member {
+        let mut command = member(world, &["socat", "-t", "5", "-"]);
+        command.arg(format!("UNIX-CONNECT:{}", world.host.socket().display()));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Member(command.spawn().unwrap())
+    }
+
+    fn say(&mut self, text: &str) {
+        // Who was sent away hears nothing any more.
+        let _ = self.0.stdin.as_mut().unwrap().write_all(text.as_bytes());
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // What was said is passed on before it ends.
+        drop(self.0.stdin.take());
+        let end = Instant::now() + Duration::from_secs(1);
+        while self.0.try_wait().unwrap().is_none() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `spinelctl` with a line of words, or any other program, as a member of the group.
+fn member(world: &World, words: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    match words {
+        ["spinelctl", line] => {
+            command.arg(env!("CARGO_BIN_EXE_spinelctl")).arg("--socket");
+            command.arg(world.host.socket()).args(line.split(' '));
+        }
+        words => drop(command.args(words)),
+    }
+    command
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02X}")).collect()
 }
 
 /// Not a test: what [`World::service`] runs in the victim's namespace.

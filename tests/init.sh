@@ -92,6 +92,12 @@ check_install() {
 	same "install.sh -u: removes what it installed, less settings and what is another's" "$work/want" "$work/got"
 	check "install.sh: without manual pages says how they are made" sh -c \
 		"DESTDIR='$work/plain' BINARY='$binary' MAN=/nonexistent '$init/install.sh' | grep -q 'example man'"
+	check "install.sh: under umask 077" sh -euc "umask 077; DESTDIR='$work/masked' BINARY='$binary' '$init/install.sh'"
+	if [ -z "$(find "$work/masked" ! -perm -o=r -o -type d ! -perm -o=rx)" ]; then
+		ok "install.sh: ... everybody can read what it installed"
+	else
+		bad "install.sh: ... everybody can read what it installed"
+	fi
 	refused "install.sh: refuses an unknown part" 'no such part' env DESTDIR="$work/x" "$init/install.sh" everything
 	refused "install.sh: says how to build a missing binary" 'cargo build' \
 		env DESTDIR="$work/x" BINARY=/nonexistent "$init/install.sh" binary
@@ -121,13 +127,19 @@ check_systemd() {
 	cp "$init/examples/otbr-agent.service.conf" "$units/otbr-agent.service.d/spinel-bridge.conf"
 	silent "systemd-analyze verify: otbr-agent.service with our drop-in" \
 		systemd-analyze --man=no --root="$root" verify otbr-agent.service
+	mkdir -p "$units/spinel-bridge-host@.service.d"
+	cp "$init/examples/spinel-bridge-host-serial.conf" "$init/examples/spinel-bridge-host-lan.conf" \
+		"$units/spinel-bridge-host@.service.d"
+	silent "systemd-analyze verify: spinel-bridge-host@.service with both drop-ins" \
+		systemd-analyze --man=no --root="$root" verify spinel-bridge-host@wpan0.service
+	rm -r "$units/spinel-bridge-host@.service.d"
 	sed 's/^WatchdogSec=/WatchdogSecs=/' "$init/systemd/spinel-bridge@.service" >"$units/broken@.service"
 	refused "systemd-analyze verify sees a mistake" WatchdogSecs \
 		sh -c "systemd-analyze --man=no --root='$root' verify broken@x.service 2>&1; exit 1"
 
 	# The host driver needs the network and CAP_NET_ADMIN: that is all that it may cost.
-	exposure spinel-bridge@.service 20
-	exposure spinel-bridge-host@.service 22
+	exposure spinel-bridge@.service 7
+	exposure spinel-bridge-host@.service 20
 	need_line spinel-bridge@.service "EnvironmentFile=-/etc/default/spinel-bridge-%i"
 	need_line spinel-bridge-host@.service "EnvironmentFile=-/etc/default/spinel-bridge-host-%i" \
 		"DeviceAllow=/dev/net/tun rw" "CapabilityBoundingSet=CAP_NET_ADMIN" "AmbientCapabilities=CAP_NET_ADMIN"

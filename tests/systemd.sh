@@ -45,7 +45,7 @@ make_root() {
 install_bridge() {
 	local ctl=${binary%/*}/spinelctl
 	[ -x "$ctl" ] || ctl=$binary
-	check "install.sh into that root" env DESTDIR="$work/root" BINARY="$binary" SPINELCTL="$ctl" "$top/init/install.sh" binary udev systemd
+	check "install.sh into that root" env DESTDIR="$work/root" BINARY="$binary" SPINELCTL="$ctl" "$top/init/install.sh" binary udev systemd examples
 	check "systemd-sysusers, in that root" chroot "$work/root" systemd-sysusers
 	cp "$top/tests/init/systemd-cases.sh" "$work/root/cases.sh"
 	chmod +x "$work/root/cases.sh"

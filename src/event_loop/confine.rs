@@ -25,7 +25,10 @@ pub(super) fn rules(config: &Config, pty: Option<&Path>, control: Option<&Path>)
     // syslog(3) writes local time.
     rules.allow(&below(root, Path::new("/etc/localtime")), Right::Read);
     if let Some(Retain::File(path)) = &config.host.retain {
-        rules.allow_beside(&below(root, path), Right::Keep);
+        // It is read once, and replaced by a new file beside it. What else is in the folder is not for us to read.
+        let path = below(root, path);
+        rules.allow(&path, Right::Read);
+        rules.allow_beside(&path, Right::Replace);
     }
     if has_commands(config) {
         rules.allow_commands(root);

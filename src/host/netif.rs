@@ -58,7 +58,7 @@ use crate::host::script::Send;
 use crate::time::{earliest, Instant};
 use crate::wire::ids::{Property, Status};
 use item::{Listed, NetEntry};
-use ncp::{group, whole};
+use ncp::{group, narrowed, whole};
 use published::{Published, Step};
 use routes::Routes;
 use shared::{Op, Origin, Outcome, Row, Shared};
@@ -502,7 +502,7 @@ impl Netif {
         if !self.is_shown(address.address) {
             return;
         }
-        if let Some(row) = row_for(&mut self.addresses, address, inserted) {
+        if let Some(row) = row_for(&mut self.addresses, narrowed(address), inserted) {
             row.user(inserted);
         }
     }

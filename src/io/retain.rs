@@ -6,6 +6,8 @@
 
 use super::child::{Child, Output};
 use crate::config::Retain;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,13 +29,17 @@ pub fn recall(
     let kept = match retain {
         Retain::File(path) => {
             // A FIFO would keep us until somebody writes into it.
-            let nonblock = nix::fcntl::OFlag::O_NONBLOCK.bits();
+            // And a link that somebody put there would have us read something else, with our rights.
+            let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
             let opened = OpenOptions::new()
                 .read(true)
-                .custom_flags(nonblock)
+                .custom_flags(flags.bits())
                 .open(path);
             match opened {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
+                    return Err(other("it is a symbolic link: name the file itself"));
+                }
                 file => {
                     let file = file?;
                     if !file.metadata()?.is_file() {
@@ -194,6 +200,10 @@ mod tests {
         symlink(&other, folder.join("wpan0.new")).unwrap();
         save(&path, b"secret").unwrap();
         assert_eq!(fs::read(&other).unwrap(), b"other");
+        fs::remove_file(&path).unwrap();
+        symlink(&other, &path).unwrap();
+        let error = recalled(&Retain::File(path.clone())).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
         fs::hard_link(&other, folder.join("wpan0.new")).unwrap();
         save(&path, b"secret").unwrap();
         assert_eq!(fs::read(&other).unwrap(), b"other");

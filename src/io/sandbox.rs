@@ -52,6 +52,8 @@ pub enum Right {
     Remove,
     /// Make, write, replace and remove regular files.
     Keep,
+    /// The same, and read none of them.
+    Replace,
 }
 
 impl Rules {
@@ -112,13 +114,9 @@ impl Right {
             Right::Read => AccessFs::ReadFile | AccessFs::ReadDir,
             Right::Device => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
             Right::Remove => AccessFs::ReadDir | AccessFs::RemoveFile,
-            Right::Keep => {
-                AccessFs::ReadFile
-                    | AccessFs::ReadDir
-                    | AccessFs::WriteFile
-                    | AccessFs::Truncate
-                    | AccessFs::MakeReg
-                    | AccessFs::RemoveFile
+            Right::Keep => Right::Read.access() | Right::Replace.access(),
+            Right::Replace => {
+                AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile
             }
         }
     }

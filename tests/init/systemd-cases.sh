@@ -115,6 +115,49 @@ host_cases() {
 	systemctl stop $host
 	yes "stop takes interface and socket away" [ ! -e /sys/class/net/wpan0 -a ! -e /run/spinel-bridge/wpan0.sock ]
 	yes "... and is clean" [ "$(systemctl show -P Result $host)" = success ]
+
+	# A serial port: not without the drop-in, and the log names it.
+	mknod /dev/ttyS9 c 4 73
+	chgrp dialout /dev/ttyS9
+	chmod 660 /dev/ttyS9
+	printf 'SPINEL_BRIDGE_DEVICE=serial:/dev/ttyS9\nSPINEL_BRIDGE_OPTS=\n' >/etc/default/spinel-bridge-host-wpan0
+	drop_in_host 'SupplementaryGroups=dialout'
+	systemctl start $host
+	yes "a serial port is not for the unit as it is, and the log names the drop-in" \
+		logged 'Operation not permitted.*spinel-bridge-host-serial.conf'
+	systemctl stop $host
+	drop_in_host "$(cat /usr/share/doc/spinel-bridge/examples/spinel-bridge-host-serial.conf)"
+	journalctl --rotate --vacuum-time=1s >/dev/null 2>&1
+	systemctl start $host
+	yes "with it the port is opened, or fails for what it is" not_denied
+	systemctl stop $host
+
+	# Commands have none of the unit's capabilities.
+	printf '[Service]\nExecStart=\nExecStart=%s\n' \
+		'/usr/sbin/spinel-bridge --tun=%i --control none --log stderr --sandbox "system:grep -h ^Cap /proc/self/status >&2; sleep 60"' \
+		>/run/systemd/system/spinel-bridge-host@wpan0.service.d/test.conf
+	systemctl daemon-reload
+	systemctl start $host
+	sleep 1
+	yes "a command of the unit has no capability" logged 'CapEff:[[:space:]]*0000000000000000'
+	yes "... nor can it have one by inheritance" logged 'CapAmb:[[:space:]]*0000000000000000'
+	systemctl stop $host
+	rm -r /run/systemd/system/$host.service.d
+	systemctl daemon-reload
+}
+
+drop_in_host() {
+	mkdir -p /run/systemd/system/spinel-bridge-host@wpan0.service.d
+	case $1 in
+	*'[Service]'*) printf '%s\n' "$1" ;;
+	*) printf '[Service]\n%s\n' "$1" ;;
+	esac >/run/systemd/system/spinel-bridge-host@wpan0.service.d/test.conf
+	systemctl daemon-reload
+}
+
+not_denied() {
+	journalctl --sync
+	! journalctl --no-pager -u "$demo" --since=-5s | grep -q 'Operation not permitted'
 }
 
 no_warnings() {

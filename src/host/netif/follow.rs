@@ -119,7 +119,6 @@ impl Netif {
         let now = self.now;
         let on_mesh = self.on_mesh();
         for row in &mut self.addresses.rows {
-            let is_mesh = is_mesh(row);
             let trusted = trusts(&self.trust, row, &on_mesh);
             if let Err(why) = trusted {
                 self.trust.tell("address", row.address, why);
@@ -144,8 +143,7 @@ impl Netif {
                 return Some(Change::AddAddress {
                     address: row.address,
                     deprecated,
-                    // fe80::/64 is everybody's; other routes of what the mesh says are ours.
-                    routed: !is_mesh || item::is_link_local(row.address.address),
+                    routed: is_routed(&self.trust, row),
                 });
             }
             row.kernel = Kernel::Removing;
@@ -251,11 +249,25 @@ fn is_mesh(row: &Row) -> bool {
     matches!(row.origin, Origin::Ncp | Origin::Slaac)
 }
 
-/// Whether an address that the mesh has may be on the interface, or why not.
+/// Whether an address that the mesh has, or a user of the control socket gave it, may be on the interface, or why
+/// not.
 fn trusts(trust: &Trust, row: &Row, on_mesh: &[Address]) -> Result<(), Refused> {
-    match is_mesh(row) {
+    match is_mesh(row) || row.origin == Origin::User {
         true => trust.address(row.address.address, &mut on_mesh.iter().copied()),
         false => Ok(()),
+    }
+}
+
+/// Whether the kernel makes a route to the prefix of an address. fe80::/64 is everybody's; other routes of what the
+/// mesh says are ours.
+fn is_routed(trust: &Trust, row: &Row) -> bool {
+    let address = row.address;
+    match row.origin {
+        _ if item::is_link_local(address.address) => true,
+        Origin::User => trust
+            .on_mesh(item::prefix_of(address.address, address.prefix_len))
+            .is_ok(),
+        _ => !is_mesh(row),
     }
 }
 

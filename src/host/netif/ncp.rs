@@ -78,15 +78,7 @@ impl Netif {
     }
 
     pub(super) fn address_told(&mut self, listed: Listed, has: bool) {
-        // Nothing of a mesh is wider (Thread 1.3, section 5.10); of link-local ones the kernel makes a route.
-        let prefix_len = match item::is_link_local(listed.address.address) {
-            true => 64,
-            false => listed.address.prefix_len.max(64),
-        };
-        let address = Address {
-            prefix_len,
-            ..listed.address
-        };
+        let address = narrowed(listed.address);
         if !self.is_shown(address.address) {
             return;
         }
@@ -210,6 +202,19 @@ fn published_by(entries: &[NetEntry], key: &[u8]) -> By {
         By::Us
     } else {
         By::Others
+    }
+}
+
+/// Nothing of a mesh is wider than a /64 (Thread 1.3, section 5.10); of link-local addresses the kernel makes a route,
+/// to what it always is.
+pub(super) fn narrowed(address: Address) -> Address {
+    let prefix_len = match item::is_link_local(address.address) {
+        true => 64,
+        false => address.prefix_len.max(64),
+    };
+    Address {
+        prefix_len,
+        ..address
     }
 }
 

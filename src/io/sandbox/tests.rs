@@ -104,6 +104,27 @@ fn files_that_no_rule_names_are_out_of_reach() {
     open.write_all(b"more").unwrap();
 }
 
+/// As confine.rs has it for `--retain`.
+#[test]
+fn a_file_is_replaced_beside_others_that_stay_secret() {
+    let Some(folder) = in_child("a_file_is_replaced_beside_others_that_stay_secret") else {
+        return;
+    };
+    let keep = folder.join("keep");
+    let secret = keep.join("secret");
+    fs::write(&secret, "secret").unwrap();
+    let mut rules = Rules::new();
+    rules.allow(&keep.join("file"), Right::Read);
+    rules.allow_beside(&keep.join("file"), Right::Replace);
+    let wall = confine(&rules) != Outcome::Nothing;
+    assert_eq!(fs::read(keep.join("file")).unwrap(), b"keep");
+    crate::io::retain::save(&keep.join("file"), b"new").unwrap();
+    crate::io::retain::save(&keep.join("file"), b"newer").unwrap();
+    assert_eq!(is_refused(fs::read(&secret)), wall);
+    assert_eq!(is_refused(fs::read_dir(&keep)), wall);
+    crate::io::retain::forget(&keep.join("file")).unwrap();
+}
+
 #[test]
 fn rules_allow_what_they_say_and_no_more() {
     let Some(folder) = in_child("rules_allow_what_they_say_and_no_more") else {

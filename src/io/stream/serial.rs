@@ -99,8 +99,11 @@ fn explain(error: io::Error) -> io::Error {
             kind = io::ErrorKind::NotFound;
             "is it plugged in? ls /dev/serial/by-id"
         }
-        Some(Errno::EACCES | Errno::EPERM) => {
-            "join the group that it belongs to (ls -l), often dialout"
+        Some(Errno::EACCES) => "join the group that it belongs to (ls -l), often dialout",
+        // The mode of a node says EACCES; this says the device policy of a control group.
+        Some(Errno::EPERM) => {
+            "the systemd unit or the container allows no such device: for the unit install \
+             spinel-bridge-host-serial.conf of the examples"
         }
         Some(Errno::EWOULDBLOCK | Errno::EBUSY) => "another program has it (fuser); stop that",
         Some(Errno::EISDIR) => "a folder; name a port, like /dev/ttyACM0",
@@ -150,6 +153,13 @@ mod tests {
             assert_eq!(rate, format!("B{speed}"));
         }
         assert_eq!(baud_rate(7), None);
+    }
+
+    #[test]
+    fn what_a_unit_forbids_names_its_drop_in() {
+        let text = |errno: Errno| explain(errno.into()).to_string();
+        assert!(text(Errno::EPERM).contains("spinel-bridge-host-serial.conf"));
+        assert!(text(Errno::EACCES).contains("dialout"));
     }
 
     #[test]

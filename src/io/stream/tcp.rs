@@ -22,7 +22,7 @@ pub(super) fn begin(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = socket(family, SockType::Stream, flags, SockProtocol::Tcp)?;
     match connect(socket.as_raw_fd(), &SockaddrStorage::from(address)) {
         Ok(()) | Err(Errno::EINPROGRESS) => {}
-        Err(errno) => return Err(errno.into()),
+        Err(errno) => return Err(explain(errno.into())),
     }
     let stream = TcpStream::from(socket);
     // Frames are written whole; waiting for more would only add latency.
@@ -40,7 +40,31 @@ pub(super) fn is_connected(stream: &TcpStream) -> io::Result<bool> {
         return Ok(false);
     }
     match stream.take_error()? {
-        Some(error) => Err(error),
+        Some(error) => Err(explain(error)),
         None => Ok(true),
+    }
+}
+
+/// A firewall says so, or the filter of a systemd unit, which is more likely.
+fn explain(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let text = format!(
+        "{error}: a systemd unit reaches what its IPAddressAllow= names: for ours install \
+         spinel-bridge-host-lan.conf of the examples, or look at the firewall"
+    );
+    io::Error::new(error.kind(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_unit_forbids_names_its_drop_in() {
+        let text = |errno: Errno| explain(errno.into()).to_string();
+        assert!(text(Errno::EPERM).contains("spinel-bridge-host-lan.conf"));
+        assert!(!text(Errno::ECONNREFUSED).contains("conf"));
     }
 }
