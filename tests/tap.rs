@@ -109,8 +109,8 @@ fn frames_are_kept_both_ways_and_read_by_name() {
     );
     let capabilities = read(&file, "spinel.capability", &["spinel.capability"]);
     assert!(
-        capabilities[0].contains(",52,"),
-        "NET_THREAD_1_0: {capabilities:?}"
+        capabilities[0].contains(",53,"),
+        "NET_THREAD_1_1: {capabilities:?}"
     );
     assert_eq!(
         read(&file, "spinel.short || spinel.no_frame", &["spinel.tid"]),
