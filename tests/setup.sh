@@ -46,6 +46,7 @@ package iputils-ping ping -V
 package util-linux nsenter --version
 package socat socat -V
 package tshark tshark --version
+package faketime faketime --version # sets the clock of one program (tests/clocks.rs)
 package zsh zsh --version
 package fish fish --version
 package man-db man --version # tests/man.rs

@@ -9,6 +9,7 @@ rules=$top/udev/60-spinel-bridge.rules
 spi0=devices/platform/soc/3f204000.spi/spi_master/spi0/spi0.0
 spi1=devices/platform/soc/3f215080.spi/spi_master/spi1/spi1.2
 gpio=devices/platform/soc/3f200000.gpio
+usb=devices/platform/soc/3f980000.usb/usb1/1-1
 
 main() {
 	need udevadm udev systemd-sysusers systemd unshare util-linux
@@ -40,6 +41,19 @@ main() {
 
 	test_device spi:em3581 "/sys/$gpio/gpiochip0" add
 	same_list "GPIO chip: group gpio" "GROUP $(gid gpio)" "MODE 0660"
+
+	test_device spi:em3581 "/sys/$usb/tty/ttyACM0" add
+	same_list "a serial port of OpenThread's firmware: not for ModemManager" \
+		"CURRENT_TAGS=:systemd:" "ID_MM_DEVICE_IGNORE=1" "ID_MM_PORT_IGNORE=1"
+
+	test_device spi:em3581 "/sys/${usb}2/tty/ttyUSB0" add
+	same_list "another serial port gets none of it" "CURRENT_TAGS=:systemd:"
+
+	echo 'SUBSYSTEM=="tty", ATTRS{product}=="UART Bridge", ENV{SPINEL_BRIDGE}="1"' >"$work/59-spinel.rules"
+	test_device spi:em3581 "/sys/${usb}2/tty/ttyUSB0" add
+	same_list "another serial port that a rule of the user marks" \
+		"CURRENT_TAGS=:systemd:" "ID_MM_DEVICE_IGNORE=1" "ID_MM_PORT_IGNORE=1"
+	rm "$work/59-spinel.rules"
 
 	test_device spi:em3581 "/sys/$spi0/spidev/spidev0.0" remove
 	same_list "nothing is set when a node goes"
@@ -82,6 +96,7 @@ test_device() {
 		sed -n 's/^.*spinel[^ ]*\.rules:[0-9]* \(GROUP\|MODE\) /\1 /p' "$work/udev.log"
 		grep '^symlink ' "$work/udev.log" || true
 		grep '^CURRENT_TAGS=' "$work/udev.log" || true
+		grep '^ID_MM_' "$work/udev.log" || true
 		awk -F= '/^DEVLINKS=/ { n = split($2, names, " "); for (i = 1; i <= n; i++) print names[i] | "sort" }' \
 			"$work/udev.log" | paste -sd' ' | sed '/./s/^/DEVLINKS=/'
 	} | sed '/^$/d' | LC_ALL=C sort >"$work/got"
@@ -146,7 +161,7 @@ inside() {
 	mount --bind "$1/root/etc/group" /etc/group
 	mount -t tmpfs none /run
 	mount -t tmpfs none /sys
-	mkdir -p /run/udev/rules.d /sys/bus/spi /sys/bus/gpio /sys/class/spidev
+	mkdir -p /run/udev/rules.d /sys/bus/spi /sys/bus/gpio /sys/bus/usb /sys/class/spidev /sys/class/tty
 	cp "$2" /run/udev/rules.d/60-spinel-bridge.rules
 	cp "$1"/59-*.rules /run/udev/rules.d/ 2>/dev/null || true
 	make_spi "/sys/$spi0" 0.0 0 "$3"
@@ -155,6 +170,8 @@ inside() {
 	printf 'MAJOR=254\nMINOR=0\nDEVNAME=gpiochip0\n' >"/sys/$gpio/gpiochip0/uevent"
 	echo 254:0 >"/sys/$gpio/gpiochip0/dev"
 	ln -s /sys/bus/gpio "/sys/$gpio/gpiochip0/subsystem"
+	make_port "/sys/$usb" ttyACM0 "nRF528xx OpenThread Device"
+	make_port "/sys/${usb}2" ttyUSB0 "UART Bridge"
 	# The made-up /sys is a tmpfs, which sd-device would refuse.
 	SYSTEMD_DEVICE_VERIFY_SYSFS=0 udevadm test --action="$5" "$4"
 	local link
@@ -173,6 +190,17 @@ make_spi() {
 	printf 'MAJOR=153\nMINOR=%s\nDEVNAME=spidev%s\n' "$3" "$2" >"$node/uevent"
 	echo "153:$3" >"$node/dev"
 	ln -s /sys/class/spidev "$node/subsystem"
+}
+
+# make_port SYSPATH NAME PRODUCT: a USB device and its serial port.
+make_port() {
+	mkdir -p "$1/tty/$2"
+	printf 'DEVTYPE=usb_device\n' >"$1/uevent"
+	echo "$3" >"$1/product"
+	ln -s /sys/bus/usb "$1/subsystem"
+	printf 'MAJOR=166\nMINOR=0\nDEVNAME=%s\n' "$2" >"$1/tty/$2/uevent"
+	echo 166:0 >"$1/tty/$2/dev"
+	ln -s /sys/class/tty "$1/tty/$2/subsystem"
 }
 
 if [ "${1:-}" = --inside ]; then
