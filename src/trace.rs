@@ -2,10 +2,11 @@
 
 use crate::wire::describe::{secret_at, Described};
 use crate::wire::spi::{Header, Reading};
+use crate::wire::spinel::Frame;
 use core::fmt;
 use std::sync::OnceLock;
 
-/// Log target of `-v`: the headers of every transaction. Level: debug.
+/// Log target of `-v`: the headers of every transaction, on a stream those of every frame. Level: debug.
 pub const HEADER: &str = "header";
 /// Log target of `-vv`: every Spinel frame, decoded. Level: trace.
 pub const FRAME: &str = "frame";
@@ -61,6 +62,17 @@ pub fn transaction(host: &Header, slave: &Reading) {
         Reading::Garbage(octets) => {
             log::debug!(target: HEADER, "-> {host} | <- garbage {}", Hex(octets));
         }
+    }
+}
+
+/// What stands for a transaction where there is none: one line for a frame on a stream.
+pub fn on_stream(way: Way, octets: &[u8]) {
+    let len = octets.len();
+    match Frame::parse(octets) {
+        Ok(frame) => {
+            log::debug!(target: HEADER, "{way} {} {} in {len} octets", frame.header, frame.command);
+        }
+        Err(error) => log::debug!(target: HEADER, "{way} {len} octets: {error}"),
     }
 }
 

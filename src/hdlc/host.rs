@@ -183,6 +183,7 @@ impl Carrier {
             Some(Event::Frame { len }) if is_spinel(self.decoder.frame(len)) => {
                 self.stats.frames_received += 1;
                 self.heard.frame();
+                trace::on_stream(Way::FromSlave, self.decoder.frame(len));
                 trace::frame(Way::FromSlave, self.decoder.frame(len));
                 host.deliver(self.decoder.frame(len));
             }
@@ -227,6 +228,7 @@ impl Carrier {
             };
             match encode(frame, self.output.space()) {
                 Some(len) => {
+                    trace::on_stream(Way::ToSlave, frame);
                     trace::frame(Way::ToSlave, frame);
                     self.output.commit(len);
                     self.stats.frames_sent += 1;

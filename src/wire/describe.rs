@@ -52,7 +52,7 @@ pub fn secret_at(octets: &[u8]) -> Option<usize> {
         | Command::PROP_VALUE_INSERTED
         | Command::PROP_VALUE_REMOVED => {
             let (property, value) = frame.property().ok()?;
-            property.is_secret().then_some(value)?
+            hides(property).then_some(value)?
         }
         Command::PROP_VALUE_MULTI_SET
         | Command::PROP_VALUES_ARE
@@ -63,6 +63,11 @@ pub fn secret_at(octets: &[u8]) -> Option<usize> {
         _ => return None,
     };
     Some(octets.len() - value.len())
+}
+
+/// Whether the value may be secret. A line of OpenThread's command line may set a key, or be one.
+fn hides(property: Property) -> bool {
+    property.is_secret() || property == Property::STREAM_CLI
 }
 
 fn write_frame(octets: &[u8], line: &mut Line<'_, '_>) -> fmt::Result {
@@ -129,7 +134,7 @@ fn write_property(
     if command == Command::PROP_VALUE_GET {
         return write_surplus(value.len(), line);
     }
-    if property.is_secret() {
+    if hides(property) {
         return write!(line, " <{} octets>", value.len());
     }
     let one_item = matches!(
@@ -483,7 +488,7 @@ mod tests {
     #[test]
     fn border_router_firmware_is_described() {
         for (octets, text) in [
-            ("80 06 75 6F 6B 00", "TID 0 PROP_VALUE_IS STREAM_CLI \"ok\""),
+            ("80 06 75 6F 6B 00", "TID 0 PROP_VALUE_IS STREAM_CLI <3 octets>"),
             ("81 03 B1 12 01", "TID 1 PROP_VALUE_SET DNSSD_STATE 1"),
             ("80 06 F1 12 02", "TID 0 PROP_VALUE_IS BACKBONE_ROUTER_STATE 2"),
             (
