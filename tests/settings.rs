@@ -315,6 +315,7 @@ fn the_example_has_every_option_and_every_line_of_it_is_good() {
             "--mtu is ignored: it needs --raw",
             "--gpio-int is ignored: sim: has its own lines",
             "--gpio-res is ignored: sim: has its own lines",
+            "--tap-size has no effect without --tap",
         ];
         let news = config
             .warnings
@@ -353,6 +354,7 @@ fn the_defaults_of_the_example_are_the_defaults() {
         "#retain",
         "#firmware",
         "#spi-small-packet",
+        "#tap",
     ];
     let defaults: String = EXAMPLE
         .lines()
