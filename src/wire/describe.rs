@@ -157,9 +157,9 @@ fn write_property(
         Property::STREAM_NET | Property::STREAM_NET_INSECURE => write_packet(value, line),
         Property::STREAM_DEBUG => write_debug(value, line),
         Property::STREAM_LOG => write_log(value, line),
-        _ => match property.info().map(|info| info.signature) {
-            Some(signature) if one_item => write_formatted(signature.item(), value, false, line),
-            Some(signature) => write_formatted(signature, value, is_traffic(property), line),
+        _ => match property.info() {
+            Some(info) if one_item => write_formatted(info.told_item(), value, false, line),
+            Some(info) => write_formatted(info.signature, value, is_traffic(property), line),
             None => write_dump(value, line),
         },
     }

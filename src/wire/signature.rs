@@ -103,13 +103,22 @@ impl<'s> Signature<'s> {
     /// Any other signature stays what it is.
     #[must_use]
     pub fn item(self) -> Self {
-        let inside = |text: &'s str, open: &str| text.strip_prefix(open)?.strip_suffix(')');
-        // `A(..)` is last, so its `)` is the last; the item is one type, so the same holds for `t`.
         match inside(self.0, "A(") {
             Some(item) => Signature(inside(item, "t(").unwrap_or(item)),
             None => self,
         }
     }
+
+    /// The signature of one element of `A(..)`, as it stands in the list.
+    #[must_use]
+    pub fn element(self) -> Self {
+        inside(self.0, "A(").map_or(self, Signature)
+    }
+}
+
+/// `A(..)` is last in a signature, so its `)` is the last; an item is one type, so the same holds for `t`.
+fn inside<'s>(text: &'s str, open: &str) -> Option<&'s str> {
+    text.strip_prefix(open)?.strip_suffix(')')
 }
 
 impl fmt::Display for Signature<'_> {

@@ -7,6 +7,7 @@
 #   ot-ncp-ftd-raw-auto          the NCP with LINK_RAW, and with a dataset of its own (AUTO_INIT)
 #   ot-ncp-ftd-cli               the NCP with its command line over Spinel (STREAM_CLI)
 #   ot-cli                       OpenThread's posix host for an RCP, over SPI or HDLC
+#   ot-daemon ot-ctl             the same as a daemon, and its client
 #   spi_host.so                  the host's end of that SPI bus, to be preloaded
 #
 # Safe to run again: does nothing for what is there already. Three to five minutes on two idle cores. Needs cmake and
@@ -110,6 +111,8 @@ variant raw-auto -raw-auto /dev/null $ncp/ot-ncp-ftd -- \
 variant cli -cli /dev/null $ncp/ot-ncp-ftd -- \
     "${features[@]}" "${simulation[@]}" -DOT_LINK_RAW=OFF -DOT_NCP_CLI_STREAM=ON
 variant posix '' /dev/null src/posix/ot-cli -- "${posix[@]}"
+variant daemon '' /dev/null src/posix/ot-daemon src/posix/ot-ctl -- "${posix[@]}" -DOT_DAEMON=ON \
+    -DOT_POSIX_RCP_SPI_BUS=OFF
 rm -rf "$out/ccache"
 
 if ! is_ready spi_host "$here/spi_host.c"; then

@@ -95,7 +95,7 @@ fn a_slave_that_takes_no_frame_while_it_processes_one() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn slow_boots_are_waited_for() {
-    for boot in ["0", "300", "1000", "2500", "5000"] {
+    for boot in ["0", "300", "1000", "2500", "5000", "10000"] {
         let world = World::new();
         let board = Board::start(&world, "ot-ncp-ftd-spi", 1, &[("SPI_SLAVE_BOOT_MS", boot)]);
         let translator = world.translator(&board, &[]);

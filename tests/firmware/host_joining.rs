@@ -1,6 +1,6 @@
 //! Joining by passphrase, on either side; and what may pass while devices may join.
 
-use crate::host_scene::{mesh_local, Bus, Scene};
+use crate::host_scene::{mesh_local, Alone, Bus, Scene};
 use crate::hosts::{wait, Host, Process};
 use crate::world::{Node, World};
 use std::io::Read;
@@ -9,7 +9,17 @@ use std::process::{Command, Stdio};
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn devices_are_let_in_by_their_passphrase() {
-    let scene = Scene::member(Bus::Pipes, &[]);
+    try_devices_are_let_in_by_their_passphrase(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn devices_are_let_in_by_their_passphrase_over_spi() {
+    try_devices_are_let_in_by_their_passphrase(Bus::Spi);
+}
+
+fn try_devices_are_let_in_by_their_passphrase(bus: Bus) {
+    let scene = Scene::member(bus, &[]);
     let host = scene.host();
     assert!(host.ctl("commissioner start").contains("= 2"));
     host.ctl("commissioner add any J01NME 300");
@@ -77,7 +87,20 @@ fn there_is_one_commissioner() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn we_join_by_passphrase() {
-    let world = World::with_ncp();
+    try_we_join_by_passphrase(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn we_join_by_passphrase_over_spi() {
+    try_we_join_by_passphrase(Bus::Spi);
+}
+
+fn try_we_join_by_passphrase(bus: Bus) {
+    let Alone {
+        board: _board,
+        world,
+    } = Alone::start(bus, &[]);
     let host = &world.host;
     let mut node = world.node(2);
     node.form("others");

@@ -1,17 +1,27 @@
 //! Scans of each kind for a network that is there: out of a network of our own, and in it.
 
-use crate::host_scene::enter;
+use crate::host_scene::{enter, Alone, Bus};
 use crate::hosts::{Host, Process};
-use crate::world::World;
 use serde_json::Value;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn scans_find_what_they_look_for() {
-    let world = World::with_ncp();
+    try_scans_find_what_they_look_for(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn scans_find_what_they_look_for_over_spi() {
+    try_scans_find_what_they_look_for(Bus::Spi);
+}
+
+fn try_scans_find_what_they_look_for(bus: Bus) {
+    let Alone {
+        board: _board,
+        world,
+    } = Alone::start(bus, &[]);
     let host = &world.host;
     let mut node = world.node(2);
     let dataset = node.form("others");
@@ -68,13 +78,28 @@ fn scans_find_what_they_look_for() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn a_scan_is_stopped() {
-    let world = World::with_ncp();
+    try_a_scan_is_stopped(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn a_scan_is_stopped_over_spi() {
+    try_a_scan_is_stopped(Bus::Spi);
+}
+
+fn try_a_scan_is_stopped(bus: Bus) {
+    let Alone {
+        board: _board,
+        world,
+    } = Alone::start(bus, &[]);
     let host = &world.host;
     let mut scan = Command::new(env!("CARGO_BIN_EXE_spinelctl"));
     scan.arg("--socket").arg(host.socket());
     scan.args(["scan", "--period", "500"]);
     let mut scan = Process(scan.stderr(Stdio::null()).spawn().unwrap());
-    sleep(Duration::from_secs(1));
+    host.wait_for("the scan to run", |host| {
+        host.ctl("get MAC_SCAN_STATE").contains("= 1").then_some(())
+    });
     let (code, why) = host.refused("scan -c 11");
     assert_eq!(code, 6, "{why}");
     host.ctl("scan stop");

@@ -13,6 +13,37 @@ pub(crate) enum Bus {
     Spi,
 }
 
+/// An air in which the host driver runs on the default NCP as node 1, factory-new.
+pub(crate) struct Alone {
+    /// Before the world: it is gone before the namespace is.
+    pub(crate) board: Option<Board>,
+    pub(crate) world: World,
+}
+
+impl Alone {
+    pub(crate) fn start(bus: Bus, arguments: &[&str]) -> Alone {
+        let mut alone = Alone::without_bridge(bus);
+        alone.start_bridge(arguments);
+        alone
+    }
+
+    fn without_bridge(bus: Bus) -> Alone {
+        let mut world = World::new();
+        let board = (bus == Bus::Spi).then(|| Board::start(&world, "ot-ncp-ftd-spi", 1, &[]));
+        if let Some(board) = &board {
+            world.host.environment = board.environment().to_vec();
+        }
+        Alone { board, world }
+    }
+
+    /// Our driver, on the NCP as it is.
+    fn start_bridge(&mut self, arguments: &[&str]) {
+        let device = self.world.system("ot-ncp-ftd", 1);
+        let device = device_of(self.board.as_ref(), &device);
+        self.world.host.start_bridge(&[arguments, &device].concat());
+    }
+}
+
 /// One network of two: our host driver's NCP is node 1, a node with a command line is node 2.
 pub(crate) struct Scene {
     /// Before the world: it is gone before the namespace is.
@@ -25,13 +56,9 @@ impl Scene {
     /// The other node leads, so that whatever we do to the network has to reach it; and we are back in it a second
     /// or two after a reset.
     pub(crate) fn member(bus: Bus, arguments: &[&str]) -> Scene {
-        let mut world = World::new();
+        let Alone { board, world } = Alone::without_bridge(bus);
         let mut node = world.node(2);
         let dataset = node.form("others");
-        let board = (bus == Bus::Spi).then(|| Board::start(&world, "ot-ncp-ftd-spi", 1, &[]));
-        if let Some(board) = &board {
-            world.host.environment = board.environment().to_vec();
-        }
         let mut scene = Scene { board, world, node };
         scene.start_bridge(arguments);
         enter(scene.host(), &dataset);
@@ -41,11 +68,8 @@ impl Scene {
     /// Our driver, on the NCP as it is.
     pub(crate) fn start_bridge(&mut self, arguments: &[&str]) {
         let device = self.world.system("ot-ncp-ftd", 1);
-        let device: &[&str] = match self.board {
-            Some(_) => &Board::arguments(),
-            None => &[&device],
-        };
-        self.world.host.start_bridge(&[arguments, device].concat());
+        let device = device_of(self.board.as_ref(), &device);
+        self.world.host.start_bridge(&[arguments, &device].concat());
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -55,6 +79,14 @@ impl Scene {
     /// The other node's address in the mesh.
     pub(crate) fn node_address(&mut self) -> Ipv6Addr {
         self.node.mesh_local().parse().expect("an address")
+    }
+}
+
+/// The arguments for the bus device, or for `system`.
+fn device_of<'a>(board: Option<&Board>, system: &'a str) -> Vec<&'a str> {
+    match board {
+        Some(_) => Board::arguments().to_vec(),
+        None => vec![system],
     }
 }
 

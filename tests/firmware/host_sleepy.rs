@@ -1,13 +1,25 @@
 //! A co-processor that sleeps between its polls.
 
-use crate::host_scene::mesh_local;
-use crate::world::World;
+use crate::host_scene::{mesh_local, Alone, Bus};
 
 /// What is for a sleepy end device waits at its parent until it asks.
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn the_poll_period_says_when_a_sleepy_device_gets_its_packets() {
-    let world = World::with_ncp();
+    try_the_poll_period_says_when_a_sleepy_device_gets_its_packets(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn the_poll_period_says_when_a_sleepy_device_gets_its_packets_over_spi() {
+    try_the_poll_period_says_when_a_sleepy_device_gets_its_packets(Bus::Spi);
+}
+
+fn try_the_poll_period_says_when_a_sleepy_device_gets_its_packets(bus: Bus) {
+    let Alone {
+        board: _board,
+        world,
+    } = Alone::start(bus, &[]);
     let host = &world.host;
     let mut node = world.node(2);
     let dataset = node.form("others");

@@ -15,7 +15,17 @@ const SIZES: &[usize] = &[8, 40, 80, 81, 200, 512, 1024, 1232];
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn pings_of_all_sizes_pass_both_ways() {
-    let mut scene = Scene::member(Bus::Pipes, &[]);
+    try_pings_of_all_sizes_pass_both_ways(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn pings_of_all_sizes_pass_both_ways_over_spi() {
+    try_pings_of_all_sizes_pass_both_ways(Bus::Spi);
+}
+
+fn try_pings_of_all_sizes_pass_both_ways(bus: Bus) {
+    let mut scene = Scene::member(bus, &[]);
     let theirs = scene.node_address();
     let ours = mesh_local(scene.host()).to_string();
     for &size in SIZES {
@@ -30,7 +40,17 @@ fn pings_of_all_sizes_pass_both_ways() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn datagrams_arrive_as_they_were_sent() {
-    let mut scene = Scene::member(Bus::Pipes, &[]);
+    try_datagrams_arrive_as_they_were_sent(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn datagrams_arrive_as_they_were_sent_over_spi() {
+    try_datagrams_arrive_as_they_were_sent(Bus::Spi);
+}
+
+fn try_datagrams_arrive_as_they_were_sent(bus: Bus) {
+    let mut scene = Scene::member(bus, &[]);
     let ours = mesh_local(scene.host());
     let theirs = scene.node_address();
     scene.node.run("udp open");
@@ -71,7 +91,17 @@ fn datagrams_arrive_as_they_were_sent() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn groups_are_heard_both_ways() {
-    let mut scene = Scene::member(Bus::Pipes, &[]);
+    try_groups_are_heard_both_ways(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn groups_are_heard_both_ways_over_spi() {
+    try_groups_are_heard_both_ways(Bus::Spi);
+}
+
+fn try_groups_are_heard_both_ways(bus: Bus) {
+    let mut scene = Scene::member(bus, &[]);
     let theirs = scene.node_address();
     scene.node.run("ipmaddr add ff05::abcd");
     let host = &scene.world.host;
@@ -111,7 +141,17 @@ fn groups_are_heard_both_ways() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn two_hosts_exchange_files_over_the_mesh() {
-    let mut scene = Scene::member(Bus::Pipes, &[]);
+    try_two_hosts_exchange_files_over_the_mesh(Bus::Pipes);
+}
+
+#[test]
+#[ignore = "needs tests/firmware/build.sh"]
+fn two_hosts_exchange_files_over_the_mesh_over_spi() {
+    try_two_hosts_exchange_files_over_the_mesh(Bus::Spi);
+}
+
+fn try_two_hosts_exchange_files_over_the_mesh(bus: Bus) {
+    let mut scene = Scene::member(bus, &[]);
     let dataset = scene.node.get("dataset active -x");
     let other = another(&scene.world, 3);
     enter(&other, &dataset);

@@ -77,7 +77,7 @@ fn echo(property: Property) -> Report {
 pub fn property_row(command: Command, property: Property, value: &[u8]) -> Fields {
     let field = match property.info() {
         Some(info) if matches!(command, Command::PROP_VALUE_IS) => field(info.signature, value),
-        Some(info) => field(info.signature.item(), value),
+        Some(info) => field(info.told_item(), value),
         None => hex(value),
     };
     Fields::new().with(row_name(property), field)

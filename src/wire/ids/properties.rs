@@ -25,6 +25,18 @@ pub struct PropertyInfo {
     pub needs: Needs,
 }
 
+impl PropertyInfo {
+    /// How the item is packed that INSERTED and REMOVED carry unasked. OpenThread tells a neighbour with the length of
+    /// its structure in front, unlike all other items (errata E43).
+    #[must_use]
+    pub fn told_item(&self) -> Signature<'static> {
+        match self.id {
+            Property::THREAD_NEIGHBOR_TABLE => self.signature.element(),
+            _ => self.signature.item(),
+        }
+    }
+}
+
 /// A set of operations that OpenThread's firmware offers for a property (protocol §3.1), as a union
 /// of the constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,24 +18,47 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
 /// The board, and the firmware on it once it has power.
 pub(crate) struct Board {
     folder: PathBuf,
-    firmware: Option<Process>,
     shared: Arc<Shared>,
     wires: Option<JoinHandle<()>>,
+}
+
+/// What has power.
+struct Chip {
+    command: Command,
+    firmware: Process,
+}
+
+impl Chip {
+    fn start(mut command: Command) -> Chip {
+        let firmware = Process(command.spawn().unwrap());
+        Chip { command, firmware }
+    }
+
+    /// RES was released. Firmware that lives hears of it by itself; one that has failed, as after an assertion of its
+    /// own, is started anew by the chip.
+    fn start_again(&mut self) {
+        if !self.firmware.is_running() {
+            self.firmware = Process(self.command.spawn().unwrap());
+        }
+    }
 }
 
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
+    chip: Mutex<Option<Chip>>,
     transactions: AtomicU64,
     /// Those that found nobody, or nothing prepared.
     unanswered: AtomicU64,
     resets: AtomicU64,
+    /// RES is to be pulled by hand.
+    button: AtomicBool,
     /// Whether a firmware is connected.
     alive: AtomicBool,
 }
@@ -52,7 +75,6 @@ impl Board {
         let wires = Wires::new(&folder, Arc::clone(&shared));
         Board {
             folder,
-            firmware: None,
             shared,
             wires: Some(thread::spawn(move || wires.serve())),
         }
@@ -82,7 +104,7 @@ impl Board {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        self.firmware = Some(Process(command.spawn().unwrap()));
+        *self.shared.chip() = Some(Chip::start(command));
         crate::hosts::wait("the firmware on its board", || {
             self.shared.alive.load(Ordering::SeqCst).then_some(())
         });
@@ -90,12 +112,20 @@ impl Board {
 
     /// Takes its power away.
     pub(crate) fn kill(&mut self) {
-        self.firmware = None;
+        *self.shared.chip() = None;
+    }
+
+    /// Pulls RES for a moment, as whoever stands before the board can.
+    pub(crate) fn press_reset(&self) {
+        let before = self.resets();
+        self.shared.button.store(true, Ordering::SeqCst);
+        crate::hosts::wait("RES", || (self.resets() > before).then_some(()));
     }
 
     /// SIGSTOP, SIGCONT.
     pub(crate) fn signal(&self, signal: Signal) {
-        self.firmware.as_ref().expect("power").signal(signal);
+        let chip = self.shared.chip();
+        chip.as_ref().expect("power").firmware.signal(signal);
     }
 
     /// The arguments of our programs for this board: INT, RES and the bus device.
@@ -138,9 +168,15 @@ impl Board {
     }
 }
 
+impl Shared {
+    fn chip(&self) -> MutexGuard<'_, Option<Chip>> {
+        self.chip.lock().unwrap()
+    }
+}
+
 impl Drop for Board {
     fn drop(&mut self) {
-        self.firmware = None;
+        *self.shared.chip() = None;
         self.shared.stop.store(true, Ordering::SeqCst);
         if let Some(wires) = self.wires.take() {
             let _ = wires.join();
@@ -200,6 +236,10 @@ impl Wires {
 
     fn serve(mut self) {
         while !self.shared.stop.load(Ordering::SeqCst) {
+            if self.shared.button.swap(false, Ordering::SeqCst) {
+                self.drive_reset(true);
+                self.drive_reset(false);
+            }
             // Firmware first: its INT goes before what comes after it.
             for fd in self.readable() {
                 if fd == self.listener.as_raw_fd() {
@@ -300,6 +340,11 @@ impl Wires {
                 .fetch_add(u64::from(low), Ordering::SeqCst);
             self.drive_interrupt(false);
             self.tell_reset();
+            if !low {
+                if let Some(chip) = &mut *self.shared.chip() {
+                    chip.start_again();
+                }
+            }
         }
     }
 

@@ -160,6 +160,17 @@ fn items_by_the_signature_of_an_item() {
         &[0x52],
     );
     assert_eq!(show_row(&row), "UNSOL_UPDATE_FILTER=82");
+    // As OpenThread tells it, with its length.
+    let octets = hex("1B00 CEAB46391B2B2D4B 0044 07000000 03 EC 0B 00 04000000 03000000 EC");
+    let row = property_row(
+        Command::PROP_VALUE_INSERTED,
+        Property::THREAD_NEIGHBOR_TABLE,
+        &octets,
+    );
+    assert_eq!(
+        show_row(&row),
+        "THREAD_NEIGHBOR_TABLE=\"(CEAB46391B2B2D4B 17408 7 3 -20 11 false 4 3 -20)\""
+    );
 }
 
 #[test]
