@@ -180,15 +180,15 @@ impl SpinelCli {
     /// A command that changes something.
     fn set(&mut self, command: &str) {
         self.line.send(command);
-        // `debug` says what it set instead.
+        // `debug` says what it set instead. What its threads say is not parted by lines.
         let end = match command.starts_with("debug") {
             true => "DEBUG_ENABLE = ",
             false => "Done",
         };
-        let said = self
-            .line
-            .wait_for(command, |line| line.starts_with(end) || line == "Error");
-        if said == "Error" {
+        let said = self.line.wait_for(command, |line| {
+            line.contains(end) || line.ends_with("Error")
+        });
+        if said.ends_with("Error") {
             self.line.fail(command);
         }
     }
