@@ -153,28 +153,42 @@ fn pcap_hears_others_without_a_network_on_each_firmware() {
 #[test]
 #[ignore = "needs tests/firmware/build.sh"]
 fn pcap_in_a_network_leaves_it_alone() {
-    let mut scene = Scene::member(Bus::Pipes, &[]);
-    let address = scene.node_address();
-    let keys = Keys::of(&mut scene.node);
-    let capture = Capture::start(&scene.world, &[]);
-    assert!(
-        capture.way().contains("while its stack runs"),
-        "{}",
-        capture.way()
-    );
-    let data = data_of(&mut scene.node);
-    capture.wait_for(&keys, &data, || {
-        assert!(answers(scene.host(), address));
-    });
-    capture.wait_for(&keys, &format!("{data} && icmpv6.type == 129"), || {
-        assert!(answers(scene.host(), address));
-    });
-    capture.end();
-    assert_eq!(
-        scene.host().ctl("getprop PHY_PCAP_ENABLED"),
-        "PHY_PCAP_ENABLED = false\n"
-    );
-    assert_eq!(scene.host().state(), "associated");
+    for firmware in ["ot-ncp-ftd", "ot-ncp-ftd-raw-auto"] {
+        let mut world = World::new();
+        let mut node = world.node(2);
+        let dataset = node.form("others");
+        let device = world.system(firmware, 1);
+        world.host.start_bridge(&[&device]);
+        enter(&world.host, &dataset);
+        let address = node.mesh_local().parse().expect("an address");
+        let keys = Keys::of(&mut node);
+        let capture = Capture::start(&world, &[]);
+        assert!(
+            capture.way().contains("while its stack runs"),
+            "{firmware}: {}",
+            capture.way()
+        );
+        let data = data_of(&mut node);
+        capture.wait_for(&keys, &data, || {
+            assert!(answers(&world.host, address), "{firmware}");
+        });
+        capture.wait_for(&keys, &format!("{data} && icmpv6.type == 129"), || {
+            assert!(answers(&world.host, address), "{firmware}");
+        });
+        capture.end();
+        for off in ["PHY_PCAP_ENABLED", "MAC_RAW_STREAM_ENABLED"] {
+            world
+                .host
+                .wait_for("what was turned on being off again", |host| {
+                    let value = host.ctl(&format!("getprop {off}"));
+                    value.ends_with("false\n").then_some(())
+                });
+        }
+        let mode = world.host.ctl("getprop MAC_PROMISCUOUS_MODE");
+        assert!(mode.ends_with("= 0\n"), "{firmware}: {mode}");
+        assert_eq!(world.host.state(), "associated", "{firmware}");
+        assert!(answers(&world.host, address), "{firmware}");
+    }
 }
 
 /// Whether its firmware has a raw radio or not, and even where the driver does not attach by itself.
