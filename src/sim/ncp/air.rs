@@ -356,9 +356,7 @@ impl Ncp {
 
     fn is_sniffing(&self) -> bool {
         let pcap = self.store.uint8(PHY_PCAP_ENABLED) == 1 && self.net.is_interface_up();
-        // Older firmware copied frames without PCAP, whatever the state.
-        let raw = self.is_raw() || self.variant.extras;
-        pcap || raw && self.store.uint8(MAC_RAW_STREAM_ENABLED) == 1
+        pcap || self.is_raw() && self.store.uint8(MAC_RAW_STREAM_ENABLED) == 1
     }
 
     fn sniff_heard(&mut self, now: Instant, channel: u8, rssi: i8, header: &Header, psdu: &[u8]) {

@@ -124,8 +124,7 @@ pub struct Variant {
     /// Built with LINK_RAW (capability MAC_RAW): PHY_ENABLED takes the radio away from the stack.
     pub link_raw: bool,
     /// With what OpenThread's default build has not: GPIO, random numbers, PEEK and POKE, CMD_MULTI, MCU power,
-    /// steering data, retry histograms, a log level, a manufacturing command line, and the raw stream of older firmware,
-    /// which needs no PCAP.
+    /// steering data, retry histograms, a log level and a manufacturing command line.
     pub extras: bool,
     /// It attaches within seconds, as no firmware does.
     pub hurry: bool,

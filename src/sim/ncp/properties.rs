@@ -84,7 +84,7 @@ pub(super) static PROPERTIES: &[Property] = &[
         .write_when(When::RadioFree)
         .effect(Effect::Promiscuous),
     row(MAC_DATA_POLL_PERIOD, GS, Shape::Uint32, &long(236_000)).effect(Effect::PollPeriod),
-    row(MAC_RX_ON_WHEN_IDLE_MODE, S, Shape::Bool, &[0]).write_when(When::StackDown),
+    row(MAC_RX_ON_WHEN_IDLE_MODE, S, Shape::Bool, &[0]).write_when(When::Receiving),
     // NET
     row(NET_SAVED, G, Shape::ReadOnly, &[0]).computed(),
     row(NET_IF_UP, GS, Shape::Bool, &[0]).effect(Effect::Interface),

@@ -134,6 +134,8 @@ pub(super) enum When {
     LinkRaw,
     /// Nothing of the stack's is in the way of what a sniffer wants.
     RadioFree,
+    /// The stack is down; in firmware with a raw radio, while that is the host's.
+    Receiving,
     /// Only as a child.
     Child,
     /// Property 93 is true.

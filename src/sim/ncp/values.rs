@@ -78,8 +78,10 @@ impl Ncp {
         property: &Property,
         value: &[u8],
     ) -> Result<(), Status> {
-        if matches!(property.write_when, When::Unimplemented | When::LinkRaw) {
-            self.check_when(property.write_when)?;
+        match property.write_when {
+            When::Unimplemented => return Err(UNIMPLEMENTED),
+            When::LinkRaw if !self.variant.link_raw => return Err(PROP_NOT_FOUND),
+            _ => {}
         }
         // OpenThread reads a value before it looks at its state.
         let checked = property.shape.check(value);
@@ -236,7 +238,8 @@ impl Ncp {
             When::LinkRaw if self.net.is_interface_up() => INVALID_STATE,
             When::RadioFree if self.net.is_interface_up() => INVALID_STATE,
             When::RadioFree if self.variant.link_raw && !self.is_raw() => INVALID_STATE,
-            When::StackDown if self.net.is_stack_up() => INVALID_STATE,
+            When::StackDown | When::Receiving if self.net.is_stack_up() => INVALID_STATE,
+            When::Receiving if self.variant.link_raw && !self.is_raw() => INVALID_STATE,
             When::NetDataOpen if self.store.uint8(THREAD_ALLOW_LOCAL_NET_DATA_CHANGE) == 0 => {
                 INVALID_STATE
             }

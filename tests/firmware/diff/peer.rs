@@ -117,6 +117,8 @@ impl Peer for Process {
 
 /// Simulated co-processors in one air.
 pub(crate) struct World {
+    /// What each of them is built like.
+    variant: Variant,
     ether: Ether,
     now: SimInstant,
     nodes: Vec<(Ncp, VecDeque<Vec<u8>>)>,
@@ -124,8 +126,9 @@ pub(crate) struct World {
 
 impl World {
     /// An air without anybody.
-    pub(crate) fn new() -> Rc<RefCell<Self>> {
+    pub(crate) fn new(variant: Variant) -> Rc<RefCell<Self>> {
         Rc::new(RefCell::new(World {
+            variant,
             ether: Ether::perfect(),
             now: SimInstant::from_millis(1),
             nodes: Vec::new(),
@@ -239,6 +242,7 @@ impl Air for Rc<RefCell<World>> {
     type Peer = Simulated;
 
     fn start(&mut self, _node: u8) -> Simulated {
-        Simulated::start(self, Variant::default())
+        let variant = self.borrow().variant;
+        Simulated::start(self, variant)
     }
 }

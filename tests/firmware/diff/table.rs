@@ -4,8 +4,8 @@ use super::Transcript;
 use std::collections::{BTreeMap, HashMap};
 
 /// Every difference must be listed, and everything listed must be a difference.
-pub(crate) fn check(firmware: &Transcript, simulated: &Transcript) {
-    let rows = parse(include_str!("../differences.txt"));
+pub(crate) fn check(firmware: &Transcript, simulated: &Transcript, build: &str) {
+    let rows = parse(include_str!("../differences.txt"), build);
     let mut used = vec![0; rows.len()];
     let mut unlisted = Vec::new();
     for (key, firmware, simulated) in differences(firmware, simulated) {
@@ -91,12 +91,19 @@ impl Pattern<'_> {
     }
 }
 
-fn parse(text: &str) -> Vec<Row<'_>> {
+/// The rows of every build, which stand before the first section, and those of the section `[build]`.
+fn parse<'t>(text: &'t str, build: &str) -> Vec<Row<'t>> {
     let mut rows = Vec::new();
     let mut reason = "";
+    let mut section = "";
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         if let Some(comment) = line.strip_prefix('#') {
             reason = comment.trim();
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+            reason = "";
             continue;
         }
         assert!(!reason.is_empty(), "without a reason: {line}");
@@ -104,6 +111,9 @@ fn parse(text: &str) -> Vec<Row<'_>> {
         let [what, firmware, simulated] = fields[..] else {
             panic!("differences.txt: what | firmware | simulated: {line}");
         };
+        if !["", build].contains(&section) {
+            continue;
+        }
         rows.push(Row {
             what: Pattern(what),
             firmware: Pattern(firmware),
