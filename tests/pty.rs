@@ -2,12 +2,15 @@
 
 mod process;
 
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::termios::{
     cfmakeraw, tcgetattr, tcsetattr, InputFlags, LocalFlags, OutputFlags, SetArg,
 };
 use process::*;
+use spinel_bridge::sim::rng::Rng;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -212,6 +215,40 @@ fn settings_of_a_client_end_with_it() {
     assert!(!found
         .input_flags
         .intersects(InputFlags::IXON | InputFlags::ICRNL));
+}
+
+/// Clients who say what comes into their heads, with resets in between, and read nothing of what comes back.
+#[test]
+fn clients_that_talk_nonsense_cost_nothing() {
+    let scratch = Scratch::new();
+    let link = scratch.path("ncp");
+    let (program, name) = start_fresh(&link, "sim:echo");
+    let before = descriptors(program.pid());
+    let mut rng = Rng::new(7);
+    for round in 0..30 {
+        let mut client = fs::File::from(open_terminal(&name, OFlag::O_NONBLOCK));
+        for _ in 0..50 {
+            let mut octets = rng.octets::<512>().to_vec();
+            if round % 3 == 0 {
+                octets.extend([0x7E, 0x13, 0x11, 0x7E]);
+            }
+            // Full is as good as read.
+            let _ = client.write(&octets);
+        }
+    }
+    let mut client = Client::open(&name);
+    // What the last one's nonsense still brings about ends.
+    wait_until("an echo", || {
+        client.send(&[0x81, 0x02, 0x42]);
+        let said = client.next_within(Duration::from_millis(300));
+        said == Said::Frame(vec![0x81, 0x02, 0x42])
+    });
+    let after = descriptors(program.pid());
+    assert!(after <= before + 2, "{before} {after}");
+}
+
+fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
 #[test]

