@@ -18,6 +18,8 @@
 //! | THREAD_MODE, SLAAC_ENABLED, MCU_POWER_STATE | only we change them: the answer to the SET |
 //! | THREAD_ASSISTING_PORTS, SERVER_SERVICES | only we change them: asked for after INSERT and REMOVE |
 //!
+//! After a command of OpenThread's command line (`cli`) whatever it may have changed is asked for.
+//!
 //! The table is `after_success` and `after_update`. Requests wait while one of `DECISIVE` is being
 //! asked for (`host::requests`).
 
@@ -336,3 +338,27 @@ pub const REMEMBERED: &[Property] = &[
     Property::RCP_VERSION,
     Property::SLAAC_ENABLED,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table above says of each who keeps it true, and of nothing else.
+    #[test]
+    fn somebody_keeps_true_what_is_remembered() {
+        let rows = include_str!("known.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | "))
+            .skip(2)
+            .filter_map(|row| row.split_once(" | "));
+        let mut listed: Vec<Property> = rows
+            .flat_map(|(names, _)| names.split(", "))
+            .map(|name| name.parse().expect(name))
+            .collect();
+        listed.sort();
+        assert_eq!(listed, REMEMBERED);
+        assert!(DECISIVE
+            .iter()
+            .all(|property| REMEMBERED.contains(property)));
+    }
+}
