@@ -64,6 +64,31 @@
 //! | [`sim`] | a simulated co-processor with faults to order |
 //! | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`] | small things that the others share |
 //!
+//! # Who may import whom
+//!
+//! A room has no other arrows than these; `tests/rooms.rs` holds that, and that files make no new circles. Two arrows run
+//! against the stream and are to go: `link` and `sim` take from `config` what is set.
+//!
+//! | room | imports |
+//! | --- | --- |
+//! | [`link`] | `bus`, `config`, `error`, `time`, `trace`, `wire` |
+//! | [`hdlc`] | `bridge`, `buffer`, `trace`, `wire` |
+//! | [`raw`] | `bridge`, `buffer`, `wire` |
+//! | [`host`] | `bridge`, `buffer`, `ctl`, `time`, `wire` |
+//! | [`bridge`] | `bus`, `link`, `time` |
+//! | [`bus`] | `time` |
+//! | [`ctl`] | `nearest`, `time`, `wire` |
+//! | [`trace`] | `wire` |
+//! | [`pcapng`] | `ctl` |
+//! | [`sim`] | `buffer`, `bus`, `config`, `time`, `trace`, `wire` |
+//! | [`config`] | `nearest`, `sim`, `wire` |
+//! | [`settings_file`] | `config`, `nearest` |
+//! | [`cli`] | `config`, `nearest`, `settings_file`, `sim`, `wire` |
+//! | [`io`] | `buffer`, `bus`, `config`, `ctl`, `host`, `nearest`, `settings_file`, `sim`, `time`, `trace` |
+//! | [`event_loop`] | `bridge`, `bus`, `config`, `ctl`, `hdlc`, `host`, `io`, `link`, `raw`, `sim`, `time`, `trace` |
+//! | [`check`] | `bridge`, `bus`, `config`, `error`, `event_loop`, `io`, `link`, `sim`, `time`, `trace`, `wire` |
+//! | [`wire`], [`buffer`], [`time`], [`error`], [`nearest`] | nothing |
+//!
 //! # Back-pressure
 //!
 //! There is no queue and so no drop policy to explain. The client does not read: the face has no room,

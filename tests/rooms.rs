@@ -1,0 +1,272 @@
+//! Who may import whom: the table on the crate's page, held to the code, and no new circles of files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module path (`host::netif`) by file, and what each file's code names of the crate.
+struct Source {
+    files: BTreeMap<String, PathBuf>,
+    /// From module to module, without those of tests.
+    edges: BTreeSet<(String, String)>,
+}
+
+impl Source {
+    fn read() -> Source {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = BTreeMap::new();
+        collect(&root, &root, &mut files);
+        let mut edges = BTreeSet::new();
+        for (module, path) in &files {
+            let code = code_of(&fs::read_to_string(path).unwrap());
+            for named in named_paths(&code, module) {
+                let mut target = named.as_slice();
+                while !target.is_empty() && !files.contains_key(&target.join("::")) {
+                    target = &target[..target.len() - 1];
+                }
+                let target = target.join("::");
+                if !target.is_empty() && target != *module {
+                    edges.insert((module.clone(), target));
+                }
+            }
+        }
+        Source { files, edges }
+    }
+
+    /// The rooms that each room imports.
+    fn rooms(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let room = |module: &'_ str| module.split("::").next().unwrap_or_default().len();
+        let mut rooms: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for module in self.files.keys() {
+            rooms.entry(&module[..room(module)]).or_default();
+        }
+        for (from, to) in &self.edges {
+            let (from, to) = (&from[..room(from)], &to[..room(to)]);
+            if from != to {
+                rooms.entry(from).or_default().insert(to);
+            }
+        }
+        rooms
+    }
+
+    /// Files that import each other in a circle. What a part takes from the whole that it is a part of does not count:
+    /// `netif::trust` may use `netif`'s types.
+    fn circles(&self) -> Vec<BTreeSet<&str>> {
+        let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (from, to) in &self.edges {
+            if !from.starts_with(&format!("{to}::")) {
+                next.entry(from).or_default().push(to);
+            }
+        }
+        let reach: BTreeMap<&str, BTreeSet<&str>> = self
+            .files
+            .keys()
+            .map(|from| (from.as_str(), reachable(from, &next)))
+            .collect();
+        let mut circles = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (from, far) in &reach {
+            if far.contains(from) && !seen.contains(from) {
+                let circle: BTreeSet<&str> = far
+                    .iter()
+                    .filter(|to| reach[*to].contains(from))
+                    .copied()
+                    .collect();
+                seen.extend(circle.iter().copied());
+                circles.push(circle);
+            }
+        }
+        circles
+    }
+}
+
+fn reachable<'a>(from: &str, next: &BTreeMap<&str, Vec<&'a str>>) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = next.get(from).cloned().unwrap_or_default();
+    while let Some(module) = open.pop() {
+        if found.insert(module) {
+            open.extend(next.get(module).into_iter().flatten());
+        }
+    }
+    found
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+            continue;
+        }
+        let relative = path.strip_prefix(root).unwrap().with_extension("");
+        let mut parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap()).collect();
+        // The programs, and the list of the rooms, are nobody's to import.
+        if parts[0] == "bin" || parts[0] == "main" || parts[0] == "lib" || parts.contains(&"tests")
+        {
+            continue;
+        }
+        if parts.last() == Some(&"mod") {
+            parts.pop();
+        }
+        files.insert(parts.join("::"), path);
+    }
+}
+
+/// Without comments, and without what is for tests alone.
+fn code_of(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    text.lines().filter(is_code).collect::<Vec<_>>().join("\n")
+}
+
+/// All paths of this crate that are named, in `use` or in passing, from the crate's root.
+fn named_paths(code: &str, module: &str) -> Vec<Vec<String>> {
+    let here: Vec<String> = module.split("::").map(str::to_owned).collect();
+    let mut found = Vec::new();
+    for word in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(word) {
+            let before = code[..at].chars().next_back().unwrap_or(' ');
+            if before.is_alphanumeric() || before == '_' || before == ':' || before == '$' {
+                continue;
+            }
+            let base = match word {
+                "crate::" => Vec::new(),
+                "super::" => here[..here.len() - 1].to_vec(),
+                _ => here.clone(),
+            };
+            expand(&code[at + word.len()..], base, &mut found);
+        }
+    }
+    found
+}
+
+/// The paths of `a::{b, c::d}` after a base; returns what follows them.
+fn expand<'a>(text: &'a str, mut base: Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
+    let mut rest = text.trim_start();
+    loop {
+        if let Some(mut inner) = rest.strip_prefix('{') {
+            loop {
+                inner = expand(inner, base.clone(), found).trim_start();
+                match inner.strip_prefix(',') {
+                    Some(after) => inner = after,
+                    None => return inner.strip_prefix('}').unwrap_or(inner),
+                }
+                if let Some(after) = inner.trim_start().strip_prefix('}') {
+                    return after;
+                }
+            }
+        }
+        let is_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '*';
+        let end = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
+        match &rest[..end] {
+            "super" => drop(base.pop()),
+            "self" => {}
+            word => base.push(word.to_owned()),
+        }
+        rest = &rest[end..];
+        match rest.strip_prefix("::") {
+            Some(after) => rest = after,
+            None => {
+                found.push(base);
+                let name = rest.trim_start().strip_prefix("as ");
+                return name.map_or(rest, |name| {
+                    name.trim_start_matches(|letter| is_word(letter))
+                });
+            }
+        }
+    }
+}
+
+/// The table of the crate's page: `| room | may import |`.
+fn allowed() -> BTreeMap<String, BTreeSet<String>> {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let table = page.split("//! # Who may import whom").nth(1).unwrap();
+    let rows = table
+        .lines()
+        .skip_while(|line| !line.starts_with("//! | ---"));
+    rows.skip(1)
+        .map_while(|line| line.strip_prefix("//! | "))
+        .flat_map(|row| {
+            let (rooms, imports) = row.split_once('|').unwrap();
+            let imports = names(imports);
+            names(rooms)
+                .into_iter()
+                .map(move |room| (room, imports.clone()))
+        })
+        .collect()
+}
+
+fn names(cell: &str) -> BTreeSet<String> {
+    let odd = cell.split('`').skip(1).step_by(2);
+    odd.map(str::to_owned).collect()
+}
+
+#[test]
+fn each_room_imports_what_the_page_says() {
+    let source = Source::read();
+    let allowed = allowed();
+    let mut wrong = Vec::new();
+    for (room, imports) in source.rooms() {
+        let Some(may) = allowed.get(room) else {
+            wrong.push(format!("{room} has no row: it imports {imports:?}"));
+            continue;
+        };
+        for import in &imports {
+            if !may.contains(*import) {
+                let from = source.edges.iter().filter(|(from, to)| {
+                    from.split("::").next() == Some(room) && to.split("::").next() == Some(import)
+                });
+                let files: Vec<&str> = from.map(|(from, _)| from.as_str()).collect();
+                wrong.push(format!("{room} may not import {import}: {files:?}"));
+            }
+        }
+        for unused in may.iter().filter(|may| !imports.contains(may.as_str())) {
+            wrong.push(format!(
+                "{room} does not import {unused} any more: take it from the row"
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "src/lib.rs, \"Who may import whom\":\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn circles_of_files_only_get_fewer() {
+    let source = Source::read();
+    let found: Vec<String> = source
+        .circles()
+        .iter()
+        .map(|circle| circle.iter().copied().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        found, CIRCLES,
+        "a circle less or smaller: change the list; a new one: do without"
+    );
+}
+
+/// A reader of imports that finds none would hold nothing.
+#[test]
+fn paths_are_read() {
+    let code =
+        "use super::{a::B, c};\nuse crate::x::{self, y::{Z, W as V}, u};\nlet a = crate::q::r();";
+    let mut paths: Vec<String> = named_paths(code, "m::n")
+        .iter()
+        .map(|path| path.join("::"))
+        .collect();
+    paths.sort_unstable();
+    assert_eq!(
+        paths,
+        ["m::a::B", "m::c", "q::r", "x", "x::u", "x::y::W", "x::y::Z"]
+    );
+}
+
+/// Today's, which are to go.
+const CIRCLES: &[&str] = &[
+    "host::fault host::keep host::receive host::run host::startup host::wait",
+    "sim::ncp::air sim::ncp::attach sim::ncp::mesh sim::ncp::tables",
+    "sim::ncp::dataset sim::ncp::properties sim::ncp::store",
+];
