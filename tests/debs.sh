@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What tests/arm/setup.sh and tests/vm/setup.sh share: Debian's packages, fetched with lists of our own and unpacked
+# What tests/arm/setup.sh, tests/vm/setup.sh and tests/oldest.sh share: Debian's packages, fetched with lists of our own and unpacked
 # into target/NAME/root, so that the machine stays as it is. Source it after "set -euo pipefail", with NAME; then
 # `cache` is target/NAME.
 

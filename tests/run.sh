@@ -49,6 +49,7 @@ step 'dependencies' 1 'crates of other systems' '' tests/deps.sh
 step 'size and memory of the smallest' 2 '' '' benches/features.sh bounds
 step 'build' 2 '' '' cargo build --locked --release
 lane
+step 'the oldest Rust that Debian has' 2 'Debian 11: Rust 1.78; 400 MB in target/oldest' '' tests/oldest.sh
 step 'udev rules' 1 '' '' tests/udev.sh
 step 'device trees' 1 'Debian: device-tree-compiler; 93 MB in target/dts-cache' '' tests/dts.sh
 step 'cross compilers and QEMU for ARM' 2 'Debian: two cross compilers; 600 MB in target/arm' '' tests/arm/setup.sh
