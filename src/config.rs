@@ -4,10 +4,12 @@
 //! `--help` text and [`Config::new`] all read them there, so they cannot disagree.
 
 mod device;
+mod gpio;
 mod host;
 
 pub(crate) use device::serial_words;
 pub use device::{Device, DeviceError, SERIAL_SPEEDS, SERIAL_SPEED_DEFAULT};
+pub use gpio::{Bias, GpioLine, GpioLineError, GpioWire, DEBOUNCE};
 pub(crate) use host::setting;
 pub use host::{
     interface_name, Account, AccountError, Control, ControlSocket, Firmware, Host, InterfaceError,
@@ -29,9 +31,9 @@ pub struct Config {
     /// How the bus is driven.
     pub spi: Spi,
     /// The INT line; `None`: poll.
-    pub interrupt: Option<GpioLine>,
+    pub interrupt: Option<GpioWire>,
     /// The RES line; `None`: the co-processor cannot be reset by hardware.
-    pub reset: Option<GpioLine>,
+    pub reset: Option<GpioWire>,
     /// Whether RES is pulsed at start and at exit (`--no-reset` turns both off).
     pub reset_at_start_and_exit: bool,
     /// How long RES is held active: [`RESET_PULSE`].
@@ -212,130 +214,6 @@ impl fmt::Display for NotAChoice {
 
 impl std::error::Error for NotAChoice {}
 
-/// A line of a GPIO chip, as it was named on the command line.
-///
-/// A text that ends in a colon and a number is an offset on a chip; any other is a line's name. The
-/// colon is ours because a comma would cut the command short in wpantund's configuration file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GpioLine {
-    /// `gpiochip0:25`, `/dev/gpiochip0:25` or `pinctrl-bcm2711:25`: chip name, path or label, and offset.
-    Offset {
-        /// The chip's name (`gpiochip0`), path or label.
-        chip: String,
-        /// The line's offset on the chip.
-        offset: u32,
-    },
-    /// `GPIO25`: the name that the device tree gives the line. It may contain spaces.
-    Name(String),
-}
-
-impl FromStr for GpioLine {
-    type Err = GpioLineError;
-
-    fn from_str(text: &str) -> Result<GpioLine, GpioLineError> {
-        if text.trim().is_empty() || text.starts_with('-') {
-            return Err(GpioLineError::Missing);
-        }
-        if text.starts_with("/sys/") {
-            let line = sysfs_line(text);
-            return Err(GpioLineError::Sysfs { line });
-        }
-        if let Some((chip, offset)) = text.rsplit_once(',') {
-            if is_digits(offset) {
-                let (chip, offset) = (chip.to_owned(), offset.to_owned());
-                return Err(GpioLineError::Comma { chip, offset });
-            }
-        }
-        let (chip, offset) = text.rsplit_once(':').unwrap_or(("", text));
-        if is_digits(offset) {
-            return match (chip, offset.parse()) {
-                ("", _) => Err(GpioLineError::NoChip {
-                    offset: offset.to_owned(),
-                }),
-                (_, Ok(offset)) => Ok(GpioLine::Offset {
-                    chip: chip.to_owned(),
-                    offset,
-                }),
-                (_, Err(_)) => Err(GpioLineError::NoOffset {
-                    chip: chip.to_owned(),
-                }),
-            };
-        }
-        let chip = text.split(':').next().unwrap_or(text);
-        if chip.starts_with('/') || is_chip_name(chip) || offset.is_empty() {
-            return Err(GpioLineError::NoOffset {
-                chip: chip.to_owned(),
-            });
-        }
-        Ok(GpioLine::Name(text.to_owned()))
-    }
-}
-
-impl fmt::Display for GpioLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            GpioLine::Offset { chip, offset } => write!(f, "{chip}:{offset}"),
-            GpioLine::Name(name) => f.write_str(name),
-        }
-    }
-}
-
-/// Why a text is no [`GpioLine`]; each message says what to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GpioLineError {
-    /// Nothing, or what looks like the next option.
-    Missing,
-    /// `/sys/class/gpio/gpio25`: the interface that `spi-hdlc-adapter` used.
-    Sysfs {
-        /// The line's offset on its chip, as far as the path tells it.
-        line: Option<u32>,
-    },
-    /// `gpiochip0,25`.
-    Comma {
-        /// `gpiochip0`.
-        chip: String,
-        /// `25`.
-        offset: String,
-    },
-    /// `25`: an offset without a chip.
-    NoChip {
-        /// `25`.
-        offset: String,
-    },
-    /// `gpiochip0`, `/dev/gpiochip0:x`: a chip without a usable offset.
-    NoOffset {
-        /// `gpiochip0`.
-        chip: String,
-    },
-}
-
-impl fmt::Display for GpioLineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            GpioLineError::Missing => {
-                write!(f, "no line; write gpiochip0:25 or the line's name GPIO25; see gpioinfo")
-            }
-            GpioLineError::Sysfs { line: Some(line) } => write!(
-                f,
-                "sysfs is not used; write gpiochip0:{line} or the line's name GPIO{line}; see gpioinfo"
-            ),
-            GpioLineError::Sysfs { line: None } => write!(
-                f,
-                "sysfs is not used; write gpiochip0:25 or the line's name GPIO25; see gpioinfo"
-            ),
-            GpioLineError::Comma { chip, offset } => {
-                write!(f, "write {chip}:{offset}, with a colon")
-            }
-            GpioLineError::NoChip { offset } => write!(f, "which chip? write gpiochip0:{offset}"),
-            GpioLineError::NoOffset { chip } => {
-                write!(f, "which line? write its number, like {chip}:25; see gpioinfo")
-            }
-        }
-    }
-}
-
-impl std::error::Error for GpioLineError {}
-
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
@@ -505,18 +383,6 @@ pub(crate) fn scaled(text: &str, places: usize) -> Option<u64> {
         })
 }
 
-/// The offset of the line of `/sys/class/gpio/gpio25`. Numbers from 512 on are those of newer kernels,
-/// where the first chip begins at 512 (raspberrypi/linux#6037: kernel 6.6).
-fn sysfs_line(path: &str) -> Option<u32> {
-    let number = |part: &str| part.strip_prefix("gpio")?.parse::<u32>().ok();
-    let number = path.rsplit('/').find_map(number)?;
-    Some(number.checked_sub(SYSFS_BASE).unwrap_or(number))
-}
-
-fn is_chip_name(text: &str) -> bool {
-    text.strip_prefix("gpiochip").is_some_and(is_digits)
-}
-
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -572,9 +438,6 @@ pub const TAP_SIZE: Limits = limits(1, 65_536, 64, "MiB");
 
 /// `--commissioning-port`. Default: protocol §7.7.
 pub const COMMISSIONING_PORT: Limits = limits(1, 65_535, 5_684, "");
-
-/// The number of the first line in sysfs since kernel 6.6 (raspberrypi/linux#6037).
-const SYSFS_BASE: u32 = 512;
 
 #[cfg(test)]
 mod tests {

@@ -21,7 +21,7 @@ readonly CORE=(--lib --test hdlc --test link --test properties --test radio --te
 # returns, so that a signal which follows at once finds nobody.
 readonly NOT_IN_QEMU=(io::privileges io::sandbox io::signal::tests::signals_wake_and_are_told_once
 	io::child::tests io::process::tests
-	io::gpio::tests::os_error_is_that_of_the_call io::spi::tests::other_files_are_not_spidev
+	io::gpio::kernel::tests::errors_are_those_of_the_calls io::spi::tests::other_files_are_not_spidev
 	io::spi::tests::second_bridge_is_told_about_the_first
 	io::stream::tests::a_serial_port_is_raw_and_comes_back_when_it_was_unplugged)
 

@@ -4,7 +4,9 @@
 use core::time::Duration;
 use proptest::prelude::*;
 use spinel_bridge::cli::{help, normalise, parse, Command};
-use spinel_bridge::config::{Config, CrcMode, Device, Face, GpioLine, LogTarget, Spi, Verbosity};
+use spinel_bridge::config::{
+    Bias, Config, CrcMode, Device, Face, GpioLine, GpioWire, LogTarget, Spi, Verbosity,
+};
 use spinel_bridge::sim::spec::{Kind, Rate, Spec};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -40,11 +42,11 @@ fn expected(change: impl FnOnce(&mut Config)) -> Config {
     config
 }
 
-fn offset(chip: &str, offset: u32) -> Option<GpioLine> {
-    Some(GpioLine::Offset {
+fn offset(chip: &str, offset: u32) -> Option<GpioWire> {
+    Some(GpioWire::from(GpioLine::Offset {
         chip: chip.to_owned(),
         offset,
-    })
+    }))
 }
 
 fn raw(mtu: usize) -> Face {
@@ -125,8 +127,21 @@ fn every_option_in_every_spelling() {
             Box::new(|c| c.interrupt = offset("pinctrl-bcm2711", 25)),
         ),
         (
+            &[
+                "-i GPIO25:pull-up:debounce=50",
+                "-i GPIO25:debounce=50:pull-up",
+            ],
+            Box::new(|c| {
+                c.interrupt = Some(GpioWire {
+                    line: GpioLine::Name("GPIO25".into()),
+                    bias: Some(Bias::PullUp),
+                    debounce_us: 50,
+                });
+            }),
+        ),
+        (
             &["-i GPIO25", "-iGPIO25"],
-            Box::new(|c| c.interrupt = Some(GpioLine::Name("GPIO25".into()))),
+            Box::new(|c| c.interrupt = Some(GpioLine::Name("GPIO25".into()).into())),
         ),
         (
             &[
@@ -294,7 +309,10 @@ fn a_value_may_hold_spaces_and_begin_with_a_dash() {
     let Ok(Command::Run(config)) = parse(args) else {
         panic!()
     };
-    assert_eq!(config.interrupt, Some(GpioLine::Name("RING OSC".into())));
+    assert_eq!(
+        config.interrupt,
+        Some(GpioLine::Name("RING OSC".into()).into())
+    );
 }
 
 #[test]
@@ -413,6 +431,31 @@ fn messages() {
              GPIO25; see gpioinfo",
         ),
         ("-i gpiochip0,25", "--gpio-int gpiochip0,25: write gpiochip0:25, with a colon"),
+        (
+            "-i GPIO25:pullup",
+            "--gpio-int GPIO25:pullup: what is \"pullup\"? after the line go :pull-up, :pull-down or \
+             :bias-disabled, and :debounce=N with 1..=30000 µs, each once",
+        ),
+        (
+            "-i GPIO25:debounce=0",
+            "--gpio-int GPIO25:debounce=0: what is \"debounce=0\"? after the line go :pull-up, :pull-down or \
+             :bias-disabled, and :debounce=N with 1..=30000 µs, each once",
+        ),
+        (
+            "-i GPIO25:debounce=30001",
+            "--gpio-int GPIO25:debounce=30001: what is \"debounce=30001\"? after the line go :pull-up, :pull-down or \
+             :bias-disabled, and :debounce=N with 1..=30000 µs, each once",
+        ),
+        (
+            "-i GPIO25:pull-up:pull-down",
+            "--gpio-int GPIO25:pull-up:pull-down: what is \"pull-up\"? after the line go :pull-up, :pull-down or \
+             :bias-disabled, and :debounce=N with 1..=30000 µs, each once",
+        ),
+        (
+            "-i gpiochip0:pull-up",
+            "--gpio-int gpiochip0:pull-up: which line? write its number, like gpiochip0:25; see gpioinfo",
+        ),
+        ("-r GPIO24:debounce=5", "--gpio-res GPIO24:debounce=5: debounce is for INT, not for an output"),
         ("-i 25", "--gpio-int 25: which chip? write gpiochip0:25"),
         ("-i :25", "--gpio-int :25: which chip? write gpiochip0:25"),
         ("-i gpiochip0", "--gpio-int gpiochip0: which line? write its number, like gpiochip0:25; see gpioinfo"),
@@ -864,9 +907,11 @@ proptest! {
     }
 
     #[test]
-    fn gpio_lines_round_trip(text in "[a-zA-Z0-9_:,/ -]{1,20}") {
-        if let Ok(line) = text.parse::<GpioLine>() {
-            prop_assert_eq!(line.to_string().parse::<GpioLine>(), Ok(line));
+    fn gpio_lines_round_trip(
+        text in "[a-zA-Z0-9_:,/ -]{1,20}(:pull-up|:pull-down|:bias-disabled)?(:debounce=[0-9]{1,5})?",
+    ) {
+        if let Ok(line) = text.parse::<GpioWire>() {
+            prop_assert_eq!(line.to_string().parse::<GpioWire>(), Ok(line));
         }
     }
 

@@ -12,7 +12,7 @@ cd "$top"
 licences=" MIT Apache-2.0 BSD-2-Clause BSD-3-Clause Unicode-3.0 "
 
 # In the tree more than once, and why that stays.
-duplicates="nix 0.27.1 0.29.0 0.32.0: gpio-cdev and spidev, in their newest releases, bring an older one
+duplicates="nix 0.29.0 0.32.0: spidev, in its newest release, brings an older one
 syn 2.0.119 3.0.10: macros, for the build alone: those of argh and enumflags2 are written for the older one
 thiserror 1.0.69 2.0.20: netlink-packet-utils, which is not kept any more, brings the older one
 thiserror-impl 1.0.69 2.0.20: the same"

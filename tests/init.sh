@@ -380,7 +380,7 @@ check_buildroot() {
 	"${make[@]}" users 2>&1 | grep 'spinel-bridge -1' >"$work/users" || true
 	buildroot_user
 	check "Buildroot: the kernel options" "${make[@]}" kernel
-	printf 'CONFIG_%s=y\n' GPIO_CDEV GPIO_CDEV_V1 SPI SPI_SPIDEV TUN >"$work/want"
+	printf 'CONFIG_%s=y\n' GPIO_CDEV SPI SPI_SPIDEV TUN >"$work/want"
 	sort "$work/buildroot.kernel" >"$work/got" || true
 	same "Buildroot: ... are those that the bridge needs" "$work/want" "$work/got"
 }

@@ -186,8 +186,8 @@ fn gpio_chips(config: &Config, system: &System, report: &mut Report<'_>) {
 }
 
 /// Whether the line can be had.
-fn is_free(what: &'static str, line: &crate::config::GpioLine, report: &mut Report<'_>) -> bool {
-    let finding = match gpio::holder(line) {
+fn is_free(what: &'static str, line: &crate::config::GpioWire, report: &mut Report<'_>) -> bool {
+    let finding = match gpio::holder(&line.line) {
         Ok((location, None)) => Finding::pass(what, format!("{location}, free")),
         Ok((location, Some(holder))) => {
             Finding::fail(what, format!("{location} is held by \"{holder}\""))

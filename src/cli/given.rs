@@ -2,7 +2,8 @@
 
 use super::Usage;
 use crate::config::{
-    self, interface_name, Account, GpioLine, Limits, NotAChoice, SetError, Setting, Toggle,
+    self, interface_name, Account, GpioLineError, GpioWire, Limits, NotAChoice, SetError, Setting,
+    Toggle,
 };
 use crate::wire::ids::Property;
 use core::str::FromStr;
@@ -74,12 +75,24 @@ impl Given<'_> {
         }
     }
 
-    pub(super) fn line(&self) -> Result<GpioLine, Usage> {
-        self.value.parse().map_err(|error| Usage::NotALine {
+    pub(super) fn line(&self) -> Result<GpioWire, Usage> {
+        self.value.parse().map_err(|error| self.not_a_line(error))
+    }
+
+    /// Of RES, which is driven.
+    pub(super) fn output_line(&self) -> Result<GpioWire, Usage> {
+        match self.line()? {
+            wire if wire.debounce_us == 0 => Ok(wire),
+            _ => Err(self.not_a_line(GpioLineError::Output)),
+        }
+    }
+
+    fn not_a_line(&self, error: GpioLineError) -> Usage {
+        Usage::NotALine {
             option: self.option,
             value: self.value.to_owned(),
             error,
-        })
+        }
     }
 
     pub(super) fn choice<T: FromStr<Err = NotAChoice>>(&self) -> Result<T, Usage> {

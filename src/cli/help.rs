@@ -103,7 +103,7 @@ Configuration file (key = value; a key is an option without its dashes):
 
 Lines (see gpioinfo; LINE is gpiochip0:25, LABEL:25 or the line's name GPIO25):
   -i, --gpio-int LINE        INT, active low (default: none, which polls and
-                             costs CPU and latency)
+                             costs CPU and latency); GPIO25:pull-up has a bias
   -r, --gpio-res LINE        RES, active low; also --gpio-reset (default: none:
                              a co-processor that hangs cannot be helped then)
   --poll-ms N                poll period without INT when idle; shorter with

@@ -332,7 +332,7 @@ impl Args {
             config.interrupt = Some(given.line()?);
         }
         if let Some(given) = last("--gpio-res", &self.gpio_res) {
-            config.reset = Some(given.line()?);
+            config.reset = Some(given.output_line()?);
         }
         if let Some(given) = last("--spi-mode", &self.spi_mode) {
             // At most 3, which `number` has checked.

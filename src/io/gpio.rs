@@ -10,16 +10,19 @@
 //! Both lines are active low on the wire (protocol §5.1). They are requested without the kernel's
 //! ACTIVE_LOW flag, so a value of 0 is a low wire, and this module translates to [`Line`].
 
+mod error;
+mod kernel;
+
+pub use self::error::LineError;
+
+use self::kernel::{OpenChip, Version};
 use crate::bus::Line;
-use crate::config::GpioLine;
+use crate::config::{GpioLine, GpioWire};
 use crate::nearest::distance;
-use gpio_cdev::{EventRequestFlags, LineEventHandle, LineHandle, LineRequestFlags};
-use nix::fcntl::{fcntl, FcntlArg, OFlag};
-use std::error::Error as _;
+use nix::errno::Errno;
 use std::fmt;
 use std::fs;
-use std::io::{self, Read};
-use std::mem::size_of;
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::{Path, PathBuf};
 
@@ -45,8 +48,8 @@ pub struct Chips {
     pub chips: Vec<Chip>,
     /// Those that we may not open.
     pub denied: Vec<PathBuf>,
-    /// The kernel was built without version 1 of the interface, which gpio-cdev needs.
-    pub lacks_v1: bool,
+    /// There is one that answers to neither version of the interface.
+    pub refused: bool,
 }
 
 /// A line that was found: which chip, which offset.
@@ -60,119 +63,30 @@ pub struct Location {
     pub name: Option<String>,
 }
 
-/// Why a line cannot be had. Every message is one line and says what to do.
-#[derive(Debug)]
-pub enum LineError {
-    /// `/dev` has no `gpiochip*`.
-    NoChips,
-    /// There are chips, but the kernel does not speak version 1 of the interface.
-    NoV1,
-    /// The chip exists, but we may not open it.
-    Denied {
-        /// The character device.
-        path: PathBuf,
-    },
-    /// No chip has that name, path or label.
-    NoSuchChip {
-        /// What was asked for.
-        wanted: String,
-        /// What there is.
-        chips: String,
-        /// Chips that we could not look into.
-        denied: Vec<PathBuf>,
-    },
-    /// Several chips have that label.
-    SeveralChips {
-        /// What was asked for.
-        wanted: String,
-        /// Those that match.
-        chips: String,
-    },
-    /// The chip has fewer lines.
-    NoSuchOffset {
-        /// The chip.
-        chip: String,
-        /// What was asked for.
-        offset: u32,
-        /// How many lines the chip has.
-        count: usize,
-    },
-    /// No line has that name.
-    NoSuchName {
-        /// What was asked for.
-        wanted: String,
-        /// Names that resemble it.
-        near: Vec<String>,
-        /// Which chips were searched.
-        chips: String,
-        /// Chips that we could not look into.
-        denied: Vec<PathBuf>,
-    },
-    /// Several lines have that name.
-    SeveralLines {
-        /// What was asked for.
-        wanted: String,
-        /// Those that match, as `chip:offset`.
-        lines: String,
-    },
-    /// Somebody else holds the line.
-    Busy {
-        /// The line.
-        line: Location,
-        /// Who holds it, as the kernel knows it.
-        consumer: Option<String>,
-    },
-    /// The line cannot report edges.
-    NoEdges {
-        /// The line.
-        line: Location,
-        /// What the driver reported.
-        cause: io::Error,
-    },
-    /// Anything else.
-    Failed {
-        /// What was being done, "open", "request".
-        doing: &'static str,
-        /// To which chip or line.
-        what: String,
-        /// What the driver reported.
-        cause: io::Error,
-    },
-}
-
 /// The INT line: an input that reports falling edges.
 #[derive(Debug)]
-pub struct InterruptLine {
-    handle: LineEventHandle,
-}
+pub struct InterruptLine(kernel::Requested);
 
 impl InterruptLine {
     /// Finds the line and requests it as an input with falling-edge events, not blocking.
     ///
     /// # Errors
     /// [`LineError`].
-    pub fn request(wanted: &GpioLine) -> Result<InterruptLine, LineError> {
-        let (line, location) = find(wanted)?;
-        let handle = line
-            .events(
-                LineRequestFlags::INPUT,
-                EventRequestFlags::FALLING_EDGE,
-                "spinel-bridge INT",
-            )
-            .map_err(|error| match os_error(&error) {
-                cause if is_one_of(&cause, &NO_EDGES) => LineError::NoEdges {
-                    line: location.clone(),
+    pub fn request(wanted: &GpioWire) -> Result<InterruptLine, LineError> {
+        let (chip, location) = find(&wanted.line)?;
+        if wanted.debounce_us > 0 && chip.version() == Version::V1 {
+            return Err(LineError::NoDebounce { line: location });
+        }
+        match chip.input(location.offset, wanted, "spinel-bridge INT") {
+            Ok(line) => Ok(InterruptLine(line)),
+            Err(cause) if wanted.bias.is_none() && is_one_of(&cause, &NO_EDGES) => {
+                Err(LineError::NoEdges {
+                    line: location,
                     cause,
-                },
-                cause => explain_request(&line, location.clone(), cause),
-            })?;
-        // The kernel's event descriptor blocks, and so does gpio-cdev's get_event().
-        set_nonblocking(handle.file()).map_err(|cause| LineError::Failed {
-            doing: "set O_NONBLOCK on",
-            what: location.to_string(),
-            cause,
-        })?;
-        Ok(InterruptLine { handle })
+                })
+            }
+            Err(cause) => Err(explain_request(&chip, location, cause)),
+        }
     }
 
     /// The level of the line.
@@ -180,11 +94,10 @@ impl InterruptLine {
     /// # Errors
     /// What the driver reported.
     pub fn level(&self) -> io::Result<Line> {
-        match self.handle.get_value() {
-            Ok(0) => Ok(Line::Active),
-            Ok(_) => Ok(Line::Inactive),
-            Err(error) => Err(os_error(&error)),
-        }
+        Ok(match self.0.is_high()? {
+            false => Line::Active,
+            true => Line::Inactive,
+        })
     }
 
     /// Takes the events that wait: true if there was a falling edge.
@@ -192,20 +105,18 @@ impl InterruptLine {
     /// # Errors
     /// What the driver reported.
     pub fn take_edge(&self) -> io::Result<bool> {
-        drain_events(self.handle.file())
+        self.0.take_edge()
     }
 
     /// The descriptor that becomes readable with an edge.
     pub fn fd(&self) -> RawFd {
-        self.handle.as_raw_fd()
+        self.0.file().as_raw_fd()
     }
 }
 
 /// The RES line: an output, released when it is requested.
 #[derive(Debug)]
-pub struct ResetLine {
-    handle: LineHandle,
-}
+pub struct ResetLine(kernel::Requested);
 
 impl ResetLine {
     /// Finds the line and requests it as an output that is high, which is [`Line::Inactive`].
@@ -214,12 +125,11 @@ impl ResetLine {
     ///
     /// # Errors
     /// [`LineError`].
-    pub fn request(wanted: &GpioLine) -> Result<ResetLine, LineError> {
-        let (line, location) = find(wanted)?;
-        let handle = line
-            .request(LineRequestFlags::OUTPUT, HIGH, "spinel-bridge RES")
-            .map_err(|error| explain_request(&line, location, os_error(&error)))?;
-        Ok(ResetLine { handle })
+    pub fn request(wanted: &GpioWire) -> Result<ResetLine, LineError> {
+        let (chip, location) = find(&wanted.line)?;
+        chip.output(location.offset, wanted, "spinel-bridge RES")
+            .map(ResetLine)
+            .map_err(|cause| explain_request(&chip, location, cause))
     }
 
     /// Drives the line.
@@ -227,13 +137,7 @@ impl ResetLine {
     /// # Errors
     /// What the driver reported.
     pub fn set(&self, line: Line) -> io::Result<()> {
-        let value = match line {
-            Line::Active => LOW,
-            Line::Inactive => HIGH,
-        };
-        self.handle
-            .set_value(value)
-            .map_err(|error| os_error(&error))
+        self.0.set(line == Line::Inactive)
     }
 }
 
@@ -242,16 +146,17 @@ impl ResetLine {
 /// # Errors
 /// [`LineError`].
 pub fn holder(wanted: &GpioLine) -> Result<(Location, Option<String>), LineError> {
-    let (line, location) = find(wanted)?;
-    let info = line.info().map_err(|error| LineError::Failed {
-        doing: "ask about",
-        what: location.to_string(),
-        cause: os_error(&error),
-    })?;
-    // A line that was requested has a consumer. The flag "used" says less: a line that serves as an
-    // interrupt, or whose pin is muxed, has it too, and can be had all the same.
-    let holder = info.consumer().map(str::to_owned);
-    Ok((location, holder))
+    let (chip, location) = find(wanted)?;
+    match chip.line(location.offset) {
+        // A line that was requested has a consumer. The flag "used" says less: a line that serves as an
+        // interrupt, or whose pin is muxed, has it too, and can be had all the same.
+        Ok(info) => Ok((location, info.consumer)),
+        Err(cause) => Err(LineError::Failed {
+            doing: "ask about",
+            what: location.to_string(),
+            cause,
+        }),
+    }
 }
 
 /// Takes a snapshot of all chips and the names of their lines.
@@ -400,21 +305,20 @@ fn join(items: impl Iterator<Item = String>) -> String {
 }
 
 /// Finds the line on this machine.
-fn find(wanted: &GpioLine) -> Result<(gpio_cdev::Line, Location), LineError> {
+fn find(wanted: &GpioLine) -> Result<(OpenChip, Location), LineError> {
     let all = scan()?;
-    if all.lacks_v1 {
-        return Err(LineError::NoV1);
+    if all.refused {
+        return Err(LineError::NoInterface);
     }
     let location = resolve(&all, &canonical(wanted))?;
-    let failed = |cause| LineError::Failed {
-        doing: "open",
-        what: location.to_string(),
-        cause,
-    };
-    let line = gpio_cdev::Chip::new(&location.path)
-        .and_then(|mut chip| chip.get_line(location.offset))
-        .map_err(|error| failed(os_error(&error)))?;
-    Ok((line, location))
+    match OpenChip::open(&location.path) {
+        Ok(chip) => Ok((chip, location)),
+        Err(cause) => Err(LineError::Failed {
+            doing: "open",
+            what: location.to_string(),
+            cause,
+        }),
+    }
 }
 
 /// Follows a path of the chip (udev rules make symlinks), so that it can be compared.
@@ -450,10 +354,8 @@ fn scan_directory(directory: &Path) -> Result<Chips, LineError> {
         match look_into(&path) {
             Ok(chip) => all.chips.push(chip),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => all.denied.push(path),
-            // Opening it and asking for its name worked, as they are the same in both versions.
-            Err(error) if is_one_of(&error, &[nix::errno::Errno::EINVAL as i32]) => {
-                all.lacks_v1 = true;
-            }
+            // Its name was told, which is the same in both versions, but no line of it.
+            Err(error) if is_one_of(&error, &kernel::LACKING) => all.refused = true,
             // Not a GPIO chip whatever its name says, or one that just went away.
             Err(error) => log::debug!("{}: {error}", path.display()),
         }
@@ -474,86 +376,36 @@ fn is_chip_name(path: &Path) -> bool {
 }
 
 fn look_into(path: &Path) -> io::Result<Chip> {
-    let mut chip = gpio_cdev::Chip::new(path).map_err(|error| os_error(&error))?;
-    let count = chip.num_lines();
-    let name = |offset| match chip.get_line(offset).and_then(|line| line.info()) {
-        Ok(info) => Ok(info.name().map(str::to_owned)),
-        Err(error) => Err(os_error(&error)),
-    };
-    let lines = (0..count).map(name).collect::<io::Result<_>>()?;
+    let chip = OpenChip::open(path)?;
+    let mut lines = Vec::new();
+    for offset in 0..chip.count {
+        lines.push(chip.line(offset)?.name);
+    }
     Ok(Chip {
         path: path.to_owned(),
         aliases: Vec::new(),
-        name: chip.name().to_owned(),
-        label: chip.label().to_owned(),
+        name: chip.name,
+        label: chip.label,
         lines,
     })
 }
 
-fn explain_request(line: &gpio_cdev::Line, location: Location, cause: io::Error) -> LineError {
-    match cause.raw_os_error() {
-        Some(code) if code == nix::errno::Errno::EBUSY as i32 => LineError::Busy {
-            line: location,
-            consumer: line
-                .info()
-                .ok()
-                .and_then(|info| Some(info.consumer()?.to_owned())),
+fn explain_request(chip: &OpenChip, line: Location, cause: io::Error) -> LineError {
+    match is_one_of(&cause, &[Errno::EBUSY as i32]) {
+        true => LineError::Busy {
+            consumer: chip.line(line.offset).ok().and_then(|info| info.consumer),
+            line,
         },
-        _ => LineError::Failed {
+        false => LineError::Failed {
             doing: "request",
-            what: location.to_string(),
+            what: line.to_string(),
             cause,
         },
     }
 }
 
-/// The error of the system call behind an error of gpio-cdev.
-///
-/// gpio-cdev 0.6 keeps the kind private and the cause is an `Errno` of its own version of nix, which
-/// cannot be named here. The thread's errno still holds the code: gpio-cdev makes no further call after
-/// a failed open or ioctl but for the close of the descriptor, which leaves errno alone when it succeeds.
-/// Its text is not used either: the name of every errno and a sentence for it would come along (20 kB).
-fn os_error(error: &gpio_cdev::Error) -> io::Error {
-    let last = io::Error::last_os_error();
-    match error.source().is_some() {
-        true => last,
-        false => io::Error::new(io::ErrorKind::InvalidInput, "the chip has no such line"),
-    }
-}
-
 fn is_one_of(error: &io::Error, codes: &[i32]) -> bool {
     error.raw_os_error().is_some_and(|c| codes.contains(&c))
-}
-
-fn set_nonblocking(file: &fs::File) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
-    fcntl(file, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    Ok(())
-}
-
-/// Reads line events until none is left: true if one was a falling edge.
-fn drain_events(mut file: impl Read) -> io::Result<bool> {
-    let mut buffer = [0; EVENT_SIZE * EVENT_FIFO];
-    let mut falling = false;
-    for _ in 0..MAX_READS {
-        let length = match file.read(&mut buffer) {
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        falling |= buffer[..length]
-            .chunks_exact(EVENT_SIZE)
-            .any(is_falling_edge);
-        if length < buffer.len() {
-            break;
-        }
-    }
-    Ok(falling)
-}
-
-fn is_falling_edge(event: &[u8]) -> bool {
-    event.get(EVENT_ID_OFFSET..EVENT_ID_OFFSET + 4) == Some(&FALLING_EDGE.to_ne_bytes())
 }
 
 impl fmt::Display for Location {
@@ -566,133 +418,14 @@ impl fmt::Display for Location {
     }
 }
 
-impl fmt::Display for LineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LineError::NoChips => write!(
-                f,
-                "no /dev/gpiochip* here: the kernel needs CONFIG_GPIO_CDEV and the driver of the GPIO \
-                 controller"
-            ),
-            LineError::NoV1 => write!(
-                f,
-                "the kernel lacks version 1 of the GPIO interface: build it with CONFIG_GPIO_CDEV_V1=y"
-            ),
-            LineError::Denied { path } => write!(
-                f,
-                "{}: permission denied: join the group that owns it (on Raspberry Pi OS: sudo usermod \
-                 -aG gpio $USER) or install the udev rules",
-                path.display()
-            ),
-            LineError::NoSuchChip {
-                wanted,
-                chips,
-                denied,
-            } => {
-                write!(f, "no GPIO chip has the name or label \"{wanted}\"")?;
-                write_chips(f, chips)?;
-                write_denied(f, denied)
-            }
-            LineError::SeveralChips { wanted, chips } => write!(
-                f,
-                "several GPIO chips have the label \"{wanted}\": {chips}; give the name instead"
-            ),
-            LineError::NoSuchOffset {
-                chip,
-                offset,
-                count: 0,
-            } => write!(f, "{chip} has no lines, so none with offset {offset}"),
-            LineError::NoSuchOffset {
-                chip,
-                offset,
-                count,
-            } => write!(
-                f,
-                "{chip} has no line {offset}: its offsets are 0 to {}",
-                count - 1
-            ),
-            LineError::NoSuchName {
-                wanted,
-                near,
-                chips,
-                denied,
-            } => {
-                write!(f, "no GPIO line has the name \"{wanted}\"")?;
-                if !near.is_empty() {
-                    write!(f, "; did you mean {}?", near.join(", "))?;
-                }
-                write_chips(f, chips)?;
-                write!(f, "; chip:offset works without names")?;
-                write_denied(f, denied)
-            }
-            LineError::SeveralLines { wanted, lines } => write!(
-                f,
-                "several GPIO lines have the name \"{wanted}\": {lines}; give one of these instead"
-            ),
-            LineError::Busy { line, consumer } => write!(
-                f,
-                "{line} is in use by \"{}\": stop that program, or disable the kernel driver or device \
-                 tree overlay that holds the line",
-                consumer.as_deref().unwrap_or("unknown")
-            ),
-            LineError::NoEdges { line, cause } => write!(
-                f,
-                "{line} cannot report edges ({cause}): use a line with an interrupt, or leave out \
-                 --gpio-int to poll"
-            ),
-            LineError::Failed { doing, what, cause } => write!(f, "cannot {doing} {what}: {cause}"),
-        }
-    }
-}
-
-impl std::error::Error for LineError {}
-
-fn write_chips(f: &mut fmt::Formatter<'_>, chips: &str) -> fmt::Result {
-    match chips {
-        "" => Ok(()),
-        chips => write!(f, "; there are {chips}"),
-    }
-}
-
-fn write_denied(f: &mut fmt::Formatter<'_>, denied: &[PathBuf]) -> fmt::Result {
-    if denied.is_empty() {
-        return Ok(());
-    }
-    let paths = join(denied.iter().map(|path| path.display().to_string()));
-    write!(
-        f,
-        "; not searched, permission denied (join the group gpio): {paths}"
-    )
-}
-
-/// struct gpioevent_data of `linux/gpio.h`. It is 16 octets long but for 32-bit x86, where it is 12.
-#[repr(C)]
-struct EventData {
-    timestamp: u64,
-    id: u32,
-}
-
-const EVENT_SIZE: usize = size_of::<EventData>();
-/// `id` follows `timestamp`.
-const EVENT_ID_OFFSET: usize = size_of::<u64>();
-/// GPIOEVENT_EVENT_FALLING_EDGE of `linux/gpio.h`.
-const FALLING_EDGE: u32 = 0x02;
-/// The kernel keeps 16 events for a line (`DECLARE_KFIFO(events, …, 16)` in gpiolib-cdev.c).
-const EVENT_FIFO: usize = 16;
-/// A line that chatters faster than we read must not hold the turn: edges only wake.
-const MAX_READS: usize = 4;
-
-const LOW: u8 = 0;
-const HIGH: u8 = 1;
-
-/// What a request for edges gets that cannot be reported: ENODEV where the line has no interrupt
-/// (`lineevent_create()` in gpiolib-cdev.c), the others from drivers that cannot do falling edges.
+/// What a request for edges gets that cannot be reported: ENODEV (version 1) or ENXIO where the line has no
+/// interrupt (gpiolib-cdev.c), the others from drivers that cannot do falling edges.
 /// 524 is the kernel's ENOTSUPP, which leaks out of some of them.
 const NO_EDGES: [i32; 5] = [
-    nix::errno::Errno::ENODEV as i32,
-    nix::errno::Errno::ENXIO as i32,
-    nix::errno::Errno::EINVAL as i32,
-    nix::errno::Errno::EOPNOTSUPP as i32,
+    Errno::ENODEV as i32,
+    Errno::ENXIO as i32,
+    Errno::EINVAL as i32,
+    Errno::EOPNOTSUPP as i32,
     524,
 ];
 

@@ -11,7 +11,7 @@
 //! spidev cannot be polled; its ioctl sleeps until the transaction is over.
 
 use crate::bus::{Bus, Line};
-use crate::config::{GpioLine, Spi};
+use crate::config::{GpioWire, Spi};
 use crate::io::gpio::{InterruptLine, LineError, ResetLine};
 use crate::io::lock;
 use crate::time::Instant;
@@ -44,8 +44,8 @@ impl SpiBus {
     pub fn open(
         path: &Path,
         config: &Spi,
-        interrupt: Option<&GpioLine>,
-        reset: Option<&GpioLine>,
+        interrupt: Option<&GpioWire>,
+        reset: Option<&GpioWire>,
     ) -> Result<SpiBus, OpenError> {
         let mut spi = Spidev::new(open_locked(path)?);
         configure(&mut spi, path, config)?;

@@ -6,11 +6,13 @@
  * A connection says first what it is:
  *
  *	S  the bus: a record is an event of tests/vm/module and the octets on MOSI; the answer is those on MISO
- *	I  INT: each record from the board is a struct gpioevent_data; its level is the one character in $SPI_BOARD/int
+ *	I  INT: each record from the board is a struct gpioevent_data, the first part of version 2's event, to which read()
+ *	   makes it longer for who asked in version 2; its level is the one character in $SPI_BOARD/int
  *	R  RES: each record is one octet, the level
  *	C  the chip, which says nothing
  *
- * Version 1 of the GPIO interface, line 0 is INT, line 1 is RES. SPI_IOC_MESSAGE is one assertion of chip select.
+ * Both versions of the GPIO interface, or what $SPI_GPIO says ("v1", "v2"); line 0 is INT, line 1 is RES.
+ * SPI_IOC_MESSAGE is one assertion of chip select.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -40,7 +42,7 @@ struct event {
 	uint64_t time_ns;
 };
 
-static int level_fd = -1;
+static int level_fd = -1, v2_events = -1;
 static uint32_t mode, speed_hz = 500000;
 static uint8_t bits = 8;
 
@@ -183,6 +185,88 @@ static int set_values(int fd, const struct gpiohandle_data *data)
 	return send(fd, &data->values[0], 1, MSG_NOSIGNAL) == 1 ? 0 : refuse(EIO);
 }
 
+/* The descriptor of INT, with version 2's events. */
+ssize_t read(int fd, void *buffer, size_t size)
+{
+	static ssize_t (*next)(int, void *, size_t);
+	struct gpio_v2_line_event *event = buffer;
+	struct gpioevent_data data;
+	ssize_t got;
+
+	if (!next)
+		next = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+	if (fd < 0 || fd != v2_events)
+		return next(fd, buffer, size);
+	if (size < sizeof(*event))
+		return refuse(EINVAL);
+	got = next(fd, &data, sizeof(data));
+	if (got <= 0)
+		return got;
+	*event = (struct gpio_v2_line_event){ .timestamp_ns = data.timestamp, .id = data.id };
+	return sizeof(*event);
+}
+
+static int answers(const char *version)
+{
+	const char *only = getenv("SPI_GPIO");
+
+	return !only || strcmp(only, version) == 0;
+}
+
+static int v2_line_info(struct gpio_v2_line_info *info)
+{
+	uint32_t offset = info->offset;
+
+	if (offset >= LINES)
+		return refuse(EINVAL);
+	memset(info, 0, sizeof(*info));
+	info->offset = offset;
+	info->flags = offset == 1 ? GPIO_V2_LINE_FLAG_OUTPUT : GPIO_V2_LINE_FLAG_INPUT;
+	snprintf(info->name, sizeof(info->name), "%s", offset == 1 ? "SPINEL_RES" : "SPINEL_INT");
+	return 0;
+}
+
+static int v2_request(struct gpio_v2_line_request *request)
+{
+	struct gpiohandle_data data = { { 1 } };
+	const struct gpio_v2_line_config_attribute *attr;
+	uint32_t index;
+
+	if (request->num_lines != 1 || request->offsets[0] >= LINES)
+		return refuse(EINVAL);
+	if (!(request->config.flags & GPIO_V2_LINE_FLAG_OUTPUT)) {
+		if (request->offsets[0] != 0)
+			return refuse(EINVAL);
+		open_level();
+		request->fd = v2_events = connect_as('I');
+		return request->fd < 0 ? -1 : 0;
+	}
+	for (index = 0; index < request->config.num_attrs; index++) {
+		attr = &request->config.attrs[index];
+		if (attr->attr.id == GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES)
+			data.values[0] = attr->attr.values & 1;
+	}
+	request->fd = connect_as('R');
+	return request->fd < 0 ? -1 : set_values(request->fd, &data);
+}
+
+static int v2_get(struct gpio_v2_line_values *values)
+{
+	struct gpiohandle_data data;
+
+	if (get_values(&data) != 0)
+		return -1;
+	values->bits = data.values[0] & values->mask;
+	return 0;
+}
+
+static int v2_set(int fd, const struct gpio_v2_line_values *values)
+{
+	struct gpiohandle_data data = { { values->bits & 1 } };
+
+	return set_values(fd, &data);
+}
+
 static int line_info(struct gpioline_info *info)
 {
 	if (info->line_offset >= LINES)
@@ -262,11 +346,19 @@ int ioctl(int fd, unsigned long request, ...)
 			(struct gpiochip_info){ .name = "gpiochip0", .label = "spi-board", .lines = LINES };
 		return 0;
 	case GPIO_GET_LINEINFO_IOCTL:
-		return line_info(argument);
+		return answers("v1") ? line_info(argument) : refuse(EINVAL);
 	case GPIO_GET_LINEEVENT_IOCTL:
-		return event_request(argument);
+		return answers("v1") ? event_request(argument) : refuse(EINVAL);
 	case GPIO_GET_LINEHANDLE_IOCTL:
-		return handle_request(argument);
+		return answers("v1") ? handle_request(argument) : refuse(EINVAL);
+	case GPIO_V2_GET_LINEINFO_IOCTL:
+		return answers("v2") ? v2_line_info(argument) : refuse(EINVAL);
+	case GPIO_V2_GET_LINE_IOCTL:
+		return answers("v2") ? v2_request(argument) : refuse(EINVAL);
+	case GPIO_V2_LINE_GET_VALUES_IOCTL:
+		return v2_get(argument);
+	case GPIO_V2_LINE_SET_VALUES_IOCTL:
+		return v2_set(fd, argument);
 	case GPIOHANDLE_GET_LINE_VALUES_IOCTL:
 		return get_values(argument);
 	case GPIOHANDLE_SET_LINE_VALUES_IOCTL:

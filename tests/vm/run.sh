@@ -34,6 +34,7 @@ cp "$here/init" "$guest/init"
 cp "$root/bin/busybox" "$guest/bin/"
 cp "$target/$TRIPLE/release/spinel-bridge" "$target/$TRIPLE/release/spinelctl" \
     "$target/$TRIPLE/release/examples/vm-guest" "$guest/bin/"
+gcc -O2 -Wall -Wextra -Werror -static -o "$guest/bin/refuse" "$here/refuse.c"
 cp "$cache/module/spinel_vm.ko" "$root/lib/modules/$version/kernel/drivers/net/tun.ko" "$guest/"
 # OpenThread's firmware, as it is, with the libraries that it is linked to and their loader.
 for program in ot-ncp-ftd-spi ot-cli-ftd; do
@@ -70,6 +71,7 @@ boot() {
 only="${1:-}"
 boot traffic
 boot faults
+boot gpio
 boot network
 boot firmware
 boot small-bufsiz spidev.bufsiz=512

@@ -151,14 +151,6 @@ fn machine_without_gpio() {
 }
 
 #[test]
-fn os_error_is_that_of_the_call() {
-    let not_a_chip = gpio_cdev::Chip::new("/dev/null").unwrap_err();
-    assert_eq!(os_error(&not_a_chip).raw_os_error(), Some(25 /* ENOTTY */));
-    let missing = gpio_cdev::Chip::new("/dev/gpiochip-none").unwrap_err();
-    assert_eq!(os_error(&missing).kind(), io::ErrorKind::NotFound);
-}
-
-#[test]
 fn busy_names_the_consumer() {
     let busy = LineError::Busy {
         line: resolve(&board(), &named("GPIO25")).unwrap(),
@@ -167,37 +159,4 @@ fn busy_names_the_consumer() {
     assert!(busy
         .to_string()
         .starts_with("/dev/gpiochip0:2 (GPIO25) is in use by \"spi0 CS1\": "));
-}
-
-/// A descriptor that answers each read with the next batch of event ids, then EAGAIN.
-struct Events<'a>(std::slice::Iter<'a, Vec<u32>>, usize);
-
-impl Read for Events<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.1 += 1;
-        let ids = self.0.next().ok_or(io::ErrorKind::WouldBlock)?;
-        for (event, id) in buffer.chunks_exact_mut(EVENT_SIZE).zip(ids) {
-            event.fill(0xa5);
-            event[EVENT_ID_OFFSET..EVENT_ID_OFFSET + 4].copy_from_slice(&id.to_ne_bytes());
-        }
-        Ok(ids.len() * EVENT_SIZE)
-    }
-}
-
-/// (whether there was an edge, how many reads it took)
-fn drain(batches: &[Vec<u32>]) -> (bool, usize) {
-    let mut events = Events(batches.iter(), 0);
-    let edge = drain_events(&mut events).unwrap();
-    (edge, events.1)
-}
-
-#[test]
-fn edges_are_drained_with_as_few_reads_as_can_be() {
-    assert_eq!(drain(&[]), (false, 1));
-    assert_eq!(drain(&[vec![2]]), (true, 1));
-    assert_eq!(drain(&[vec![1]]), (false, 1));
-    assert_eq!(drain(&[vec![1, 2]]), (true, 1));
-    assert_eq!(drain(&[vec![2; 16], vec![1]]), (true, 2));
-    assert_eq!(drain(&[vec![1; 16]]), (false, 2));
-    assert_eq!(drain(&vec![vec![2; 16]; 9]), (true, MAX_READS));
 }

@@ -2,11 +2,11 @@
 
 use crate::cases::{end, pulse_widths, stdio, Case, Outcome, DEVICE, LINES, MODULE, SOON};
 use crate::client::{frame, Got, LONGEST};
+use crate::gpio::hold;
 use crate::process::{
     counter, forget_slave_log, log, log_end, slave_log, switch, sysfs, text, until, Bridge,
     Coprocessor,
 };
-use gpio_cdev::{Chip, LineRequestFlags};
 use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
@@ -251,11 +251,7 @@ fn line_in_use() -> Outcome {
     let slave = Coprocessor::start("echo")?;
     let mut said = String::new();
     for (offset, option) in [(0, "--gpio-int"), (1, "--gpio-res")] {
-        let mut chip = Chip::new("/dev/gpiochip0").map_err(|error| error.to_string())?;
-        let held = chip
-            .get_line(offset)
-            .and_then(|line| line.request(LineRequestFlags::INPUT, 0, "somebody else"))
-            .map_err(|error| error.to_string())?;
+        let held = hold(offset)?;
         said = refusal(&[option, "in use", "somebody else"])?;
         drop(held);
     }

@@ -9,6 +9,7 @@ mod client;
 mod coprocessor;
 mod faults;
 mod firmware;
+mod gpio;
 mod network;
 mod process;
 mod traffic;
@@ -31,6 +32,7 @@ fn run(set: &str, only: &str) -> ExitCode {
     match set {
         "traffic" => cases::run(traffic::CASES, only),
         "faults" => cases::run(faults::CASES, only),
+        "gpio" => cases::run(gpio::CASES, only),
         "firmware" => cases::run(firmware::CASES, only),
         "network" => cases::run(network::CASES, only),
         "small-bufsiz" => cases::run(faults::SMALL_BUFSIZ, only),

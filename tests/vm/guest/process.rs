@@ -230,8 +230,13 @@ pub(crate) fn text(error: io::Error) -> String {
 
 fn spawn(args: &[&str], input: Stdio) -> Result<Child, String> {
     let log = File::create(BRIDGE_LOG).map_err(text)?;
-    Command::new("/bin/spinel-bridge")
-        .args(args)
+    let bridge = ["/bin/spinel-bridge"];
+    let words = match args.iter().position(|word| *word == UNDER) {
+        Some(end) => [&args[end + 1..], &bridge, &args[..end]].concat(),
+        None => [&bridge, args].concat(),
+    };
+    Command::new(words[0])
+        .args(&words[1..])
         .stdin(input)
         .stdout(Stdio::piped())
         .stderr(log)
@@ -250,6 +255,9 @@ fn wait(child: &mut Child, time: Duration) -> Result<i32, String> {
         None => Err(format!("the bridge did not end within {time:?}")),
     }
 }
+
+/// What follows this among the arguments is the command that the bridge is run by.
+pub(crate) const UNDER: &str = "UNDER";
 
 const BRIDGE_LOG: &str = "/run/bridge.log";
 const SLAVE_LOG: &str = "/run/slave.log";
