@@ -79,14 +79,14 @@
 //! | [`bus`] | `time` |
 //! | [`ctl`] | `nearest`, `time`, `wire` |
 //! | [`trace`] | `wire` |
-//! | [`pcapng`] | `ctl` |
+//! | [`pcapng`] | `ctl`, `wire` |
 //! | [`sim`] | `buffer`, `bus`, `config`, `time`, `trace`, `wire` |
 //! | [`config`] | `nearest`, `sim`, `wire` |
-//! | [`settings_file`] | `config`, `nearest` |
+//! | [`settings_file`] | `config`, `ctl`, `nearest`, `wire` |
 //! | [`cli`] | `config`, `nearest`, `settings_file`, `sim`, `wire` |
-//! | [`io`] | `buffer`, `bus`, `config`, `ctl`, `host`, `nearest`, `settings_file`, `sim`, `time`, `trace` |
+//! | [`io`] | `buffer`, `bus`, `config`, `ctl`, `host`, `nearest`, `pcapng`, `settings_file`, `sim`, `time`, `trace`, `wire` |
 //! | [`event_loop`] | `bridge`, `bus`, `config`, `ctl`, `hdlc`, `host`, `io`, `link`, `raw`, `sim`, `time`, `trace` |
-//! | [`check`] | `bridge`, `bus`, `config`, `error`, `event_loop`, `io`, `link`, `sim`, `time`, `trace`, `wire` |
+//! | [`check`] | `bridge`, `bus`, `config`, `error`, `event_loop`, `hdlc`, `io`, `link`, `sim`, `time`, `trace`, `wire` |
 //! | [`wire`], [`buffer`], [`time`], [`error`], [`nearest`] | nothing |
 //!
 //! # Back-pressure
