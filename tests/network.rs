@@ -126,11 +126,7 @@ fn transfer(from: &Host, to: &Host, folder: &Folder) {
             .spawn()
             .unwrap(),
     );
-    to.wait_for("the listener", |to| {
-        to.run(&["cat", "/proc/net/tcp6"])
-            .contains(":15B3 ")
-            .then_some(())
-    });
+    to.wait_for("the listener", |to| to.listens("tcp6", 5555).then_some(()));
     let begin = Instant::now();
     let mut sender = hosts::Process(
         from.command("socat")

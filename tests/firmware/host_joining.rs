@@ -239,11 +239,8 @@ fn listen(host: &Host, port: u16, file: &std::path::Path) -> Process {
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
-    let wanted = format!(":{port:04X} ");
     host.wait_for("the listener", |host| {
-        host.run(&["cat", "/proc/net/udp6"])
-            .contains(&wanted)
-            .then_some(())
+        host.listens("udp6", port).then_some(())
     });
     Process(listener)
 }

@@ -184,11 +184,8 @@ fn listen(host: &Host, socket: &str, table: &str, port: u16, file: &Path) -> Pro
         .args(["-u", socket, &format!("CREATE:{}", file.display())])
         .stdin(Stdio::null());
     let listener = Process(listener.spawn().unwrap());
-    let wanted = format!(":{port:04X} ");
     host.wait_for("the listener", |host| {
-        host.run(&["cat", &format!("/proc/net/{table}")])
-            .contains(&wanted)
-            .then_some(())
+        host.listens(table, port).then_some(())
     });
     listener
 }

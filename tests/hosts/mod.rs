@@ -285,6 +285,18 @@ impl Host {
         }
     }
 
+    /// Whether somebody listens on this port; `table` is the one of `/proc/net` where it shows. Connections of before
+    /// linger there, too.
+    pub fn listens(&self, table: &str, port: u16) -> bool {
+        let local = format!(":{port:04X}");
+        let text = self.run(&["cat", &format!("/proc/net/{table}")]);
+        text.lines().any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // TCP_LISTEN; TCP_CLOSE, which is what an unconnected socket of UDP has.
+            matches!(fields[..], [_, address, _, "0A" | "07", ..] if address.ends_with(&local))
+        })
+    }
+
     /// The addresses that the kernel has on wpan0, sorted.
     pub fn kernel_addresses(&self) -> Vec<Ipv6Addr> {
         let text = self.run(&["ip", "-6", "-j", "address", "show", "dev", "wpan0"]);
