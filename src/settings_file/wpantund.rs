@@ -50,10 +50,7 @@ impl fmt::Display for Refused {
 /// # Errors
 /// [`Refused`], where it means nothing, or something that we are not.
 pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
-    let older = OLDER
-        .iter()
-        .find(|(older, _)| older.eq_ignore_ascii_case(key));
-    let key = older.map_or(key, |(_, newer)| newer);
+    let key = newer(key).unwrap_or(key);
     let found = KEYS
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(key));
@@ -93,9 +90,18 @@ pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
 
 /// Whether `key`, which has no colon, is one of wpantund's older names.
 pub fn is_older(key: &str) -> bool {
-    OLDER
+    newer(key).is_some()
+}
+
+/// What is called otherwise today. Nothing of it is of use without the host driver.
+fn newer(key: &str) -> Option<&'static str> {
+    if cfg!(not(feature = "host")) {
+        return None;
+    }
+    let found = OLDER
         .iter()
-        .any(|(older, _)| older.eq_ignore_ascii_case(key))
+        .find(|(older, _)| older.eq_ignore_ascii_case(key));
+    found.map(|(_, newer)| *newer)
 }
 
 /// A key that is the name of a property, whose value wpantund sets at its start.
@@ -160,7 +166,11 @@ fn set_value(property: Property, value: &str) -> Result<String, Refused> {
 /// The key that is spelled most like `key`; none for what is too long to be a key.
 pub fn nearest(key: &str) -> Option<&'static str> {
     let known = KEYS.iter().map(|(known, _)| *known);
-    let (far, known) = crate::nearest::nearest(key, known.chain(names::names()))?;
+    // The names of properties are of no use without the host driver, and the largest of all tables.
+    let (far, known) = match cfg!(feature = "host") {
+        true => crate::nearest::nearest(key, known.chain(names::names()))?,
+        false => crate::nearest::nearest(key, known)?,
+    };
     // More than a letter of four is no slip.
     (far <= known.len() / 4).then_some(known)
 }
