@@ -358,14 +358,15 @@ impl<'c> Driver<'c> {
             // Its answer may have been read with another one's.
             self.io.ready.netlink = true;
         }
-        while let Some((ticket, answer)) = self.host.poll_answer() {
-            if let Some(control) = &mut self.control {
-                control.answer(ticket, &answer);
-            }
-        }
+        // Whoever is told that a network was formed has seen the state that it brought.
         while let Some(event) = self.host.poll_event() {
             if let Some(control) = &mut self.control {
                 control.event(&event);
+            }
+        }
+        while let Some((ticket, answer)) = self.host.poll_answer() {
+            if let Some(control) = &mut self.control {
+                control.answer(ticket, &answer);
             }
         }
     }
