@@ -26,10 +26,17 @@
 #            /usr/share/man/man1/spinelctl.1                   "cargo run --release --example man -- target/man";
 #            /usr/share/man/man5/spinel-bridge.conf.5          without a PART left out where there is none)
 #   examples /usr/share/doc/spinel-bridge/examples/...         (spinel-bridge.conf; drop-ins; for wpantund, otbr-agent, ot-daemon)
+#   dbus     /usr/sbin/spinel-bridge-dbus                      (COMPANION [dbus/target/release/spinel-bridge-dbus])
+#            /usr/share/dbus-1/system.d/io.github.spinel_bridge1.conf
+#            /usr/share/dbus-1/system-services/io.github.spinel_bridge1.service
+#            /usr/share/dbus-1/system-services/com.nestlabs.WPANTunnelDriver.service
+#            /usr/share/dbus-1/interfaces/io.github.spinel_bridge1.Interface.xml
+#            /usr/lib/systemd/system/spinel-bridge-dbus.service
+#            /usr/lib/sysusers.d/spinel-bridge-dbus.conf
 #   licenses /usr/share/doc/spinel-bridge/LICENSE-APACHE
 #            /usr/share/doc/spinel-bridge/LICENSE-MIT
 #
-# Without a PART: binary udev systemd completions man examples licenses; with -u also sysv. Prints the name of each file
+# Without a PART: binary udev systemd completions man examples licenses; with -u also sysv and dbus. Prints the name of each file
 # that it installs or removes.
 set -eu
 # What is installed is for everybody, whatever root's umask is: folders too.
@@ -44,6 +51,7 @@ case $binary in
 esac
 spinelctl=${SPINELCTL:-$beside/spinelctl}
 man=${MAN:-$top/target/man}
+companion=${COMPANION:-$top/dbus/target/release/spinel-bridge-dbus}
 doc=/usr/share/doc/spinel-bridge
 parts='binary udev systemd completions man examples licenses'
 removes=no
@@ -127,11 +135,24 @@ do_part() {
 			put 644 "$file" "$doc/examples/${file##*/}"
 		done
 		;;
+	dbus)
+		[ "$removes" = yes ] || [ -f "$companion" ] ||
+			fail "$companion is missing: run cargo build --release --manifest-path dbus/Cargo.toml first, or set COMPANION"
+		put 755 "$companion" /usr/sbin/spinel-bridge-dbus
+		put 644 "$top/init/dbus/io.github.spinel_bridge1.conf" /usr/share/dbus-1/system.d/io.github.spinel_bridge1.conf
+		for name in io.github.spinel_bridge1 com.nestlabs.WPANTunnelDriver; do
+			put 644 "$top/init/dbus/$name.service" "/usr/share/dbus-1/system-services/$name.service"
+		done
+		put 644 "$top/dbus/io.github.spinel_bridge1.Interface.xml" \
+			/usr/share/dbus-1/interfaces/io.github.spinel_bridge1.Interface.xml
+		put 644 "$top/init/dbus/spinel-bridge-dbus.service" /usr/lib/systemd/system/spinel-bridge-dbus.service
+		put 644 "$top/init/dbus/spinel-bridge-dbus.sysusers" /usr/lib/sysusers.d/spinel-bridge-dbus.conf
+		;;
 	licenses)
 		put 644 "$top/LICENSE-APACHE" "$doc/LICENSE-APACHE"
 		put 644 "$top/LICENSE-MIT" "$doc/LICENSE-MIT"
 		;;
-	*) fail "$1: no such part; the parts are binary udev systemd sysv completions man examples licenses" ;;
+	*) fail "$1: no such part; the parts are binary udev systemd sysv completions man examples licenses dbus" ;;
 	esac
 }
 
@@ -142,7 +163,7 @@ case ${1:-} in
 	;;
 -u | --uninstall)
 	removes=yes
-	parts="$parts sysv"
+	parts="$parts sysv dbus"
 	shift
 	;;
 esac

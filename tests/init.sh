@@ -62,8 +62,8 @@ check_install() {
 	root=$work/root
 	check "the manual pages are made" cargo run --quiet --locked --manifest-path "$top/Cargo.toml" --example man -- "$work/man"
 	export MAN=$work/man
-	check "install.sh: all parts" env DESTDIR="$root" BINARY="$binary" "$init/install.sh" \
-		binary udev systemd sysv completions man examples licenses
+	check "install.sh: all parts" env DESTDIR="$root" BINARY="$binary" COMPANION="$binary" "$init/install.sh" \
+		binary udev systemd sysv completions man examples licenses dbus
 	(cd "$root" && find . -type f | sed 's/^\.//' | grep -v '/examples/' | sort) >"$work/got"
 	sed -n '2,/^set/s/^#.* \(\/[a-z][^ ]*\).*/\1/p' "$init/install.sh" | grep -v '/examples/' >"$work/want"
 	sort -o "$work/want" "$work/want"

@@ -210,5 +210,28 @@ class Rights(Case):
             self.assertIn("AccessDenied", done.stderr)
 
 
+@unittest.skipUnless(os.geteuid() == 0, "another user is needed")
+class Policy(unittest.IsolatedAsyncioTestCase):
+    async def test_the_policy_file_lets_root_and_no_stranger(self):
+        policy = os.path.join(HERE, "../../init/dbus/io.github.spinel_bridge1.conf")
+        world = World(policy=os.path.realpath(policy))
+        self.addCleanup(world.end)
+        world.bridge()
+        world.companion()
+        client = await world.connect()
+        self.addCleanup(client.close)
+        await client.ready(state=["offline"])
+        # The bus itself refuses, before spinel-bridge-dbus is asked: to name and to unique name.
+        unique = (await client.manager("GetInterfaces")).body[0][0][1]
+        for name in [V0, OWN, unique]:
+            done = subprocess.run(
+                ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "gdbus", "call", "--address",
+                 world.address, "--dest", name, "--object-path", MANAGER, "--method", f"{V0}.GetVersion"],
+                capture_output=True, text=True, timeout=180)
+            self.assertNotEqual(done.returncode, 0, done.stdout)
+            self.assertIn("AccessDenied", done.stderr)
+            self.assertIn("Rejected send message", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
