@@ -45,11 +45,18 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Without the host driver nothing of it is of use, and its tables are large.
+const LEFT_OUT: &str =
+    "wpantund's keys are for --tun, which was left out of this program: build it with its default features";
+
 /// What `key` with `value` means. Keys are the same in upper and lower case, as in wpantund.
 ///
 /// # Errors
 /// [`Refused`], where it means nothing, or something that we are not.
 pub fn meaning(key: &str, value: &str) -> Result<Meaning, Refused> {
+    if cfg!(not(feature = "host")) {
+        return Ok(Meaning::Ignored(LEFT_OUT));
+    }
     let key = newer(key).unwrap_or(key);
     let found = KEYS
         .iter()
@@ -93,7 +100,7 @@ pub fn is_older(key: &str) -> bool {
     newer(key).is_some()
 }
 
-/// What is called otherwise today. Nothing of it is of use without the host driver.
+/// What is called otherwise today.
 fn newer(key: &str) -> Option<&'static str> {
     if cfg!(not(feature = "host")) {
         return None;
@@ -106,10 +113,6 @@ fn newer(key: &str) -> Option<&'static str> {
 
 /// A key that is the name of a property, whose value wpantund sets at its start.
 fn property(key: &str, value: &str) -> Result<Meaning, Refused> {
-    // Nothing of it is of use without the host driver.
-    if cfg!(not(feature = "host")) {
-        return Err(Refused::UnknownKey);
-    }
     let property = match names::lookup(key) {
         Ok(names::Named::Property(property)) => property,
         Ok(names::Named::Status(_)) => {
@@ -165,12 +168,11 @@ fn set_value(property: Property, value: &str) -> Result<String, Refused> {
 
 /// The key that is spelled most like `key`; none for what is too long to be a key.
 pub fn nearest(key: &str) -> Option<&'static str> {
+    if cfg!(not(feature = "host")) {
+        return None;
+    }
     let known = KEYS.iter().map(|(known, _)| *known);
-    // The names of properties are of no use without the host driver, and the largest of all tables.
-    let (far, known) = match cfg!(feature = "host") {
-        true => crate::nearest::nearest(key, known.chain(names::names()))?,
-        false => crate::nearest::nearest(key, known)?,
-    };
+    let (far, known) = crate::nearest::nearest(key, known.chain(names::names()))?;
     // More than a letter of four is no slip.
     (far <= known.len() / 4).then_some(known)
 }
