@@ -47,9 +47,12 @@ main() {
 	# A dependency more here is one more there, which only a build of the fuzz targets would tell.
 	check "fuzz/Cargo.lock is up to date; if not: cargo metadata --manifest-path fuzz/Cargo.toml" \
 		cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml
+	check "dbus/Cargo.lock is up to date; if not: cargo metadata --manifest-path dbus/Cargo.toml" \
+		cargo fetch --quiet --locked --manifest-path dbus/Cargo.toml
 	least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-	table >"$work/table"
+	table "$work/metadata" >"$work/table"
 	check_rows
+	check_companion
 	check_manifests
 	check_checksums
 	check_duplicates
@@ -60,9 +63,10 @@ main() {
 	result
 }
 
-# name, version, licence, rust-version, source, has a build script, is a normal dependency of ours; "-" for nothing.
+# table METADATA: name, version, licence, rust-version, source, has a build script, is a normal dependency of ours; "-" for
+# nothing. What lies beside it in this repository is left out.
 table() {
-	python3 - "$work/metadata" <<'PYTHON'
+	python3 - "$1" <<'PYTHON'
 import json, sys
 data = json.load(open(sys.argv[1]))
 ours = data["resolve"]["root"]
@@ -70,7 +74,7 @@ root = next(package for package in data["packages"] if package["id"] == ours)
 used = {node["id"] for node in data["resolve"]["nodes"]}
 normal = {dependency["name"] for dependency in root["dependencies"] if dependency["kind"] is None}
 for package in data["packages"]:
-    if package["id"] == ours or package["id"] not in used:
+    if package["source"] is None or package["id"] not in used:
         continue
     builds = any("custom-build" in target["kind"] for target in package["targets"])
     row = [
@@ -98,6 +102,21 @@ check_rows() {
 	told "crates.io and nothing else" "$work/sources"
 	told "a Rust no later than ours" "$work/rust"
 	told "build scripts are known" "$work/builders"
+}
+
+# The D-Bus companion has a lock of its own, and may need a newer Rust.
+check_companion() {
+	local name version licence rust source builds
+	cargo metadata --format-version 1 --locked --offline --filter-platform "$host" --manifest-path dbus/Cargo.toml \
+		>"$work/companion" 2>"$work/cargo" || bad "the companion's lock" "$work/cargo"
+	table "$work/companion" >"$work/table-of-companion"
+	while IFS=$'\t' read -r name version licence rust source builds _; do
+		bad_licence >&3
+		bad_source >&4
+	done <"$work/table-of-companion" 3>"$work/licences" 4>"$work/sources"
+	check "the companion has dependencies" test "$(wc -l <"$work/table-of-companion")" -gt 20
+	told "the companion: licences that go with ours" "$work/licences"
+	told "the companion: crates.io and nothing else" "$work/sources"
 }
 
 # told NAME [FILE]: passes when nothing was said.
