@@ -4,6 +4,8 @@
 //! `benches/table.txt` holds, this fails. The second part was measured in this run, on this machine.
 //! `BLESS=1 cargo bench --bench table` writes both to `benches/table.txt`; `benches/plot.py` draws it.
 //! `cargo bench --bench table latency` measures the latencies alone, and prints them.
+//! `cargo bench --bench table instructions` counts the instructions alone, by callgrind, prints them, and fails
+//! if an octet costs more than it may; `benches/arm.sh` counts them on 32-bit ARM.
 //! The bounds are tests: `cargo test --test bounds --test no_alloc`.
 
 #[path = "../tests/hosts/mod.rs"]
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
             latency::serve(side, folder, busy_us);
             return ExitCode::SUCCESS;
         }
+        [_, word, ..] if word == INSTRUCTIONS => return hold_instructions(),
         [_, word, ..] if word == LATENCY => {
             let mut text = String::new();
             lone_latency(&mut text);
@@ -110,6 +113,28 @@ fn core(text: &mut String) {
         }
     }
     line!(text);
+}
+
+/// Prints what a frame costs and each octet more, and holds the latter to its bound.
+fn hold_instructions() -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for (way, name) in [WAYS[0], WAYS[1]] {
+        let counts = SIZES.map(|len| instructions(len, name));
+        let numbers = counts.iter().map(|count| count.parse::<f64>());
+        let Ok(numbers) = numbers.collect::<Result<Vec<_>, _>>() else {
+            eprintln!("valgrind is missing: tests/setup.sh installs it");
+            return ExitCode::FAILURE;
+        };
+        let last = SIZES.len() - 1;
+        let octets = (SIZES[last] - SIZES[1]) as f64;
+        let each = (numbers[last] - numbers[1]) / octets;
+        println!("{name:5} {SIZES:?} octets: {counts:?} instructions, {each:.2} an octet");
+        if way == Way::To && each > EACH_MAX {
+            eprintln!("more than {EACH_MAX} an octet from the client to the co-processor");
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
 }
 
 /// Instructions of a frame, counted by callgrind: what so many frames more cost more.
@@ -432,6 +457,12 @@ Latency under load: of 16 frames that are there at once, until the last octet of
 
 /// The word that makes this program run the core alone.
 const CORE: &str = "core";
+
+/// The word that asks for the instructions alone.
+const INSTRUCTIONS: &str = "instructions";
+
+/// What an octet may cost from the client to the co-processor, HDLC and link together.
+const EACH_MAX: f64 = 10.0;
 
 /// The word that asks for the latencies alone.
 const LATENCY: &str = "latency";

@@ -3,7 +3,7 @@
 //! The decoder takes any cut of the stream. It stops after each [`Event`], so that the caller can deal
 //! with a frame before the next one overwrites it; what was not consumed is given again.
 
-use super::{run_before, ESCAPE, ESCAPE_XOR, FLAG, RESET_SEQUENCE};
+use super::{copy_run, flags_and_escapes, ESCAPE, ESCAPE_XOR, FLAG, RESET_SEQUENCE};
 use crate::wire::fcs::{Fcs, FCS_LEN};
 use crate::wire::spi::FRAME_MAX;
 
@@ -69,15 +69,18 @@ impl Decoder {
     pub fn decode(&mut self, input: &[u8]) -> (usize, Option<Event>) {
         let mut taken = 0;
         while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
-            // Ordinary octets are taken a run at a time.
-            let run = run_before(rest, [FLAG, ESCAPE]);
-            if run > 0 && !self.escaped {
-                self.push(&rest[..run]);
+            if !self.escaped {
+                // Ordinary octets are taken a run at a time.
+                let room = self.buf.get_mut(self.len..).unwrap_or(&mut []);
+                let run = copy_run(rest, room, flags_and_escapes);
+                self.len += run;
                 taken += run;
-                continue;
             }
+            let Some(&octet) = input.get(taken) else {
+                break;
+            };
             taken += 1;
-            match rest[0] {
+            match octet {
                 FLAG => {
                     if let Some(event) = self.end() {
                         return (taken, Some(event));
@@ -85,12 +88,20 @@ impl Decoder {
                 }
                 octet if self.escaped => {
                     self.escaped = false;
-                    self.push(&[octet ^ ESCAPE_XOR]);
+                    self.push(octet ^ ESCAPE_XOR);
                 }
-                _ => {
-                    self.escaped = true;
+                ESCAPE => {
                     self.any_escaped = true;
+                    match input.get(taken) {
+                        Some(&octet) if octet != FLAG => {
+                            taken += 1;
+                            self.push(octet ^ ESCAPE_XOR);
+                        }
+                        _ => self.escaped = true,
+                    }
                 }
+                // One that only looks like these, or for which there is no room.
+                octet => self.push(octet),
             }
         }
         (taken, None)
@@ -114,13 +125,13 @@ impl Decoder {
         self.too_long = false;
     }
 
-    fn push(&mut self, octets: &[u8]) {
-        match self.buf.get_mut(self.len..self.len + octets.len()) {
-            Some(room) if !self.too_long => {
-                room.copy_from_slice(octets);
-                self.len += octets.len();
+    fn push(&mut self, octet: u8) {
+        match self.buf.get_mut(self.len) {
+            Some(room) => {
+                *room = octet;
+                self.len += 1;
             }
-            _ => self.too_long = true,
+            None => self.too_long = true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! From a frame to HDLC-lite octets (protocol §6.2, §6.3).
 
-use super::{run_before, ESCAPE, ESCAPE_XOR, FLAG, SPECIAL};
+use super::{copy_run, specials, ESCAPE, ESCAPE_XOR, FLAG, SPECIAL};
 use crate::wire::fcs::{self, FCS_LEN};
 
 /// The most octets that a frame of `len` octets can become: every octet and both of the FCS escaped,
@@ -16,29 +16,34 @@ pub const fn encoded_max(len: usize) -> usize {
 /// A flag stands on both sides: pyspinel loses every other frame that has none in front.
 pub fn encode(frame: &[u8], out: &mut [u8]) -> Option<usize> {
     let mut end = 0;
-    put(out, &mut end, &[FLAG])?;
+    put(out, &mut end, [FLAG])?;
     escape(frame, out, &mut end)?;
     escape(&fcs::of(frame), out, &mut end)?;
-    put(out, &mut end, &[FLAG])?;
+    put(out, &mut end, [FLAG])?;
     Some(end)
 }
 
 /// Copies runs of ordinary octets whole: a random octet is special once in fifty.
 fn escape(mut octets: &[u8], out: &mut [u8], end: &mut usize) -> Option<()> {
     loop {
-        let (ordinary, rest) = octets.split_at(run_before(octets, SPECIAL));
-        put(out, end, ordinary)?;
-        let Some((&special, rest)) = rest.split_first() else {
+        let run = copy_run(octets, out.get_mut(*end..)?, specials);
+        *end += run;
+        let Some((&octet, rest)) = octets[run..].split_first() else {
             return Some(());
         };
-        put(out, end, &[ESCAPE, special ^ ESCAPE_XOR])?;
+        // Without room the run ends at an octet that is ordinary; so it does at one that looks special.
+        match SPECIAL.contains(&octet) {
+            true => put(out, end, [ESCAPE, octet ^ ESCAPE_XOR])?,
+            false => put(out, end, [octet])?,
+        }
         octets = rest;
     }
 }
 
-fn put(out: &mut [u8], end: &mut usize, octets: &[u8]) -> Option<()> {
-    let room = out.get_mut(*end..*end + octets.len())?;
-    room.copy_from_slice(octets);
-    *end += octets.len();
+#[inline(always)]
+fn put<const N: usize>(out: &mut [u8], end: &mut usize, octets: [u8; N]) -> Option<()> {
+    let room = out.get_mut(*end..*end + N)?;
+    room.copy_from_slice(&octets);
+    *end += N;
     Some(())
 }

@@ -29,31 +29,50 @@ pub const RESET_SEQUENCE: [u8; 4] = [FLAG, 0x13, 0x11, FLAG];
 /// The octets that must be escaped: flag, escape, XON, XOFF, and the vendor's F8 (protocol §6.3).
 pub const SPECIAL: [u8; 5] = [FLAG, ESCAPE, 0x11, 0x13, 0xF8];
 
-/// How many octets at the front of `octets` come before the first that is `wanted`.
+/// Copies octets from the front of `from` to that of `to`, up to the first that `ends` a run, or as many as
+/// fit. Returns how many; what is behind them in `to` is of no use.
 ///
-/// A word at a time, without a branch for each octet: with `x` the word combined with a wanted octet in
-/// all its places, `(x - 0101…) & !x & 8080…` has a bit set in the lowest place where `x` is 0. Bits above
-/// that one mean nothing.
-fn run_before<const N: usize>(octets: &[u8], wanted: [u8; N]) -> usize {
+/// A word at a time, without a branch for each octet: `ends` gives a word in which the lowest octet with a
+/// bit set is that of the first octet that ends a run.
+#[inline(always)]
+fn copy_run(from: &[u8], to: &mut [u8], ends: impl Fn(usize) -> usize) -> usize {
     let mut run = 0;
-    let mut words = octets.chunks_exact(WORD);
-    for chunk in &mut words {
+    for (chunk, room) in from.chunks_exact(WORD).zip(to.chunks_exact_mut(WORD)) {
+        room.copy_from_slice(chunk);
         let mut word = [0; WORD];
         word.copy_from_slice(chunk);
-        let word = usize::from_le_bytes(word);
-        let mut found = 0;
-        for octet in wanted {
-            let x = word ^ (ONES * usize::from(octet));
-            found |= x.wrapping_sub(ONES) & !x;
-        }
-        found &= ONES << 7;
+        let found = ends(usize::from_le_bytes(word));
         if found != 0 {
             return run + found.trailing_zeros() as usize / 8;
         }
         run += WORD;
     }
-    let rest = words.remainder().iter();
-    run + rest.take_while(|octet| !wanted.contains(octet)).count()
+    for (&octet, room) in from[run..].iter().zip(&mut to[run..]) {
+        if ends(usize::from(octet)) & 0xFF != 0 {
+            break;
+        }
+        *room = octet;
+        run += 1;
+    }
+    run
+}
+
+/// Where 7D, 7E or 7F stand in a word: flag and escape, and one that is as well looked at by itself. These
+/// three alone have no highest bit, and get one when 3 is added. No octet has a carry.
+#[inline(always)]
+fn flags_and_escapes(word: usize) -> usize {
+    ((word & (ONES * 0x7F)) + ONES * 3) & !word & (ONES << 7)
+}
+
+/// Where the octets stand that must be escaped, with 7F. Bits above the lowest mean nothing.
+#[inline(always)]
+fn specials(word: usize) -> usize {
+    // A bit is set in the lowest place where `x` is 0.
+    let zero = |x: usize| x.wrapping_sub(ONES) & !x & (ONES << 7);
+    // XON and XOFF differ in a bit.
+    flags_and_escapes(word)
+        | zero((word & (ONES * 0xFD)) ^ (ONES * 0x11))
+        | zero(word ^ (ONES * 0xF8))
 }
 
 /// Octets that are looked at together.
@@ -249,19 +268,15 @@ impl Port {
         }
         let len = RESET_SEQUENCE.len();
         let filled = self.input.filled();
-        let mut from = filled.len().saturating_sub(new + len - 1);
-        let mut last = None;
+        let from = filled.len().saturating_sub(new + len - 1);
+        let rest = &filled[from..];
         // It is rare that the second octet of the sequence is there at all: senders escape it.
-        while let Some(rest) = filled.get(from + 1..) {
-            let at = from + run_before(rest, [RESET_SEQUENCE[1]]);
-            let Some(octets) = filled.get(at..at + len) else {
-                break;
-            };
-            if octets == RESET_SEQUENCE {
-                last = Some(at);
-            }
-            from = at + 1;
+        if !rest.contains(&RESET_SEQUENCE[1]) {
+            return;
         }
+        let mut windows = rest.windows(len);
+        let last = windows.rposition(|octets| octets == RESET_SEQUENCE);
+        let last = last.map(|at| from + at);
         if let Some(at) = last {
             // The last flag may begin the next frame.
             self.input.consume(at + len - 1);
@@ -313,23 +328,35 @@ const OUTPUT_LEN: usize = 4 * encoded_max(FRAME_MAX);
 mod tests {
     use super::*;
 
+    /// Where a run ends: what is copied up to there, octet by octet.
+    fn ends(octets: &[u8], ends: &[u8]) -> usize {
+        octets
+            .iter()
+            .take_while(|octet| !ends.contains(octet))
+            .count()
+    }
+
     #[test]
-    fn a_run_ends_at_the_first_octet_that_is_wanted() {
-        // Each place in a word and behind it, with octets around that differ from a wanted one in a bit.
-        for wanted in 0..=255u8 {
+    fn a_run_ends_at_the_first_octet_that_ends_it() {
+        // Each octet in each place of a word and behind it, among octets that are special to no one, and
+        // behind it whatever can disturb.
+        for octet in 0..=255u8 {
             for len in 0..3 * WORD {
-                for near in [
-                    wanted ^ 1,
-                    wanted ^ 0x80,
-                    wanted.wrapping_add(1),
-                    wanted.wrapping_sub(1),
-                ] {
-                    let mut octets = vec![near; len];
-                    assert_eq!(run_before(&octets, [wanted]), len);
-                    for at in (0..len).rev() {
-                        octets[at] = wanted;
-                        assert_eq!(run_before(&octets, [wanted]), at);
-                        assert_eq!(run_before(&octets, [near ^ 0x55, wanted]), at);
+                for (around, behind) in [(0x00, 0x7E), (0xFF, 0x11), (0x7C, 0xF8), (0x80, 0x00)] {
+                    for at in 0..len {
+                        let mut octets = vec![around; len];
+                        octets[at] = octet;
+                        octets[at + 1..].fill(behind);
+                        let mut copy = vec![0x55; len];
+                        let run = copy_run(&octets, &mut copy, flags_and_escapes);
+                        assert_eq!(run, ends(&octets, &[0x7D, 0x7E, 0x7F]), "{octets:02X?}");
+                        assert_eq!(copy[..run], octets[..run]);
+                        let run = copy_run(&octets, &mut copy, specials);
+                        let all = [0x7D, 0x7E, 0x7F, 0x11, 0x13, 0xF8];
+                        assert_eq!(run, ends(&octets, &all), "{octets:02X?}");
+                        assert_eq!(copy[..run], octets[..run]);
+                        let short = copy_run(&octets, &mut copy[..at], specials);
+                        assert_eq!(short, run.min(at));
                     }
                 }
             }
