@@ -14,6 +14,8 @@ pub struct Rearm {
     estimate: Duration,
     /// When it took the last frame, or first refused the present one.
     busy_since: Option<Instant>,
+    /// Frames in a row that it took when they were first offered.
+    ready: u32,
     /// When it first refused the present frame.
     refused_since: Option<Instant>,
     /// Refusals of the present frame without progress, and since when: room that grows is progress.
@@ -33,6 +35,7 @@ impl Rearm {
         Rearm {
             estimate: Duration::ZERO,
             busy_since: None,
+            ready: 0,
             refused_since: None,
             refusals: 0,
             stuck_since: None,
@@ -51,8 +54,14 @@ impl Rearm {
                 .since(busy_since)
                 .min(self.estimate * 2 + RETRY_MIN)
                 .min(RETRY_MAX),
-            // It was ready when expected; perhaps it is ready earlier.
+            // It was ready when expected; perhaps it is ready earlier. Where that goes on it is another slave
+            // than it was: one that was slow for a moment and is quick again.
+            _ if self.ready >= READY_MANY => self.estimate - self.estimate / 4,
             _ => self.estimate - self.estimate / 32,
+        };
+        self.ready = match self.refused_since {
+            Some(_) => 0,
+            None => self.ready.saturating_add(1),
         };
         self.busy_since = Some(now);
         self.began();
@@ -137,6 +146,9 @@ const RETRY_MIN: Duration = Duration::from_micros(200);
 /// The longest pause after a refusal: the last step of the hosts in use (protocol §5.7).
 const RETRY_MAX: Duration = Duration::from_millis(33);
 
+/// After so many frames that it took at once it is believed to be quicker than it was.
+const READY_MANY: u32 = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +185,18 @@ mod tests {
             let (refusals, waste) = run(&mut rearm, &mut now, busy, 200);
             assert!(refusals < 0.5, "{busy:?}: {refusals} refusals a frame");
             assert!(waste < 0.35, "{busy:?}: waits {waste} of the time too long");
+        }
+    }
+
+    #[test]
+    fn a_slave_that_was_slow_is_quick_again_within_forty_frames() {
+        for busy in [1_000, 5_000, 30_000].map(Duration::from_micros) {
+            let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
+            rearm.accepted(now, 0);
+            run(&mut rearm, &mut now, busy, 100);
+            run(&mut rearm, &mut now, Duration::ZERO, 40);
+            let left = rearm.next_offer_at().since(now);
+            assert!(left < Duration::from_micros(100), "{busy:?}: {left:?}");
         }
     }
 
