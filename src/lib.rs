@@ -48,16 +48,16 @@
 //!
 //! | room | what lives there |
 //! | --- | --- |
-//! | [`wire`] | formats: SPI header, FCS, Spinel frame, packing, identifiers, decoding for the log |
+//! | [`wire`] | formats: SPI header, FCS, Spinel frame, frames of the air, packing, identifiers, decoding for the log |
 //! | [`link`] | the SPI link engine: planning, acceptance, CRC, back-off, counters |
 //! | [`hdlc`], [`raw`] | the faces towards a client, without descriptors |
 //! | [`host`] | the face towards the kernel: the Spinel host, without descriptors |
 //! | [`ctl`] | what control clients can ask for, and the lines that they say it in |
-//! | [`pcapng`] | sniffed frames as a file for Wireshark |
+//! | [`pcapng`] | frames of the air, and of Spinel, as a file for Wireshark |
 //! | [`bridge`] | where link, bus and face meet |
 //! | [`bus`] | the one seam to hardware |
 //! | [`io`] | every descriptor, one kind of device per file; the only room where `unsafe` could be |
-//! | [`event_loop`] | the turn, and the only clock that decides anything (the log has one for its dates) |
+//! | [`event_loop`] | the turn, and the only clock that decides anything (log and captures have one for their dates) |
 //! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
 //! | [`settings_file`] | the configuration file: lines into keys and values, ours and wpantund's |
 //! | [`check`] | `--check`: what is wrong with the hardware, and what to do |

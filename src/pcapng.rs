@@ -1,7 +1,7 @@
-//! Sniffed 802.15.4 frames as a pcapng file, for Wireshark and the like: blocks of octets, nothing
-//! that writes them.
+//! Frames as a pcapng file, for Wireshark and the like: blocks of octets, nothing that writes them.
 //!
-//! A file is [`head`] and then one [`packet`] for each frame:
+//! A file of sniffed 802.15.4 frames is [`head`] and then one [`packet`] for each. One of `--tap` is [`head_of_tap`] and
+//! then [`packet_of_spinel`] and [`packet_of_air`], on an interface each:
 //!
 //! ```text
 //! Section Header │ Interface Description │ Enhanced Packet │ Enhanced Packet │ ..

@@ -4,7 +4,7 @@
 use super::status::hex16;
 use super::{
     channel_list, channels, channels_of, check_channel, check_text, has_channel, property,
-    supported_channels, usage, Context,
+    supported_channels, usage, Context, FORGETTING,
 };
 use crate::ctl::request::Network;
 use crate::ctl::{Failure, Field, Fields};
@@ -164,7 +164,7 @@ pub(super) fn of_tlvs(tlvs: &[u8]) -> Result<Step, Failure> {
     let singly = Rc::new(move || {
         let known_alone = members
             .members()
-            .filter(|(property, _)| ALONE.contains(property));
+            .filter(|(property, _)| FORGETTING.contains(property));
         let steps = known_alone.map(|(property, octets)| {
             let set = Send::set(property, |value| value.data(octets))?;
             Ok(set.into())
@@ -238,7 +238,7 @@ pub(super) fn one_by_one(network: &Network) -> Result<Vec<Step>, Failure> {
     let mut steps: Vec<Step> = Vec::new();
     let mut given = Dataset::default();
     put(&mut given, network);
-    for property in ALONE {
+    for &property in FORGETTING {
         if property == Property::IPV6_ML_PREFIX {
             if let Some(counter) = network.key_sequence {
                 steps.push(key_sequence(counter)?.into());
@@ -382,16 +382,6 @@ fn summary(dataset: &Dataset) -> Fields {
     row
 }
 
-/// The members that are properties of their own, in the order of protocol §7.5.
-const ALONE: [Property; 7] = [
-    Property::PHY_CHAN,
-    Property::MAC_15_4_PANID,
-    Property::NET_XPANID,
-    Property::NET_NETWORK_NAME,
-    Property::NET_NETWORK_KEY,
-    Property::NET_PSKC,
-    Property::IPV6_ML_PREFIX,
-];
 /// `SCC`: OpenThread's defaults, keys that rotate every 672 hours, everything allowed.
 const SECURITY_POLICY: [u8; 4] = [0xA0, 0x02, 0xF7, 0xF8];
 /// Protocol §3.6: a network's name has at most 16 octets.

@@ -125,7 +125,7 @@ fn pskc_rows(value: &[u8]) -> Vec<Fields> {
     vec![Fields::new().with("pskc", hex(value))]
 }
 
-/// Members of the active dataset with a property of their own (`otLinkSetChannel` and the like, which clear
+/// Members of the active dataset with a property of their own, in the order of protocol §7.5 (`otLinkSetChannel` and the like, which clear
 /// both datasets). While the stack is up they are refused (INVALID_STATE).
 pub(in crate::host) const FORGETTING: &[Property] = &[
     Property::PHY_CHAN,
