@@ -197,6 +197,7 @@ mod tests {
         files.keep(b"two,");
         files.keep(b"three,");
         assert_eq!(files.missed, 2);
+        (&file).write_all(b"tw").unwrap(); // half of it, before there was no room
         files.open[0] = file;
         files.keep(b"four,");
         assert_eq!(files.missed, 0);
