@@ -340,7 +340,7 @@ impl Output {
         Output {
             goes_on: false,
             json: invocation.options.json,
-            values: invocation.switches.contains(&"value-only"),
+            values: invocation.switches.contains(&"value-only") || invocation.is_for_a_file(),
             name: match invocation.verb.name {
                 "getprop" => invocation.words.first().cloned(),
                 _ => None,

@@ -57,6 +57,24 @@ pub enum Request {
     Form(Network),
     /// Into an existing network, with its credentials.
     Join(Network),
+    /// A dataset, decoded.
+    DatasetShow {
+        /// The pending one, not the active one.
+        pending: bool,
+        /// With its keys.
+        secrets: bool,
+    },
+    /// A dataset as TLVs.
+    DatasetExport {
+        /// The pending one, not the active one.
+        pending: bool,
+    },
+    /// The dataset of a network that nobody has yet; nothing is set.
+    DatasetNew(Network),
+    /// A dataset (TLVs) becomes the stored network.
+    DatasetImport(Vec<u8>),
+    /// The network goes over to another dataset.
+    DatasetMigrate(Migration),
     /// Into an existing network, by the passphrase for devices (PSKd).
     JoinerStart {
         /// 6..=32 characters of 0-9, A-Z without I, O, Q, Z.
@@ -245,6 +263,19 @@ pub struct Network {
     pub mesh_local_prefix: Option<Ipv6Addr>,
     /// What we want to be.
     pub node_type: NodeType,
+}
+
+/// A change of the network that runs, which all of its nodes make at the same moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Migration {
+    /// All of the new dataset, as TLVs; its timestamps and delay are set here.
+    pub dataset: Option<Vec<u8>>,
+    /// What changes in the dataset that is in force; nothing where `dataset` is given.
+    pub changes: Network,
+    /// Until then, at least; the leader makes it longer where it must.
+    pub delay_ms: u32,
+    /// The answer comes when the network has moved, not when its leader has agreed.
+    pub waits: bool,
 }
 
 /// What we want to be in the network; names of wpantund.

@@ -4,6 +4,7 @@
 //! (Thread specification, section 8.10.1; property 5436), which is how border routers, phones and home
 //! automation hand a network over.
 
+use super::tlvs::{kind as tlv, Tlvs};
 use crate::wire::ids::Property;
 use crate::wire::packed::{Malformed, Overflow, Reader, Writer};
 
@@ -46,24 +47,10 @@ impl Dataset {
     /// # Errors
     /// What is wrong with them, in words that follow "the dataset: ".
     pub(super) fn from_tlvs(tlvs: &[u8]) -> Result<Self, String> {
-        if tlvs.len() > TLVS_MAX {
-            return Err(format!(
-                "{} octets are too long, at most {TLVS_MAX} are possible",
-                tlvs.len()
-            ));
-        }
         let mut dataset = Dataset::default();
-        let mut rest = tlvs;
-        while let [kind, behind @ ..] = rest {
-            let cut_off = || format!("it ends within the TLV of type {kind}: is it complete?");
-            let (&length, behind) = behind.split_first().ok_or_else(cut_off)?;
-            let value = behind.get(..usize::from(length)).ok_or_else(cut_off)?;
-            rest = &behind[value.len()..];
-            let wrong = || format!("its TLV of type {kind} cannot have {length} octets");
-            if let Some((property, value)) = member_of_tlv(*kind, value).map_err(|()| wrong())? {
-                if dataset.get(property).is_some() {
-                    return Err(format!("its TLV of type {kind} is there twice"));
-                }
+        for (kind, value) in Tlvs::parse(tlvs)?.iter() {
+            let wrong = || format!("its TLV of type {kind} cannot have {} octets", value.len());
+            if let Some((property, value)) = member_of_tlv(kind, value).map_err(|()| wrong())? {
                 dataset.set(property, &value);
             }
         }
@@ -190,12 +177,17 @@ fn tlv_of_member(property: Property, value: &[u8]) -> Option<(u8, Vec<u8>)> {
             (tlv::ACTIVE_TIMESTAMP, [&seconds[..], &[0, 0]].concat())
         }
         Property::PHY_CHAN_SUPPORTED => (tlv::CHANNEL_MASK, mask_of_channels(value)),
+        Property::DATASET_PENDING_TIMESTAMP => {
+            let seconds = reversed(value.get(..6)?);
+            (tlv::PENDING_TIMESTAMP, [&seconds[..], &[0, 0]].concat())
+        }
+        Property::DATASET_DELAY_TIMER => (tlv::DELAY, reversed(value)),
         _ => return None,
     })
 }
 
 /// Entries of page, length, and a mask whose first bit, the highest of the first octet, is channel 0.
-fn channels_of_mask(mut entries: &[u8]) -> Result<Vec<u8>, ()> {
+pub(super) fn channels_of_mask(mut entries: &[u8]) -> Result<Vec<u8>, ()> {
     let mut channels = Vec::new();
     while let [page, length, behind @ ..] = entries {
         let mask = behind.get(..usize::from(*length)).ok_or(())?;
@@ -228,22 +220,6 @@ fn mask_of_channels(channels: &[u8]) -> Vec<u8> {
     [&[0, mask.len() as u8], &mask[..]].concat()
 }
 
-/// Types of MeshCoP TLVs.
-mod tlv {
-    pub(super) const CHANNEL: u8 = 0;
-    pub(super) const PANID: u8 = 1;
-    pub(super) const XPANID: u8 = 2;
-    pub(super) const NAME: u8 = 3;
-    pub(super) const PSKC: u8 = 4;
-    pub(super) const KEY: u8 = 5;
-    pub(super) const PREFIX: u8 = 7;
-    pub(super) const POLICY: u8 = 12;
-    pub(super) const ACTIVE_TIMESTAMP: u8 = 14;
-    pub(super) const CHANNEL_MASK: u8 = 53;
-}
-
-/// OpenThread's `OT_OPERATIONAL_DATASET_MAX_LENGTH`.
-const TLVS_MAX: usize = 254;
 /// Protocol §3.6: a network's name has at most 16 octets.
 const NAME_MAX: usize = 16;
 /// What OpenThread's `DatasetManager::IsCommissioned` looks for.

@@ -49,6 +49,7 @@ mod startup;
 mod state;
 mod stats;
 pub mod tasks;
+mod tlvs;
 pub mod transact;
 mod wait;
 

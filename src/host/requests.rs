@@ -141,6 +141,8 @@ impl Host {
                 | Request::ListProperties
                 | Request::Form(_)
                 | Request::Join(_)
+                | Request::DatasetImport(_)
+                | Request::DatasetMigrate(_)
                 | Request::JoinerStart { .. }
                 | Request::Attach
                 | Request::Leave

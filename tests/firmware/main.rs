@@ -14,6 +14,7 @@ mod check;
 mod diff;
 mod frames;
 mod host_command_line;
+mod host_datasets;
 mod host_events;
 mod host_joining;
 mod host_network;

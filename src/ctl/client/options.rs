@@ -155,9 +155,15 @@ impl Invocation {
         }
     }
 
+    /// Whether the answer is one value that is read back with `@FILE`.
+    pub fn is_for_a_file(&self) -> bool {
+        matches!(self.verb.name, "dataset export" | "dataset new")
+    }
+
     /// How long nothing may be heard from the daemon before it is given up; `None`: for ever.
     pub fn patience(&self) -> Option<Duration> {
         let usual = match self.verb.name {
+            "dataset migrate" => MIGRATION_MAX,
             "upgrade" => UPGRADE_MAX + AFTER_UPGRADE,
             _ => SILENCE,
         };
@@ -490,6 +496,9 @@ pub fn is_awaited(wanted: &str, state: &str) -> bool {
 
 /// Longer than the longest wait of the host (joining: 60 s, protocol §7.4, and its retries).
 pub const SILENCE: Duration = Duration::from_secs(180);
+
+/// The longest delay of a migration (72 h, `ctl::verbs`), and until the last look.
+const MIGRATION_MAX: Duration = Duration::from_secs(259_200 + 600);
 
 /// Nothing is heard of the upgrade command but its end; then comes the start-up, which is given up and
 /// begun anew a few times.

@@ -3,7 +3,7 @@
 use super::super::line::{quoted, Word};
 use super::super::privilege::is_never_written;
 use super::super::request::{
-    Filter, Network, NodeType, Prefix, RandomKind, Request, ResetKind, Scan, ScanKind,
+    Filter, Migration, Network, NodeType, Prefix, RandomKind, Request, ResetKind, Scan, ScanKind,
 };
 use super::super::wpantund::{lookup, Named};
 use super::super::{Code, Failure};
@@ -121,9 +121,50 @@ fn value_text(words: &[Word<'_>], signature: Signature<'_>) -> Result<String, Fa
 
 pub(super) fn form(args: &Args<'_>) -> Built {
     Ok(Request::Form(Network {
+        dataset: args.octets("dataset")?,
         pskc: args.array("pskc")?,
         passphrase: args.text("passphrase")?,
         ..network(args)?
+    }))
+}
+
+pub(super) fn dataset_show(args: &Args<'_>) -> Built {
+    Ok(Request::DatasetShow {
+        pending: false,
+        secrets: args.switch("secrets")?,
+    })
+}
+
+pub(super) fn dataset_pending(args: &Args<'_>) -> Built {
+    Ok(Request::DatasetShow {
+        pending: true,
+        secrets: args.switch("secrets")?,
+    })
+}
+
+pub(super) fn dataset_export(args: &Args<'_>) -> Built {
+    Ok(Request::DatasetExport {
+        pending: args.text("WHICH")?.as_deref() == Some("pending"),
+    })
+}
+
+pub(super) fn dataset_new(args: &Args<'_>) -> Built {
+    Ok(Request::DatasetNew(members(args, "NAME")?))
+}
+
+pub(super) fn dataset_import(args: &Args<'_>) -> Built {
+    let octets = args.octets("DATASET")?;
+    let missing = || args.wrong("DATASET is missing: its TLVs in hex, or @FILE");
+    Ok(Request::DatasetImport(octets.ok_or_else(missing)?))
+}
+
+pub(super) fn dataset_migrate(args: &Args<'_>) -> Built {
+    let delay: Option<u32> = args.number("delay", MIGRATION_DELAY_S)?;
+    Ok(Request::DatasetMigrate(Migration {
+        dataset: args.octets("DATASET")?,
+        changes: members(args, "name")?,
+        delay_ms: delay.unwrap_or(MIGRATION_DELAY_USUAL_S) * 1_000,
+        waits: !args.switch("no-wait")?,
     }))
 }
 
@@ -135,10 +176,28 @@ pub(super) fn join(args: &Args<'_>) -> Built {
 }
 
 fn network(args: &Args<'_>) -> Result<Network, Failure> {
-    let name = args.text("NAME")?;
+    Ok(Network {
+        key_sequence: args.number("key-index", 0..=u32::MAX)?,
+        node_type: node_type(args)?,
+        ..credentials(args, "NAME")?
+    })
+}
+
+/// What has a place in a dataset, with the keys of commissioners.
+fn members(args: &Args<'_>, name: &str) -> Result<Network, Failure> {
+    Ok(Network {
+        pskc: args.array("pskc")?,
+        passphrase: args.text("passphrase")?,
+        ..credentials(args, name)?
+    })
+}
+
+/// `called` is the argument that is the network's name.
+fn credentials(args: &Args<'_>, called: &str) -> Result<Network, Failure> {
+    let name = args.text(called)?;
     if let Some(name) = &name {
         if !(1..=NAME_MAX).contains(&name.len()) || name.contains(char::is_control) {
-            return Err(args.invalid("NAME", name, "1..=16 octets of printable text"));
+            return Err(args.invalid(called, name, "1..=16 octets of printable text"));
         }
     }
     let prefix = match args.prefix("mesh-local-prefix")? {
@@ -157,9 +216,7 @@ fn network(args: &Args<'_>) -> Result<Network, Failure> {
         panid: args.number("panid", 0..=PANID_MAX)?,
         xpanid: args.array("xpanid")?,
         key: args.array("key")?,
-        key_sequence: args.number("key-index", 0..=u32::MAX)?,
         mesh_local_prefix: prefix,
-        node_type: node_type(args)?,
         ..Network::default()
     })
 }
@@ -533,6 +590,12 @@ const PERMIT_MAX_S: u32 = 86_400;
 
 /// How long a device may join, as in wpanctl's commissioner.
 const JOINER_S: u32 = 120;
+
+/// From OpenThread's `kMinDelay` to its `kMaxDelay` (72 h). Where the key changes, a leader makes less than
+/// `kDefaultDelay` (5 min) that.
+const MIGRATION_DELAY_S: core::ops::RangeInclusive<u32> = 30..=259_200;
+/// Some minutes, so that a sleepy child that asks each minute hears of it.
+const MIGRATION_DELAY_USUAL_S: u32 = 300;
 
 /// 127 is "not fixed" on the wire (protocol §3.5).
 const RSSI_MAX: i8 = 126;

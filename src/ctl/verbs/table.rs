@@ -99,6 +99,63 @@ pub static VERBS: &[Verb] = &[
         does: Ask(build::join),
     },
     Verb {
+        name: "dataset",
+        aliases: &["dataset show"],
+        help: "the network's dataset, decoded",
+        args: &[SECRETS],
+        examples: &[("dataset", "all that makes the network, without its keys")],
+        does: Ask(build::dataset_show),
+    },
+    Verb {
+        name: "dataset pending",
+        aliases: &[],
+        help: "the dataset that the network is about to have",
+        args: &[SECRETS],
+        examples: &[("dataset pending", "where it goes, and when")],
+        does: Ask(build::dataset_pending),
+    },
+    Verb {
+        name: "dataset export",
+        aliases: &[],
+        help: "the network's dataset as TLVs in hex, with its keys",
+        args: &[arg("WHICH", MaybeWord, Of(&["active", "pending"]), "which one (active)")],
+        examples: &[
+            ("dataset export", "for another border router, a phone, Home Assistant"),
+        ],
+        does: Ask(build::dataset_export),
+    },
+    Verb {
+        name: "dataset new",
+        aliases: &[],
+        help: "the dataset of a network to be; nothing is set",
+        args: NEW_ARGS,
+        examples: &[
+            ("dataset new", "all of it chosen"),
+            ("dataset new test -c 15", "with this name and channel"),
+        ],
+        does: Ask(build::dataset_new),
+    },
+    Verb {
+        name: "dataset import",
+        aliases: &[],
+        help: "store a network by its dataset, for attach",
+        args: &[arg("DATASET", Word, Secret("HEX"), "its TLVs")],
+        examples: &[("dataset import @dataset.txt", "the one that a border router printed")],
+        does: Ask(build::dataset_import),
+    },
+    Verb {
+        name: "dataset migrate",
+        aliases: &[],
+        help: "change the network that runs, on all of its nodes",
+        args: MIGRATE_ARGS,
+        examples: &[
+            ("dataset migrate -c 20", "to another channel"),
+            ("dataset migrate -N home --delay 60 --no-wait", "another name, in a minute"),
+            ("dataset migrate @dataset.txt", "to another network"),
+        ],
+        does: Ask(build::dataset_migrate),
+    },
+    Verb {
         name: "joiner",
         aliases: &["joiner state"],
         help: "the state of joining by passphrase",
@@ -713,21 +770,73 @@ const FORM_ARGS: &[Arg] = &[
     KEY,
     KEY_INDEX,
     MESH_LOCAL_PREFIX,
-    short(
-        "passphrase",
-        'P',
-        Value,
-        Secret("TEXT"),
-        "of commissioners, 6 to 255 octets: the PSKc is made of it",
-    ),
-    arg(
-        "pskc",
-        Value,
-        Secret("HEX"),
-        "the key of commissioners, 16 octets",
-    ),
+    PASSPHRASE,
+    PSKC,
+    DATASET,
     NODE_TYPE,
 ];
+const NEW_ARGS: &[Arg] = &[
+    NETWORK_NAME,
+    CHANNEL,
+    CHANNELS,
+    PANID,
+    XPANID,
+    KEY,
+    MESH_LOCAL_PREFIX,
+    PASSPHRASE,
+    PSKC,
+];
+const MIGRATE_ARGS: &[Arg] = &[
+    arg(
+        "DATASET",
+        MaybeWord,
+        Secret("HEX"),
+        "all of the new one, as TLVs; otherwise the one in force with what is given",
+    ),
+    short("name", 'N', Value, Any("NAME"), "the network's name"),
+    CHANNEL,
+    CHANNELS,
+    PANID,
+    XPANID,
+    KEY,
+    MESH_LOCAL_PREFIX,
+    PASSPHRASE,
+    PSKC,
+    short(
+        "delay",
+        'D',
+        Value,
+        Any("SECONDS"),
+        "until all nodes change, 30..=259200 (300)",
+    ),
+    arg(
+        "no-wait",
+        Switch,
+        Any(""),
+        "answer as soon as the leader has taken it",
+    ),
+];
+const SECRETS: Arg = arg("secrets", Switch, Any(""), "with the keys");
+const PASSPHRASE: Arg = short(
+    "passphrase",
+    'P',
+    Value,
+    Secret("TEXT"),
+    "of commissioners, 6 to 255 octets: the PSKc is made of it",
+);
+const PSKC: Arg = arg(
+    "pskc",
+    Value,
+    Secret("HEX"),
+    "the key of commissioners, 16 octets",
+);
+const DATASET: Arg = short(
+    "dataset",
+    'd',
+    Value,
+    Secret("HEX"),
+    "all of it: the network's active dataset, as TLVs",
+);
 const JOIN_ARGS: &[Arg] = &[
     NETWORK_NAME,
     CHANNEL,
@@ -737,13 +846,7 @@ const JOIN_ARGS: &[Arg] = &[
     KEY,
     KEY_INDEX,
     MESH_LOCAL_PREFIX,
-    short(
-        "dataset",
-        'd',
-        Value,
-        Secret("HEX"),
-        "all of it: the network's active dataset, as TLVs",
-    ),
+    DATASET,
     NODE_TYPE,
 ];
 const NETWORK_NAME: Arg = arg(

@@ -1,7 +1,7 @@
 use super::super::line::{RequestLine, Word};
 use super::super::request::{
-    Filter, Network, NodeType, Prefix, RandomKind, Request as R, ResetKind, Scan, ScanKind,
-    StatusName,
+    Filter, Migration, Network, NodeType, Prefix, RandomKind, Request as R, ResetKind, Scan,
+    ScanKind, StatusName,
 };
 use super::*;
 use crate::time::Duration;
@@ -132,6 +132,30 @@ fn every_verb_of_the_host_becomes_its_request() {
                 node_type: NodeType::SleepyEndDevice,
                 ..Network::default()
             }),
+        ),
+        ("form dataset=0003", R::Form(Network { dataset: Some(vec![0, 3]), ..Network::default() })),
+        ("dataset", R::DatasetShow { pending: false, secrets: false }),
+        ("dataset show secrets=true", R::DatasetShow { pending: false, secrets: true }),
+        ("dataset pending", R::DatasetShow { pending: true, secrets: false }),
+        ("dataset export", R::DatasetExport { pending: false }),
+        ("dataset export pending", R::DatasetExport { pending: true }),
+        (
+            "dataset new home channel=15",
+            R::DatasetNew(Network { name: Some("home".into()), channel: Some(15), ..Network::default() }),
+        ),
+        ("dataset import 0003", R::DatasetImport(vec![0, 3])),
+        (
+            "dataset migrate name=home delay=30 no-wait=true",
+            R::DatasetMigrate(Migration {
+                dataset: None,
+                changes: Network { name: Some("home".into()), ..Network::default() },
+                delay_ms: 30_000,
+                waits: false,
+            }),
+        ),
+        (
+            "dataset migrate 0003",
+            R::DatasetMigrate(Migration { dataset: Some(vec![0, 3]), delay_ms: 300_000, waits: true, ..Migration::default() }),
         ),
         (
             "form x passphrase=\"two words\" pskc=00112233445566778899AABBCCDDEEFF",

@@ -33,11 +33,6 @@ pub(super) struct NewNetwork {
 
 impl NewNetwork {
     pub(super) fn new(wanted: &Network, known: &Known, context: &Context) -> Result<Self, Failure> {
-        if wanted.dataset.is_some() {
-            return Err(usage(
-                "a dataset is that of a network which is there: join it",
-            ));
-        }
         if wanted.name.is_none() {
             return Err(usage("a network needs a name of 1 to 16 octets"));
         }
@@ -72,6 +67,21 @@ impl NewNetwork {
     /// Takes a dataset of the co-processor's making, with what the user gave in it, sets it, and goes on
     /// with `rest`; what was formed is told at the end.
     pub(super) fn form(self, rest: Vec<Step>) -> Result<Step, Overflow> {
+        let network = self.clone();
+        self.made(move |dataset| {
+            let mut steps = vec![network.set(dataset.clone())?];
+            steps.extend(rest.clone());
+            steps.push(Step::Row(summary(dataset)));
+            Ok(steps)
+        })
+    }
+
+    /// Takes a dataset of the co-processor's making, or makes one here, with what the user gave in it, and goes on
+    /// with `then`.
+    pub(super) fn made(
+        self,
+        then: impl Fn(&Dataset) -> Result<Vec<Step>, Failure> + 'static,
+    ) -> Result<Step, Overflow> {
         let get = Send::get(Property::THREAD_NEW_DATASET)?;
         Ok(Step::Ask(
             get,
@@ -81,11 +91,7 @@ impl NewNetwork {
                     .and_then(|value| Dataset::from_value(value).ok());
                 // Whatever is wrong with it: one can be made here.
                 let complete = offered.filter(|offered| offered.missing().is_none());
-                let dataset = self.dataset(complete);
-                let mut steps = vec![self.set(dataset.clone())?];
-                steps.extend(rest.clone());
-                steps.push(Step::Row(summary(&dataset)));
-                Ok(steps)
+                then(&self.dataset(complete))
             }),
         ))
     }
@@ -152,6 +158,21 @@ impl NewNetwork {
     }
 }
 
+/// A whole dataset, and nothing beside it but the node type.
+pub(super) fn check_dataset_alone(wanted: &Network) -> Result<(), Failure> {
+    let alone = Network {
+        dataset: wanted.dataset.clone(),
+        node_type: wanted.node_type,
+        ..Network::default()
+    };
+    if wanted.dataset.is_some() && *wanted != alone {
+        return Err(usage(
+            "a dataset holds all credentials: leave the name and the others out",
+        ));
+    }
+    Ok(())
+}
+
 /// The dataset of a network that is there, by the newest way that the firmware has.
 pub(super) fn of_tlvs(tlvs: &[u8]) -> Result<Step, Failure> {
     let dataset = Dataset::from_tlvs(tlvs).map_err(|why| usage(format!("the dataset: {why}")))?;
@@ -203,7 +224,7 @@ fn or_else(set: Send, done: Vec<Step>, older: Rc<Older>) -> Step {
 type Older = dyn Fn() -> Result<Vec<Step>, Failure>;
 
 /// What is given, as members.
-fn put(dataset: &mut Dataset, network: &Network) {
+pub(super) fn put(dataset: &mut Dataset, network: &Network) {
     if let Some(channel) = network.channel {
         dataset.set(Property::PHY_CHAN, &[channel]);
     }
@@ -357,7 +378,7 @@ fn default_prefix(xpanid: [u8; 8]) -> Ipv6Addr {
 }
 
 /// What was formed, without its keys.
-fn summary(dataset: &Dataset) -> Fields {
+pub(super) fn summary(dataset: &Dataset) -> Fields {
     let mut row = Fields::new();
     let reader = |property| Reader::new(dataset.get(property).unwrap_or_default());
     if let Ok(name) = reader(Property::NET_NETWORK_NAME).utf8() {

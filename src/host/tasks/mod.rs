@@ -10,6 +10,7 @@
 //! | `property` | get, set, insert, remove |
 //! | `network` | form, join, attach, leave, joiner, permit-join |
 //! | `credentials` | what a network is made of, as one dataset or property by property |
+//! | `dataset` | datasets: shown, made, imported, migrated to |
 //! | `netdata` | prefixes, routes, services |
 //! | `scan` | scans, sniffing, and the rows of what is found |
 //! | `power` | sleep, wake, the host's sleep, data poll |
@@ -21,6 +22,7 @@
 mod commissioner;
 mod counters;
 mod credentials;
+mod dataset;
 mod device;
 mod filter;
 mod gpio;
@@ -84,6 +86,11 @@ pub fn script(request: &Request, known: &Known, context: &Context) -> Result<Scr
         Request::Remove(property, item) => property::remove(*property, item, known),
         Request::Form(network) => network::form(network, known, context),
         Request::Join(network) => network::join(network, known),
+        Request::DatasetShow { pending, secrets } => dataset::show(*pending, *secrets),
+        Request::DatasetExport { pending } => dataset::export(*pending),
+        Request::DatasetNew(network) => dataset::new(network, known, context),
+        Request::DatasetImport(tlvs) => dataset::import(tlvs, known),
+        Request::DatasetMigrate(migration) => dataset::migrate(migration, known),
         Request::JoinerStart {
             pskd,
             provisioning_url,

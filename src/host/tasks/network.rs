@@ -1,6 +1,7 @@
 //! Form, join, attach, leave, in-band joining, and letting others join (protocol §7.5, §7.7).
 
 use super::credentials::{self, NewNetwork};
+use super::dataset;
 use super::{check_pskd, check_text, not_supported, require, usage, wrong_state, Context};
 use crate::ctl::request::{Network, NodeType};
 use crate::ctl::{Code, Failure};
@@ -19,7 +20,7 @@ pub(super) fn form(wanted: &Network, known: &Known, context: &Context) -> Result
             "who forms a network is a router of it: leave the node type out",
         ));
     }
-    let network = NewNetwork::new(wanted, known, context)?;
+    credentials::check_dataset_alone(wanted)?;
     let mut script = undo_network(Script::exclusive("form"))?;
     prepare(&mut script, NodeType::Router, known)?;
     let mut rest = Script::new();
@@ -28,7 +29,17 @@ pub(super) fn form(wanted: &Network, known: &Known, context: &Context) -> Result
         "the co-processor formed no network in 60 s: look at its log, and try again",
     ));
     keep(&mut rest, known);
-    script.push(network.form(rest.steps.into())?);
+    match &wanted.dataset {
+        Some(tlvs) => {
+            script.push(credentials::of_tlvs(tlvs)?);
+            script.steps.extend(rest.steps);
+            script.push(dataset::summary_of(tlvs)?);
+        }
+        None => {
+            let network = NewNetwork::new(wanted, known, context)?;
+            script.push(network.form(rest.steps.into())?);
+        }
+    }
     Ok(script)
 }
 
@@ -218,16 +229,7 @@ fn require_stack_down(known: &Known) -> Result<(), Failure> {
 }
 
 fn check_join(wanted: &Network, known: &Known) -> Result<(), Failure> {
-    let alone = Network {
-        dataset: wanted.dataset.clone(),
-        node_type: wanted.node_type,
-        ..Network::default()
-    };
-    if wanted.dataset.is_some() && *wanted != alone {
-        return Err(usage(
-            "a dataset holds all credentials: leave the name and the others out",
-        ));
-    }
+    credentials::check_dataset_alone(wanted)?;
     let is_named = wanted.name.is_some() || wanted.xpanid.is_some() || wanted.panid.is_some();
     if !is_named && wanted.dataset.is_none() {
         return Err(usage(

@@ -1,5 +1,6 @@
 //! Commands of the host (protocol §1.3), and who gets which reply.
 
+use super::migration::Pending;
 use super::numbers::*;
 use super::store::{pack, Access, Status};
 use super::updates::Update;
@@ -186,7 +187,7 @@ impl Ncp {
             return INVALID_STATE;
         }
         self.active.clear();
-        self.pending.clear();
+        self.pending = Pending::default();
         self.was_router = false;
         self.remember();
         OK

@@ -60,15 +60,42 @@ fn put(tlvs: &mut Vec<u8>, kind: u8, value: &[u8]) {
 
 /// The value of the first MeshCoP TLV of a kind.
 pub(super) fn tlv(tlvs: &[u8], wanted: u8) -> Option<&[u8]> {
-    let mut rest = tlvs;
-    while let [kind, length, behind @ ..] = rest {
-        let value = behind.get(..usize::from(*length))?;
-        if *kind == wanted {
-            return Some(value);
-        }
-        rest = &behind[value.len()..];
+    each(tlvs).find(|tlv| tlv.0 == wanted).map(|tlv| tlv.1)
+}
+
+/// The TLVs with another value of a kind, where that is there.
+pub(super) fn with(tlvs: &[u8], wanted: u8, other: &[u8]) -> Vec<u8> {
+    let mut changed = Vec::new();
+    for (kind, value) in each(tlvs) {
+        put(
+            &mut changed,
+            kind,
+            if kind == wanted { other } else { value },
+        );
     }
-    None
+    changed
+}
+
+/// The TLVs without those of some kinds.
+pub(super) fn without(tlvs: &[u8], kinds: &[u8]) -> Vec<u8> {
+    let mut left = Vec::new();
+    for (kind, value) in each(tlvs).filter(|tlv| !kinds.contains(&tlv.0)) {
+        put(&mut left, kind, value);
+    }
+    left
+}
+
+/// One after the other, as long as they are whole.
+fn each(tlvs: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = tlvs;
+    core::iter::from_fn(move || {
+        let [kind, length, behind @ ..] = rest else {
+            return None;
+        };
+        let value = behind.get(..usize::from(*length))?;
+        rest = &behind[value.len()..];
+        Some((*kind, value))
+    })
 }
 
 /// Whether it can be led: one that has a time.
@@ -289,8 +316,8 @@ const KEY: u8 = 5;
 const PREFIX: u8 = 7;
 const POLICY: u8 = 12;
 const ACTIVE_TIMESTAMP: u8 = 14;
-const PENDING_TIMESTAMP: u8 = 51;
-const DELAY: u8 = 52;
+pub(super) const PENDING_TIMESTAMP: u8 = 51;
+pub(super) const DELAY: u8 = 52;
 const CHANNEL_MASK: u8 = 53;
 const WAKEUP_CHANNEL: u8 = 74;
 

@@ -36,6 +36,7 @@ impl Ncp {
         self.advance_mesh(now);
         self.advance_commissioning(now);
         self.advance_jam(now);
+        self.advance_migration(now);
         self.advance_scan(now);
     }
 

@@ -48,6 +48,7 @@ mod life;
 mod lowpan;
 mod mac;
 mod mesh;
+mod migration;
 mod mle;
 mod net;
 mod netdata;
@@ -66,6 +67,7 @@ use self::air::Air;
 use self::commission::{Commissioner, Joiner};
 use self::gadgets::Gadgets;
 use self::mesh::Mesh;
+use self::migration::Pending;
 use self::net::{Identity, Net};
 use self::numbers::*;
 use self::scan::{Neighbour, Scan};
@@ -95,8 +97,8 @@ pub struct Ncp {
     last_status: Status,
     /// The active operational dataset, as MeshCoP TLVs; empty if there is none. It outlives a reset.
     active: Vec<u8>,
-    /// The pending one, which nothing puts into force.
-    pending: Vec<u8>,
+    /// The pending one.
+    pending: Pending,
     /// It was a router or leader once, which outlives a reset, too.
     was_router: bool,
     /// NET_KEY_SEQUENCE_COUNTER, as long as the network is the same.
@@ -233,7 +235,7 @@ impl Ncp {
             updates: Updates::default(),
             last_status: OK,
             active,
-            pending: Vec::new(),
+            pending: Pending::default(),
             was_router,
             key_sequence,
             memory,
@@ -300,6 +302,7 @@ impl Firmware for Ncp {
             self.commissioner.poll_timeout(),
             self.joiner.poll_timeout(),
             self.jam_timeout(),
+            self.pending.poll_timeout(),
         ]
         .into_iter()
         .fold(None, earliest)

@@ -303,7 +303,9 @@ pub(super) static PROPERTIES: &[Property] = &[
         .computed()
         .effect(Effect::PendingDataset),
     row(THREAD_MGMT_SET_ACTIVE_DATASET, S, Shape::Dataset, &[]).write_when(When::InterfaceUp),
-    row(THREAD_MGMT_SET_PENDING_DATASET, S, Shape::Dataset, &[]).write_when(When::InterfaceUp),
+    row(THREAD_MGMT_SET_PENDING_DATASET, S, Shape::Dataset, &[])
+        .write_when(When::InterfaceUp)
+        .effect(Effect::Announce),
     row(THREAD_CHILD_TABLE_ADDRESSES, G, Shape::ReadOnly, &[]).computed(),
     row(THREAD_NEIGHBOR_TABLE_ERROR_RATES, G, Shape::ReadOnly, &[]),
     row(THREAD_ADDRESS_CACHE_TABLE, G, Shape::ReadOnly, &[]),
@@ -325,10 +327,11 @@ pub(super) static PROPERTIES: &[Property] = &[
     row(
         THREAD_MGMT_SET_PENDING_DATASET_TLVS,
         GS,
-        Shape::Ignored,
+        Shape::Octets(TLVS_MAX),
         &[0; 4],
     )
-    .write_when(When::InterfaceUp),
+    .write_when(When::InterfaceUp)
+    .effect(Effect::AnnounceTlvs),
     // MeshCoP, second range: commands whose effects are elsewhere in the mesh
     row(
         MESHCOP_COMMISSIONER_ANNOUNCE_BEGIN,

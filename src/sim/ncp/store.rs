@@ -171,6 +171,8 @@ pub(super) enum Effect {
     ActiveTlvs,
     PendingDataset,
     PendingTlvs,
+    Announce,
+    AnnounceTlvs,
     RouterRole,
     Supported,
     Allowlist,

@@ -1,6 +1,7 @@
 //! What a GET makes up, and what a SET brings about.
 
 use super::commission::NetworkTlvs;
+use super::migration::Pending;
 use super::net::Role;
 use super::numbers::*;
 use super::store::{pack, Access, Effect, Property, Shape, Status, Store, When};
@@ -41,8 +42,8 @@ impl Ncp {
             NET_SAVED => vec![u8::from(dataset::is_commissioned(&self.active))],
             THREAD_ACTIVE_DATASET => dataset::structures(&self.active),
             THREAD_ACTIVE_DATASET_TLVS => self.active.clone(),
-            THREAD_PENDING_DATASET => dataset::structures(&self.pending),
-            THREAD_PENDING_DATASET_TLVS => self.pending.clone(),
+            THREAD_PENDING_DATASET => dataset::structures(&self.pending.tlvs(now)),
+            THREAD_PENDING_DATASET_TLVS => self.pending.tlvs(now),
             THREAD_NEW_DATASET => {
                 let channels = self.store.value(PHY_CHAN_SUPPORTED);
                 dataset::structures(&dataset::random(&mut self.rng, &channels))
@@ -108,7 +109,7 @@ impl Ncp {
                 self.put_credential(property, items);
                 // A network that is described piece by piece is none that was given whole.
                 self.active.clear();
-                self.pending.clear();
+                self.pending = Pending::default();
                 self.remember();
             }
             Effect::None => self.replace(property.id, items),
@@ -209,12 +210,18 @@ impl Ncp {
             Effect::PendingDataset => {
                 let tlvs = dataset::from_structures(&value)?;
                 dataset::properties(&tlvs)?;
-                self.pending = tlvs;
+                self.pending = Pending::of(tlvs);
             }
             Effect::PendingTlvs => {
                 dataset::properties(&value)?;
-                self.pending = value;
+                self.pending = Pending::of(value);
             }
+            Effect::Announce => {
+                if let Ok(tlvs) = dataset::from_structures(&value) {
+                    self.plan_migration(now, tlvs);
+                }
+            }
+            Effect::AnnounceTlvs => self.plan_migration(now, value),
             Effect::RouterRole => {
                 self.put(property.id, &[first]);
                 self.reconsider_role(now);
@@ -286,7 +293,7 @@ impl Ncp {
 
     /// All or nothing: a member that cannot be set leaves the others as they are. Like OpenThread it
     /// stores the network at once.
-    fn set_active_dataset(&mut self, tlvs: Vec<u8>) -> Result<(), Status> {
+    pub(super) fn set_active_dataset(&mut self, tlvs: Vec<u8>) -> Result<(), Status> {
         let network = NetworkTlvs::parse(&tlvs).ok_or(INVALID_ARGUMENT)?;
         self.adopt_network(&network);
         self.mesh.hurry();

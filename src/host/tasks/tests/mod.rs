@@ -1,5 +1,6 @@
 //! Scripts as lists that can be read, against the frames of protocol §7.
 
+mod datasets;
 mod networks;
 mod refusals;
 mod rows;
@@ -7,7 +8,7 @@ mod samples;
 mod scripts;
 
 use super::*;
-use crate::ctl::request::{Network, Scan, ScanKind};
+use crate::ctl::request::{Migration, Network, Scan, ScanKind};
 use crate::ctl::{Field, Fields};
 use crate::host::script::{OnError, Send, Step};
 use crate::wire::ids::Status;
@@ -216,6 +217,17 @@ fn all_requests() -> Vec<Request> {
         Request::Remove(Property::UNSOL_UPDATE_FILTER, vec![0x52]),
         Request::Form(test_net()),
         Request::Join(test_net()),
+        Request::DatasetShow {
+            pending: false,
+            secrets: false,
+        },
+        Request::DatasetExport { pending: true },
+        Request::DatasetNew(Network::default()),
+        Request::DatasetImport(hex(datasets::WHOLE)),
+        Request::DatasetMigrate(Migration {
+            dataset: Some(hex(datasets::WHOLE)),
+            ..Migration::default()
+        }),
         Request::JoinerStart {
             pskd: pskd(),
             provisioning_url: String::new(),

@@ -291,7 +291,10 @@ fn networks() {
             }),
             "not both",
         ),
-        (with(|network| network.dataset = Some(vec![])), "join it"),
+        (
+            with(|network| network.dataset = Some(vec![])),
+            "leave the name",
+        ),
     ] {
         refused(Request::Form(network), &known, Code::Usage, part);
     }
