@@ -16,6 +16,7 @@ pub use host::{
     Retain, SetError, Setting, Toggle,
 };
 
+use crate::link::{self, CrcMode};
 use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
@@ -82,6 +83,30 @@ impl Config {
             tap: None,
             host: Host::default(),
             warnings: Vec::new(),
+        }
+    }
+
+    /// How the link is driven on a bus whose driver carries `max_transfer` octets at a time, with those lines wired.
+    pub fn link_settings(
+        &self,
+        max_transfer: usize,
+        has_interrupt: bool,
+        has_reset: bool,
+    ) -> link::Settings {
+        link::Settings {
+            align_allowance: self.spi.align_allowance,
+            small_packet: self.spi.small_packet.unwrap_or(link::sizing::LEAST),
+            adaptive: self.spi.small_packet.is_none(),
+            speed_hz: self.spi.speed_hz,
+            crc: self.spi.crc,
+            max_transfer,
+            gap: self.spi.gap,
+            poll_period: self.poll_period,
+            reset_pulse: self.reset_pulse,
+            reset_settle: self.reset_settle,
+            has_interrupt,
+            has_reset,
+            reset_at_start: self.reset_at_start_and_exit,
         }
     }
 }
@@ -168,17 +193,6 @@ impl Default for Spi {
     }
 }
 
-/// `--spi-crc`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrcMode {
-    /// Offered until the slave shows that it has none; again after a reset. The default.
-    Auto,
-    /// Always offered, and a frame without one is not accepted.
-    On,
-    /// Never offered.
-    Off,
-}
-
 impl FromStr for CrcMode {
     type Err = NotAChoice;
 
@@ -189,16 +203,6 @@ impl FromStr for CrcMode {
             "off" => Ok(CrcMode::Off),
             _ => Err(NotAChoice("auto, on or off")),
         }
-    }
-}
-
-impl fmt::Display for CrcMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CrcMode::Auto => "auto",
-            CrcMode::On => "on",
-            CrcMode::Off => "off",
-        })
     }
 }
 
@@ -334,59 +338,6 @@ impl fmt::Display for Limits {
     }
 }
 
-/// A whole number, decimal or `0x` hexadecimal, spaces around it ignored. Saturates, so that a number
-/// that is far too long is out of range and not "no number".
-pub(crate) fn integer(text: &str) -> Option<i128> {
-    let text = text.trim();
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (radix, digits) = match digits
-        .strip_prefix("0x")
-        .or_else(|| digits.strip_prefix("0X"))
-    {
-        Some(digits) => (16, digits),
-        None => (10, digits),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    digits.chars().try_fold(0i128, |value, digit| {
-        let digit = sign * i128::from(digit.to_digit(radix)?);
-        Some(
-            value
-                .saturating_mul(i128::from(radix))
-                .saturating_add(digit),
-        )
-    })
-}
-
-/// A decimal number times ten to the power of `places`: `scaled("0.5", 3)` is 500. Saturates. `None`
-/// if it is no number, is negative, or has more than `places` digits after the point.
-pub(crate) fn scaled(text: &str, places: usize) -> Option<u64> {
-    let text = text.trim();
-    let (whole, fraction) = match text.split_once('.') {
-        Some((whole, fraction)) if is_digits(fraction) => (whole, fraction),
-        Some(_) => return None,
-        None => (text, ""),
-    };
-    if !is_digits(whole) || fraction.len() > places {
-        return None;
-    }
-    let padding = core::iter::repeat('0').take(places - fraction.len());
-    let digits = whole.chars().chain(fraction.chars()).chain(padding);
-    digits
-        .map(|digit| digit.to_digit(10))
-        .try_fold(0u64, |value, digit| {
-            Some(value.saturating_mul(10).saturating_add(u64::from(digit?)))
-        })
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 const fn limits(min: u32, max: u32, default: u32, unit: &'static str) -> Limits {
     Limits {
         min,
@@ -416,8 +367,8 @@ pub const SPI_GAP: Limits = limits(0, 100_000, 0, "µs");
 /// `--spi-align-allowance`. Range and default: protocol §5.8 and `spi-hdlc-adapter`.
 pub const SPI_ALIGN_ALLOWANCE: Limits = limits(0, 16, 0, "octets");
 
-/// `--spi-small-packet`. Default: protocol §5.3; the longest payload as for [`MTU`].
-pub const SPI_SMALL_PACKET: Limits = limits(0, 2_043, 32, "octets");
+/// `--spi-small-packet`. Default: what the link offers at least; the longest payload as for [`MTU`].
+pub const SPI_SMALL_PACKET: Limits = limits(0, 2_043, link::sizing::LEAST as u32, "octets");
 
 /// `--mtu`. Longest: 2048 octets of `spi-hdlc-adapter` less the header of five (protocol §5.2);
 /// shortest: the reset notification `80 06 00 72` (protocol §1.5) must fit.
@@ -466,29 +417,6 @@ mod tests {
             );
             assert_eq!(limits.check(i128::from(limits.min) - 1), None);
             assert_eq!(limits.check(i128::from(limits.max) + 1), None);
-        }
-    }
-
-    #[test]
-    fn integers() {
-        assert_eq!(integer(" 25 "), Some(25));
-        assert_eq!(integer("0x1F"), Some(31));
-        assert_eq!(integer("-08"), Some(-8));
-        assert_eq!(integer(&"9".repeat(60)), Some(i128::MAX));
-        assert_eq!(integer(&format!("-{}", "9".repeat(60))), Some(i128::MIN));
-        for text in ["", "-", "0x", "1 2", "--1", "1.0", "x"] {
-            assert_eq!(integer(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn decimals() {
-        assert_eq!(scaled("0.5", 3), Some(500));
-        assert_eq!(scaled("12", 0), Some(12));
-        assert_eq!(scaled("1.050", 3), Some(1_050));
-        assert_eq!(scaled(&"9".repeat(60), 6), Some(u64::MAX));
-        for text in ["", ".", "1.", ".5", "1.0001", "-1", "1e3"] {
-            assert_eq!(scaled(text, 3), None, "{text:?}");
         }
     }
 

@@ -62,16 +62,16 @@
 //! | [`settings_file`] | the configuration file: lines into keys and values, ours and wpantund's |
 //! | [`check`] | `--check`: what is wrong with the hardware, and what to do |
 //! | [`sim`] | a simulated co-processor with faults to order |
-//! | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`] | small things that the others share |
+//! | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`], [`number`] | small things that the others share |
 //!
 //! # Who may import whom
 //!
-//! A room has no other arrows than these; `tests/rooms.rs` holds that, and that files make no new circles. Two arrows run
-//! against the stream and are to go: `link` and `sim` take from `config` what is set.
+//! A room has no other arrows than these; `tests/rooms.rs` holds that, and that files make no new circles. What can be set
+//! belongs to the room that is set; `config` reads it and hands it over.
 //!
 //! | room | imports |
 //! | --- | --- |
-//! | [`link`] | `bus`, `config`, `error`, `time`, `trace`, `wire` |
+//! | [`link`] | `bus`, `error`, `time`, `trace`, `wire` |
 //! | [`hdlc`] | `bridge`, `buffer`, `trace`, `wire` |
 //! | [`raw`] | `bridge`, `buffer`, `wire` |
 //! | [`host`] | `bridge`, `buffer`, `ctl`, `time`, `wire` |
@@ -80,14 +80,14 @@
 //! | [`ctl`] | `nearest`, `time`, `wire` |
 //! | [`trace`] | `wire` |
 //! | [`pcapng`] | `ctl`, `wire` |
-//! | [`sim`] | `buffer`, `bus`, `config`, `time`, `trace`, `wire` |
-//! | [`config`] | `nearest`, `sim`, `wire` |
+//! | [`sim`] | `buffer`, `bus`, `number`, `time`, `trace`, `wire` |
+//! | [`config`] | `link`, `nearest`, `number`, `sim`, `wire` |
 //! | [`settings_file`] | `config`, `ctl`, `nearest`, `wire` |
-//! | [`cli`] | `config`, `nearest`, `settings_file`, `sim`, `wire` |
+//! | [`cli`] | `config`, `nearest`, `number`, `settings_file`, `sim`, `wire` |
 //! | [`io`] | `buffer`, `bus`, `config`, `ctl`, `host`, `nearest`, `pcapng`, `settings_file`, `sim`, `time`, `trace`, `wire` |
 //! | [`event_loop`] | `bridge`, `bus`, `config`, `ctl`, `hdlc`, `host`, `io`, `link`, `raw`, `sim`, `time`, `trace` |
 //! | [`check`] | `bridge`, `bus`, `config`, `error`, `event_loop`, `hdlc`, `io`, `link`, `sim`, `time`, `trace`, `wire` |
-//! | [`wire`], [`buffer`], [`time`], [`error`], [`nearest`] | nothing |
+//! | [`wire`], [`buffer`], [`time`], [`error`], [`nearest`], [`number`] | nothing |
 //!
 //! # Back-pressure
 //!
@@ -125,6 +125,7 @@ pub mod host;
 pub mod io;
 pub mod link;
 pub mod nearest;
+pub mod number;
 pub mod pcapng;
 pub mod raw;
 pub mod settings_file;

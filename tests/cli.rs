@@ -5,8 +5,9 @@ use core::time::Duration;
 use proptest::prelude::*;
 use spinel_bridge::cli::{help, normalise, parse, Command};
 use spinel_bridge::config::{
-    Bias, Config, CrcMode, Device, Face, GpioLine, GpioWire, LogTarget, Spi, Verbosity,
+    Bias, Config, Device, Face, GpioLine, GpioWire, LogTarget, Spi, Verbosity,
 };
+use spinel_bridge::link::CrcMode;
 use spinel_bridge::sim::spec::{Kind, Rate, Spec};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -4,8 +4,7 @@
 //! zero), `miso` is what the slave answers (padded with FF). Times are virtual.
 
 use spinel_bridge::bus::Line;
-use spinel_bridge::config::CrcMode;
-use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::link::{CrcMode, Link, Settings};
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::fcs;
 

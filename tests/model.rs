@@ -5,8 +5,7 @@
 mod common;
 
 use common::{spec, Pair};
-use spinel_bridge::config::CrcMode;
-use spinel_bridge::link::Settings;
+use spinel_bridge::link::{CrcMode, Settings};
 use spinel_bridge::sim::faults::Fault::{Eio, Flip, Garbage, LoseEdge, Refuse, Void};
 use spinel_bridge::sim::faults::{Behind, Fault, Faults};
 use spinel_bridge::sim::slave::Slave;

@@ -6,9 +6,8 @@ mod host_world;
 
 use common::{spec, Pair};
 use spinel_bridge::bridge::Upper;
-use spinel_bridge::config::CrcMode;
 use spinel_bridge::host::kernel::Event;
-use spinel_bridge::link::Settings;
+use spinel_bridge::link::{CrcMode, Settings};
 use spinel_bridge::sim::spec::Spec;
 use spinel_bridge::time::{Duration, Instant};
 use std::alloc::{GlobalAlloc, Layout, System};

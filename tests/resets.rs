@@ -5,8 +5,7 @@ mod common;
 
 use common::{spec, Pair};
 use spinel_bridge::bus::{Bus, Line};
-use spinel_bridge::config::CrcMode;
-use spinel_bridge::link::Settings;
+use spinel_bridge::link::{CrcMode, Settings};
 use spinel_bridge::sim::echo::Echo;
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::Spec;

@@ -6,8 +6,7 @@ mod common;
 use common::{percent, spec, EchoBus, Pair};
 use spinel_bridge::bridge::Upper;
 use spinel_bridge::bus::{Bus, Line};
-use spinel_bridge::config::CrcMode;
-use spinel_bridge::link::Settings;
+use spinel_bridge::link::{CrcMode, Settings};
 use spinel_bridge::sim::spec::{Rate, Spec};
 use spinel_bridge::time::{Duration, Instant};
 

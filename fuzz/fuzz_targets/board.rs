@@ -24,7 +24,7 @@ use spinel_bridge::cli::{parse, Command};
 use spinel_bridge::config::{Config, Device};
 use spinel_bridge::hdlc::encode::encode;
 use spinel_bridge::hdlc::Port;
-use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::link::Link;
 use spinel_bridge::raw;
 use spinel_bridge::sim;
 use spinel_bridge::time::{Duration, Instant};
@@ -148,7 +148,7 @@ fn run(config: &Config, mut input: Input<'_>) {
     let mut bus = sim::open(spec, now);
     bus.configure(config.spi.mode, config.spi.speed_hz)
         .expect("a simulated bus");
-    let settings = Settings::new(config, FRAME_MAX + 64, bus.has_interrupt(), bus.has_reset());
+    let settings = config.link_settings(FRAME_MAX + 64, bus.has_interrupt(), bus.has_reset());
     let link = Link::new(settings, now);
     let is_raw = input.octet() & 1 == 1;
     let upper: Box<dyn Upper> = match is_raw {

@@ -1,6 +1,7 @@
 //! The command line to use: what was given, with what was found.
 
-use crate::config::{Config, CrcMode, Face};
+use crate::config::{Config, Face};
+use crate::link::CrcMode;
 use std::fmt::Write as _;
 
 /// `config` as a command line that can be typed.

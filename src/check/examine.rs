@@ -6,8 +6,8 @@ use super::judge::{self, Lines};
 use super::report::{Finding, Level, Report};
 use super::talk::Talk;
 use crate::bus::{Bus, Line};
-use crate::config::{Config, CrcMode};
-use crate::link::Settings;
+use crate::config::Config;
+use crate::link::{CrcMode, Settings};
 use crate::time::Duration;
 use crate::wire::spi::Header;
 use std::io;
@@ -283,7 +283,7 @@ impl Examination<'_, '_> {
         let Lines {
             interrupt, reset, ..
         } = self.lines;
-        Settings::new(&self.fit, self.max_transfer, interrupt, reset)
+        self.fit.link_settings(self.max_transfer, interrupt, reset)
     }
 
     /// INT is active, and the co-processor says that it has nothing.

@@ -5,6 +5,7 @@ use crate::config::{
     self, interface_name, Account, GpioLineError, GpioWire, Limits, NotAChoice, SetError, Setting,
     Toggle,
 };
+use crate::number;
 use crate::wire::ids::Property;
 use core::str::FromStr;
 use core::time::Duration;
@@ -35,7 +36,7 @@ pub(super) struct Given<'a> {
 impl Given<'_> {
     pub(super) fn number(&self, limits: Limits) -> Result<u32, Usage> {
         let number =
-            config::integer(self.value).ok_or_else(|| self.not_a_number(limits.to_string()))?;
+            number::integer(self.value).ok_or_else(|| self.not_a_number(limits.to_string()))?;
         limits
             .check(number)
             .ok_or_else(|| self.out_of_range(limits.to_string()))
@@ -54,9 +55,9 @@ impl Given<'_> {
         let text = self.value.trim().to_ascii_lowercase();
         let text = text.strip_suffix("hz").unwrap_or(&text);
         let number = match (text.strip_suffix('k'), text.strip_suffix('m')) {
-            (Some(kilo), _) => config::scaled(kilo, 3).map(i128::from),
-            (_, Some(mega)) => config::scaled(mega, 6).map(i128::from),
-            (None, None) => config::integer(text),
+            (Some(kilo), _) => number::scaled(kilo, 3).map(i128::from),
+            (_, Some(mega)) => number::scaled(mega, 6).map(i128::from),
+            (None, None) => number::integer(text),
         };
         let number =
             number.ok_or_else(|| self.not_a_number(format!("{limits}, or like 500k or 8M")))?;
@@ -68,7 +69,7 @@ impl Given<'_> {
     /// Of `--verbose=`, relative.
     pub(super) fn steps(&self) -> Result<i32, Usage> {
         let number =
-            config::integer(self.value).ok_or_else(|| self.not_a_number(STEPS.to_owned()))?;
+            number::integer(self.value).ok_or_else(|| self.not_a_number(STEPS.to_owned()))?;
         match i32::try_from(number) {
             Ok(steps @ -9..=9) => Ok(steps),
             _ => Err(self.out_of_range(STEPS.to_owned())),

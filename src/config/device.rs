@@ -1,6 +1,6 @@
 //! What the co-processor is connected to.
 
-use super::{integer, is_digits};
+use crate::number::{integer, is_digits};
 use crate::sim::spec::{Spec, SpecError};
 use core::fmt;
 use core::str::FromStr;

@@ -1,7 +1,8 @@
 //! GPIO lines, as they are named on the command line.
 
-use super::{integer, is_digits, limits, Limits};
+use super::{limits, Limits};
 use crate::nearest::nearest;
+use crate::number::{integer, is_digits};
 use std::fmt;
 use std::str::FromStr;
 

@@ -218,12 +218,7 @@ fn left_out(what: &'static str) -> Error {
 
 fn settings(config: &Config, device: &OpenDevice) -> Settings {
     let bus = &device.bus;
-    Settings::new(
-        config,
-        device.max_transfer,
-        bus.has_interrupt(),
-        bus.has_reset(),
-    )
+    config.link_settings(device.max_transfer, bus.has_interrupt(), bus.has_reset())
 }
 
 /// Says what was set up, and what the set-up makes impossible.

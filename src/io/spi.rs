@@ -398,7 +398,7 @@ const DMA_ALIGN: usize = 128;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::CrcMode;
+    use crate::link::CrcMode;
     use core::time::Duration;
 
     fn config() -> Spi {

@@ -1,7 +1,28 @@
 //! Whether the CRC of the SPI framing is offered, and whether a header may lack it (protocol §5.11).
 
-use crate::config::CrcMode;
 use crate::wire::spi::Header;
+use core::fmt;
+
+/// Whether a CRC is offered to the slave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrcMode {
+    /// Offered until the slave shows that it has none; again after a reset. The default.
+    Auto,
+    /// Always offered, and a frame without one is not accepted.
+    On,
+    /// Never offered.
+    Off,
+}
+
+impl fmt::Display for CrcMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CrcMode::Auto => "auto",
+            CrcMode::On => "on",
+            CrcMode::Off => "off",
+        })
+    }
+}
 
 /// What is known of the slave's CRC.
 #[derive(Debug)]

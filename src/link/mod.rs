@@ -62,7 +62,6 @@ pub mod sizing;
 pub mod stats;
 
 use crate::bus::Line;
-use crate::config::{Config, CrcMode, SPI_SMALL_PACKET};
 use crate::error::is_gone;
 use crate::time::{earliest, Duration, Instant};
 use crate::trace::{self};
@@ -77,6 +76,8 @@ use limits::*;
 use sizing::{Cost, Sizing};
 use stats::Stats;
 use std::io;
+
+pub use crc::CrcMode;
 
 /// How a link is driven.
 #[derive(Clone, Debug)]
@@ -109,34 +110,11 @@ pub struct Settings {
     pub reset_at_start: bool,
 }
 
-impl Settings {
-    /// What the command line says, on a bus whose driver carries `max_transfer` octets at a time, with
-    /// those lines wired.
-    pub fn new(config: &Config, max_transfer: usize, has_interrupt: bool, has_reset: bool) -> Self {
-        let least = SPI_SMALL_PACKET.default as usize;
-        Settings {
-            align_allowance: config.spi.align_allowance,
-            small_packet: config.spi.small_packet.unwrap_or(least),
-            adaptive: config.spi.small_packet.is_none(),
-            speed_hz: config.spi.speed_hz,
-            crc: config.spi.crc,
-            max_transfer,
-            gap: config.spi.gap,
-            poll_period: config.poll_period,
-            reset_pulse: config.reset_pulse,
-            reset_settle: config.reset_settle,
-            has_interrupt,
-            has_reset,
-            reset_at_start: config.reset_at_start_and_exit,
-        }
-    }
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             align_allowance: 0,
-            small_packet: 32,
+            small_packet: sizing::LEAST,
             adaptive: true,
             speed_hz: 1_000_000,
             crc: CrcMode::Auto,

@@ -22,10 +22,12 @@
 
 mod fixed;
 
-use crate::config::SPI_SMALL_PACKET;
 use crate::time::Duration;
 use crate::wire::spi::HEADER_LEN;
 use fixed::{Fixed, FIXED_MAX_NS};
+
+/// What is offered at least, as by today's hosts (protocol §5.3).
+pub const LEAST: usize = 32;
 
 /// Chooses what to offer.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl Cost {
 
     /// What a transaction takes that offers what the hosts in use offer.
     pub(super) fn typical(self) -> Duration {
-        Duration::from_nanos(self.of_transaction(SPI_SMALL_PACKET.default as usize))
+        Duration::from_nanos(self.of_transaction(LEAST))
     }
 
     /// Nanoseconds that a frame of `len` octets costs if `offer` octets are offered first.

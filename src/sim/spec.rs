@@ -47,7 +47,7 @@
 //! minute, to the microsecond. A **rate** is `1%`, `0.1%`, `0.01` (of 1) or `200ppm`: at most `100%`, to
 //! the millionth. A **path** has no colon. In a systemd unit `%` is special: write `ppm` there, or `%%`.
 
-use crate::config::{integer, scaled};
+use crate::number::{integer, scaled};
 use core::fmt;
 use core::ops::RangeInclusive;
 use core::str::FromStr;

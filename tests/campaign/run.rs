@@ -2,8 +2,7 @@
 
 use super::scenario::{Frame, Promise};
 use crate::common::{EchoBus, Pair};
-use spinel_bridge::config::CrcMode;
-use spinel_bridge::link::Settings;
+use spinel_bridge::link::{CrcMode, Settings};
 use spinel_bridge::sim::faults::Fault;
 use spinel_bridge::sim::rng::Rng;
 use spinel_bridge::sim::spec::Spec;

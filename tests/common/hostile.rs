@@ -20,12 +20,11 @@
 
 use spinel_bridge::bridge::{Bridge, Step, Upper};
 use spinel_bridge::bus::{Bus, Line};
-use spinel_bridge::config::CrcMode;
 use spinel_bridge::error::is_gone;
 use spinel_bridge::hdlc::decode::{Decoder, Event};
 use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::hdlc::{Port, Stats};
-use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::link::{CrcMode, Link, Settings};
 use spinel_bridge::sim::echo::Echo;
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::Spec;

@@ -4,10 +4,9 @@
 use super::Way;
 use spinel_bridge::bridge::{Bridge, Upper};
 use spinel_bridge::bus::{Bus, Line};
-use spinel_bridge::config::CrcMode;
 use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::hdlc::Port;
-use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::link::{CrcMode, Link, Settings};
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::spi::{Header, HEADER_LEN};
 use std::io;

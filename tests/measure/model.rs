@@ -6,10 +6,9 @@
 use super::{Pace, Way};
 use spinel_bridge::bridge::{Bridge, Step, Upper};
 use spinel_bridge::bus::{Bus, Line};
-use spinel_bridge::config::CrcMode;
 use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::hdlc::Port;
-use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::link::{CrcMode, Link, Settings};
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::Spec;
 use spinel_bridge::sim::{Firmware, ResetCause};

@@ -4,11 +4,10 @@
 use super::posix::Posix;
 use spinel_bridge::bridge::{Bridge, Step, Upper};
 use spinel_bridge::bus::{Bus, Line};
-use spinel_bridge::config::CrcMode;
 use spinel_bridge::hdlc::decode::{Decoder, Event};
 use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::hdlc::Port;
-use spinel_bridge::link::{Link, Settings};
+use spinel_bridge::link::{CrcMode, Link, Settings};
 use spinel_bridge::sim::echo::Echo;
 use spinel_bridge::sim::faults::Faults;
 use spinel_bridge::sim::rng::Rng;
