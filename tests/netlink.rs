@@ -5,7 +5,7 @@ use mio::unix::SourceFd;
 use spinel_bridge::host::kernel::{Address, Change, Event};
 use spinel_bridge::host::known::{Known, State};
 use spinel_bridge::host::netif::Netif;
-use spinel_bridge::host::packet::{outbound, Dropped, Path, Sessions};
+use spinel_bridge::host::traffic::packet::{outbound, Dropped, Path, Sessions};
 use spinel_bridge::io::netlink::Netlink;
 use spinel_bridge::io::tun::{Name, OpenError, Tun, PACKET_MAX};
 use spinel_bridge::wire::ids::Property;

@@ -16,7 +16,7 @@ use spinel_bridge::ctl::line::RequestLine;
 use spinel_bridge::ctl::verbs::{parse, Asked};
 use spinel_bridge::ctl::{Answer, Request, Ticket};
 use spinel_bridge::host::kernel::{Address, Change, Event};
-use spinel_bridge::host::transact::OUTSTANDING_MAX;
+use spinel_bridge::host::command::transact::OUTSTANDING_MAX;
 use spinel_bridge::host::{ServiceDone, Settings};
 use spinel_bridge::time::Duration;
 use spinel_bridge::wire::packed::Reader;

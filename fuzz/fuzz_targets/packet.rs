@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use spinel_bridge::host::kernel::Event;
 use spinel_bridge::host::known::{Known, State};
 use spinel_bridge::host::netif::Netif;
-use spinel_bridge::host::packet::{inbound, outbound, Path, Sessions, Stream, MTU};
+use spinel_bridge::host::traffic::packet::{inbound, outbound, Path, Sessions, Stream, MTU};
 use spinel_bridge::time::Instant;
 use spinel_bridge::wire::ids::Property;
 

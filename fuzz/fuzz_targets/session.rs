@@ -13,7 +13,7 @@ use common::coprocessor::{deliver, Coprocessor};
 use common::{bounded, kernel, requests, values, Input};
 use libfuzzer_sys::fuzz_target;
 use spinel_bridge::bridge::Upper;
-use spinel_bridge::host::transact::OUTSTANDING_MAX;
+use spinel_bridge::host::command::transact::OUTSTANDING_MAX;
 use spinel_bridge::host::{netif, Host, Service, ServiceDone, Settings};
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::ids::{Property, Status};

@@ -23,7 +23,6 @@
 //! The table is `after_success` and `after_update`. Requests wait while one of `DECISIVE` is being
 //! asked for (`host::requests`).
 
-use super::tasks::FORGETTING;
 use crate::wire::ids::{Capability, Command, Property};
 use crate::wire::packed::Reader;
 use core::fmt;
@@ -282,6 +281,18 @@ const COMMAND_LINE: &[Property] = &[
     Property::THREAD_OFF_MESH_ROUTES,
     Property::THREAD_ASSISTING_PORTS,
     Property::THREAD_MODE,
+];
+
+/// Members of the active dataset with a property of their own, in the order of protocol §7.5 (`otLinkSetChannel` and the like, which clear
+/// both datasets). While the stack is up they are refused (INVALID_STATE).
+pub(super) const FORGETTING: &[Property] = &[
+    Property::PHY_CHAN,
+    Property::MAC_15_4_PANID,
+    Property::NET_XPANID,
+    Property::NET_NETWORK_NAME,
+    Property::NET_NETWORK_KEY,
+    Property::NET_PSKC,
+    Property::IPV6_ML_PREFIX,
 ];
 
 /// What requests decide by, or show, and no update tells: they wait while it is being asked for.

@@ -4,22 +4,16 @@
 //! on the other. Beside them it takes requests and gives answers, events, changes for the kernel, and
 //! services that only the shell can render. No descriptor and no clock here.
 //!
-//! | file | what it knows |
+//! | floor | what it knows |
 //! | --- | --- |
-//! | `transact` | TIDs, time-outs and retries (protocol §7.4) |
-//! | `startup` | the handshake, and failing it (§7.3) |
-//! | `recover` | resets, misbehaviour, liveness, firmware (§7.2, §7.4, §7.12) |
-//! | `fault` | giving up, and what leads out of that (§7.2) |
-//! | `receive` | what a frame from the co-processor says |
-//! | `state` | the states and what leads from one to another (§7.2) |
+//! | `session` | the handshake, resets, liveness, states, what is kept (protocol §7.2 to §7.4) |
+//! | [`command`] | commands and their replies, tasks that run and wait (§7.4) |
+//! | [`tasks`] | requests as [`script`]s |
+//! | [`traffic`] | which packets pass, and their pace (§7.7, §7.9) |
+//! | [`netif`] | addresses on both sides (§7.8) |
+//! | `receive` | what a frame from the co-processor says, and whom it concerns |
 //! | `requests` | what a client asks for, and when |
-//! | `run`, `wait` | tasks: [`script`]s that run, and what they wait for |
-//! | `tasks` | requests as scripts |
-//! | `command_line` | the output of OpenThread's command line |
-//! | `dataset`, `pskc` | a network's credentials as one thing, and the key of its passphrase |
-//! | `keep` | what a reset of the co-processor must not lose |
-//! | `slots` | packets on their way, and their pace (§7.7, §7.9) |
-//! | `packet`, `netif` | which packets pass, and addresses on both sides (§7.7, §7.8) |
+//! | [`known`], [`kernel`], [`script`], [`failure`], `dataset`, `tlvs` | words that the floors share |
 //!
 //! # The turn
 //!
@@ -27,49 +21,40 @@
 //! other calls in any order. Each leaves the host with nothing to do but wait: for a frame, for a
 //! request, or for [`Host::poll_timeout`].
 
-mod command_line;
+pub mod command;
 mod dataset;
 pub mod failure;
-mod fault;
-mod keep;
 pub mod kernel;
 pub mod known;
 pub mod netif;
 mod outbox;
-pub mod packet;
-mod pskc;
 mod random;
 mod receive;
-mod recover;
 mod requests;
-mod run;
 pub mod script;
-mod slots;
-mod startup;
-mod state;
+mod session;
 mod stats;
 pub mod tasks;
 mod tlvs;
-pub mod transact;
-mod wait;
+pub mod traffic;
 
 use crate::bridge::Upper;
 use crate::ctl;
 use crate::time::{Duration, Instant};
 use crate::wire::ids::Property;
-use keep::Keep;
+use command::run::Tasks;
+use command::transact::Engine;
 use known::Known;
 use netif::Netif;
 use outbox::Outbox;
-use packet::Sessions;
 use random::Random;
-use recover::Watch;
 use requests::Requests;
-use run::Tasks;
-use slots::Slots;
-use startup::Startup;
+use session::keep::Keep;
+use session::recover::Watch;
+use session::startup::Startup;
 use stats::Stats;
-use transact::Engine;
+use traffic::packet::{self, Sessions};
+use traffic::slots::{self, Slots};
 
 /// What the host is told at start.
 #[derive(Clone)]

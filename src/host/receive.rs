@@ -1,13 +1,14 @@
 //! What a frame from the co-processor says: a packet, the answer to a command, or something that it
 //! tells unasked (protocol §1.2, §1.3).
 
+use super::command::reply::Reply;
+use super::command::transact::Matched;
+use super::command::wait::Told;
 use super::known::{self, REMEMBERED};
-use super::packet::{self, Stream};
-use super::slots::Fate;
-use super::startup::Phase;
+use super::session::Phase;
 use super::tasks;
-use super::transact::Matched;
-use super::wait::Told;
+use super::traffic::packet::{self, Stream};
+use super::traffic::slots::Fate;
 use super::{Host, Owner};
 use crate::ctl::{Event, Field, Fields};
 use crate::time::{earliest, Instant};
@@ -15,57 +16,6 @@ use crate::wire::ids::{Command, Property, Status};
 use crate::wire::packed::Reader;
 use crate::wire::spinel::{Frame, FrameError};
 use core::num::NonZeroU8;
-
-/// The answer to a command.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reply<'a> {
-    /// The command that was sent.
-    pub(super) asked: Command,
-    /// The property that it concerned.
-    pub(super) asked_property: Option<Property>,
-    /// The command of the answer.
-    pub(super) told: Command,
-    /// The property that the answer carries.
-    told_property: Option<Property>,
-    /// What follows the property's number, or for another command the whole payload.
-    pub(super) value: &'a [u8],
-    /// What it carries if it is a LAST_STATUS.
-    status: Option<Status>,
-    /// The command was sent more than once.
-    repeated: bool,
-}
-
-impl<'a> Reply<'a> {
-    /// The status, unless it is success, or what was asked for. IN_PROGRESS is success: the outcome
-    /// follows as an update (§4.1). Of a command that was repeated, the first may have done what the
-    /// second then finds done.
-    pub(super) fn error(&self) -> Option<Status> {
-        if self.asked_property == Some(Property::LAST_STATUS) {
-            return None;
-        }
-        let is_good = |status: &Status| match *status {
-            Status::OK | Status::IN_PROGRESS => true,
-            Status::ALREADY => self.repeated,
-            Status::ITEM_NOT_FOUND => self.repeated && self.asked == Command::PROP_VALUE_REMOVE,
-            _ => false,
-        };
-        self.status.filter(|status| !is_good(status))
-    }
-
-    /// The value, if the answer carries this property.
-    pub(super) fn value_of(&self, property: Property) -> Option<&'a [u8]> {
-        (self.told_property == Some(property)).then_some(self.value)
-    }
-
-    /// For the log.
-    pub(super) fn outcome(&self) -> String {
-        match (self.status, self.told_property) {
-            (Some(status), _) => format!("the co-processor answered {status} ({})", status.0),
-            (None, Some(property)) => format!("the co-processor answered with {property}"),
-            (None, None) => format!("the co-processor answered with {}", self.told),
-        }
-    }
-}
 
 impl Host {
     pub(super) fn receive(&mut self, octets: &[u8]) {

@@ -1,10 +1,10 @@
 //! What clients ask for: what is done at once, what waits for the end of the start-up, and what is
 //! refused.
 
+use super::command::run::Origin;
 use super::failure;
-use super::known::{State, DECISIVE};
-use super::run::Origin;
-use super::startup::Phase;
+use super::known::{State, DECISIVE, FORGETTING};
+use super::session::Phase;
 use super::tasks::{self, Context};
 use super::Host;
 use crate::bridge::Upper;
@@ -133,8 +133,7 @@ impl Host {
     /// Whether the co-processor is being asked for what this request decides by, or shows: what is known
     /// may be out of date. It is over when the last answer is there, or when there is none.
     fn is_finding_out(&self, request: &Request) -> bool {
-        let forgets =
-            matches!(request, Request::Set(property, _) if tasks::FORGETTING.contains(property));
+        let forgets = matches!(request, Request::Set(property, _) if FORGETTING.contains(property));
         let decides = matches!(
             request,
             Request::Status
@@ -235,4 +234,4 @@ impl Host {
 }
 
 /// As many as can be worked on afterwards.
-const PENDING_MAX: usize = super::run::TASKS_MAX;
+const PENDING_MAX: usize = super::command::run::TASKS_MAX;

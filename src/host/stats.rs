@@ -1,6 +1,6 @@
 //! What the host counted.
 
-use super::packet::Dropped;
+use super::traffic::packet::Dropped;
 use super::Host;
 
 #[derive(Clone, Copy, Debug, Default)]

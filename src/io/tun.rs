@@ -3,7 +3,7 @@
 //! One read gives one packet, one write takes one. The interface goes away with its descriptor, unless
 //! somebody made it persistent.
 
-use crate::host::packet::MTU;
+use crate::host::traffic::packet::MTU;
 use nix::errno::Errno;
 use std::fmt;
 use std::io;

@@ -1,17 +1,17 @@
 //! What a network is made of, and how the co-processor is told (protocol §7.5): by one dataset, as
 //! today's firmware wants it, which leads no network without a complete one; or property by property.
 
+use super::pskc::{pskc, PASSPHRASE};
 use super::status::hex16;
 use super::{
     channel_list, channels, channels_of, check_channel, check_text, has_channel, property,
-    supported_channels, usage, Context, FORGETTING,
+    supported_channels, usage, Context,
 };
 use crate::ctl::request::Network;
 use crate::ctl::{Failure, Field, Fields};
 use crate::host::dataset::Dataset;
 use crate::host::failure::{self, What};
-use crate::host::known::Known;
-use crate::host::pskc::{pskc, PASSPHRASE};
+use crate::host::known::{Known, FORGETTING};
 use crate::host::script::{Follow, Send, Step};
 use crate::wire::ids::{Command, Property};
 use crate::wire::packed::{Overflow, Reader};

@@ -4,6 +4,7 @@
 
 use super::credentials::{self, NewNetwork};
 use super::property::{self, row_name};
+use super::pskc::pskc;
 use super::status::hex16;
 use super::{channel_list, channels_of, usage, wrong_state, Context};
 use crate::ctl::request::{Migration, Network};
@@ -12,7 +13,6 @@ use crate::ctl::{Code, Failure, Field, Fields};
 use crate::host::dataset::{channels_of_mask, Dataset};
 use crate::host::failure::{self, What};
 use crate::host::known::{Known, State};
-use crate::host::pskc::pskc;
 use crate::host::script::{Follow, Script, Send, Step};
 use crate::host::tlvs::{kind, Tlvs};
 use crate::time::Duration;

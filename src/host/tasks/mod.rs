@@ -30,12 +30,12 @@ mod netdata;
 mod network;
 mod power;
 mod property;
+mod pskc;
 mod scan;
 mod status;
 
 pub use counters::counter_rows;
 pub use property::property_row;
-pub(super) use property::FORGETTING;
 pub use scan::{beacon_row, energy_row, sniff_row};
 
 use super::known::{Known, State};

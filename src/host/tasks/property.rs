@@ -2,7 +2,7 @@
 
 use super::{not_supported, require, usage, wrong_state};
 use crate::ctl::{Code, Failure, Field, Fields};
-use crate::host::known::{Known, REMEMBERED};
+use crate::host::known::{Known, FORGETTING, REMEMBERED};
 use crate::host::script::{Report, Script, Send};
 use crate::wire::ids::{Access, Command, Needs, Property, PropertyInfo};
 use crate::wire::packed::{Malformed, Reader};
@@ -124,18 +124,6 @@ fn field(signature: Signature<'_>, octets: &[u8]) -> Field {
 fn pskc_rows(value: &[u8]) -> Vec<Fields> {
     vec![Fields::new().with("pskc", hex(value))]
 }
-
-/// Members of the active dataset with a property of their own, in the order of protocol §7.5 (`otLinkSetChannel` and the like, which clear
-/// both datasets). While the stack is up they are refused (INVALID_STATE).
-pub(in crate::host) const FORGETTING: &[Property] = &[
-    Property::PHY_CHAN,
-    Property::MAC_15_4_PANID,
-    Property::NET_XPANID,
-    Property::NET_NETWORK_NAME,
-    Property::NET_NETWORK_KEY,
-    Property::NET_PSKC,
-    Property::IPV6_ML_PREFIX,
-];
 
 /// Errata E46: what firmware up to 2025 cannot say that it has not (the last one, today's neither).
 const MUTING: &[Property] = &[

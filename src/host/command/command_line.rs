@@ -2,13 +2,13 @@
 //! output comes out in pieces, even before the SET is answered, and `Done` or `Error N: ...` ends it.
 
 use super::run::Doing;
-use super::script::Until;
-use super::Host;
 use crate::ctl::{Answer, Code, Failure, Field, Fields};
+use crate::host::script::Until;
+use crate::host::Host;
 
 /// The output of one command.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(in crate::host) struct Output {
     /// What came of a line that is not over yet.
     line: Vec<u8>,
     /// How the command ended.
@@ -57,7 +57,7 @@ impl Output {
     }
 
     /// How it ended, if it did.
-    pub(super) fn end(&mut self) -> Option<Result<(), Failure>> {
+    pub(in crate::host) fn end(&mut self) -> Option<Result<(), Failure>> {
         self.end.take()
     }
 }
@@ -86,7 +86,7 @@ fn refused(error: &str) -> Failure {
 
 impl Host {
     /// A piece of STREAM_CLI, for the task whose command it answers.
-    pub(super) fn command_line_said(&mut self, piece: &[u8]) {
+    pub(in crate::host) fn command_line_said(&mut self, piece: &[u8]) {
         for id in self.tasks.ids() {
             let now = self.now;
             let Some(task) = self.tasks.get_mut(id) else {

@@ -13,7 +13,7 @@ use crate::wire::ids::{Command, Property, Status};
 use crate::wire::spinel::Header;
 
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(in crate::host) struct Slots {
     /// A STREAM frame: room for its head, then the packet, as it was read.
     up: Box<[u8]>,
     /// Length of the packet in `up`; 0: none.
@@ -24,16 +24,16 @@ pub(super) struct Slots {
     asked: bool,
     flow: Flow,
     /// Packets sent, each counted once.
-    pub(super) sent: u64,
+    pub(in crate::host) sent: u64,
     /// Packets that had to be sent again for want of room.
-    pub(super) waited: u64,
+    pub(in crate::host) waited: u64,
     /// Packets for the TUN, each behind its length in two octets.
     down: Buffer,
     pace: Pace,
 }
 
 impl Slots {
-    pub(super) fn new() -> Self {
+    pub(in crate::host) fn new() -> Self {
         Slots {
             up: vec![0; HEAD_LEN + MTU + 1].into_boxed_slice(),
             up_len: 0,
@@ -49,7 +49,7 @@ impl Slots {
 
     /// Where the next packet from the TUN goes: one octet more than the MTU, so that a packet that is
     /// too long shows. Empty while one waits.
-    pub(super) fn input(&mut self) -> &mut [u8] {
+    pub(in crate::host) fn input(&mut self) -> &mut [u8] {
         if !self.taken {
             return &mut [];
         }
@@ -57,12 +57,12 @@ impl Slots {
     }
 
     /// The first `n` octets of the input.
-    pub(super) fn packet(&self, n: usize) -> &[u8] {
+    pub(in crate::host) fn packet(&self, n: usize) -> &[u8] {
         self.up.get(HEAD_LEN..HEAD_LEN + n).unwrap_or_default()
     }
 
     /// The packet of `n` octets goes to the co-processor.
-    pub(super) fn submit(&mut self, n: usize, stream: Stream) {
+    pub(in crate::host) fn submit(&mut self, n: usize, stream: Stream) {
         let property = match stream {
             Stream::Net => Property::STREAM_NET,
             Stream::NetInsecure => Property::STREAM_NET_INSECURE,
@@ -82,18 +82,18 @@ impl Slots {
     }
 
     /// Whether [`Slots::next_frame`] has one: a packet that does not have to wait.
-    pub(super) fn has_frame(&self, now: Instant) -> bool {
+    pub(in crate::host) fn has_frame(&self, now: Instant) -> bool {
         !self.taken && !self.asked && self.opens_at(now).is_none()
     }
 
     /// Whether it is to go with a TID.
-    pub(super) fn asks(&mut self, now: Instant) -> bool {
+    pub(in crate::host) fn asks(&mut self, now: Instant) -> bool {
         self.flow.asks(now, self.up_len)
     }
 
     /// The frame with the packet, unless it has to wait. With a TID that is not 0 it is kept until
     /// [`Slots::replied`] or [`Slots::unanswered`].
-    pub(super) fn next_frame(&mut self, now: Instant, tid: u8) -> Option<&[u8]> {
+    pub(in crate::host) fn next_frame(&mut self, now: Instant, tid: u8) -> Option<&[u8]> {
         if !self.has_frame(now) {
             return None;
         }
@@ -109,7 +109,7 @@ impl Slots {
     }
 
     /// What the co-processor said of the packet that was sent with a TID.
-    pub(super) fn replied(&mut self, now: Instant, error: Option<Status>) -> Fate {
+    pub(in crate::host) fn replied(&mut self, now: Instant, error: Option<Status>) -> Fate {
         if !self.asked {
             return Fate::Taken;
         }
@@ -131,7 +131,7 @@ impl Slots {
     }
 
     /// No reply came: the packet is on its way as far as can be known.
-    pub(super) fn unanswered(&mut self) {
+    pub(in crate::host) fn unanswered(&mut self) {
         if self.asked {
             self.asked = false;
             self.taken = true;
@@ -140,25 +140,25 @@ impl Slots {
     }
 
     /// What waits for the co-processor is void, and so is what was known of it.
-    pub(super) fn drop_waiting(&mut self) {
+    pub(in crate::host) fn drop_waiting(&mut self) {
         self.taken = true;
         self.asked = false;
         self.flow = Flow::default();
     }
 
     /// The co-processor ran out of room.
-    pub(super) fn slow_down(&mut self, now: Instant) {
+    pub(in crate::host) fn slow_down(&mut self, now: Instant) {
         self.pace.slow_down(now);
         self.flow.ask_from(now);
     }
 
-    pub(super) fn clear_counters(&mut self) {
+    pub(in crate::host) fn clear_counters(&mut self) {
         self.sent = 0;
         self.waited = 0;
     }
 
     /// When the packet that waits may go; `None` if none has to wait.
-    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+    pub(in crate::host) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         self.opens_at(now).filter(|_| !self.taken && !self.asked)
     }
 
@@ -168,12 +168,12 @@ impl Slots {
     }
 
     /// Whether one more packet for the TUN fits.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::host) fn has_room(&self) -> bool {
         self.down.room() >= LENGTH_LEN + PACKET_MAX
     }
 
     /// Keeps a packet for the TUN; false if it is too long or there is no room.
-    pub(super) fn push(&mut self, packet: &[u8]) -> bool {
+    pub(in crate::host) fn push(&mut self, packet: &[u8]) -> bool {
         let end = LENGTH_LEN + packet.len();
         if packet.is_empty() || packet.len() > PACKET_MAX || self.down.room() < end {
             return false;
@@ -187,14 +187,14 @@ impl Slots {
     }
 
     /// The first packet for the TUN.
-    pub(super) fn output(&self) -> &[u8] {
+    pub(in crate::host) fn output(&self) -> &[u8] {
         let filled = self.down.filled();
         let end = LENGTH_LEN + self.first_len();
         filled.get(LENGTH_LEN..end).unwrap_or_default()
     }
 
     /// The first packet was written: a TUN takes packets whole.
-    pub(super) fn written(&mut self) {
+    pub(in crate::host) fn written(&mut self) {
         if !self.down.filled().is_empty() {
             self.down.consume(LENGTH_LEN + self.first_len());
         }
@@ -210,7 +210,7 @@ impl Slots {
 
 /// What became of a packet that was sent with a TID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(in crate::host) enum Fate {
     /// The co-processor has it.
     Taken,
     /// It had no room: sent again soon.
@@ -355,7 +355,7 @@ impl Pace {
 /// The longest packet that firmware hands to its host (protocol §7.7).
 const PACKET_MAX: usize = 1_296;
 /// How long the reply to a packet is waited for: it is one of the first things that firmware does with it.
-pub(super) const REPLY_WITHIN: Duration = Duration::from_millis(500);
+pub(in crate::host) const REPLY_WITHIN: Duration = Duration::from_millis(500);
 /// Protocol §7.9: about two packets ahead, which the smallest firmware holds. More than that at once is
 /// asked for.
 const UNASKED_MAX: u64 = 2 * MTU as u64;

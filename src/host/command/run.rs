@@ -1,46 +1,46 @@
 //! Tasks: scripts that run, one step after the other.
 
-use super::failure::{self, What};
-use super::keep::{Keep, RESUME};
-use super::known::State;
-use super::receive::Reply;
-use super::script::{
+use super::reply::Reply;
+use super::transact::{property_of, property_payload, Refused};
+use super::wait::{Scan, Waiting};
+use crate::ctl::{Answer, Code, Failure, Fields, Ticket};
+use crate::host::failure::{self, What};
+use crate::host::known::State;
+use crate::host::script::{
     Act, Follow, Judge, OnError, Report, Reset, Retain, Script, Send, Step, Until, Verdict,
 };
-use super::startup::{property_payload, Phase};
-use super::tasks;
-use super::transact::{property_of, Refused};
-use super::wait::{Scan, Waiting};
-use super::{Host, Owner, Service};
-use crate::ctl::{Answer, Code, Failure, Fields, Ticket};
+use crate::host::session::keep::{Keep, RESUME};
+use crate::host::session::Phase;
+use crate::host::tasks;
+use crate::host::{Host, Owner, Service};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Command, Property};
 use std::collections::VecDeque;
 
 #[derive(Default)]
-pub(super) struct Tasks {
+pub(in crate::host) struct Tasks {
     list: Vec<Task>,
     last_id: u32,
 }
 
-pub(super) struct Task {
-    pub(super) id: u32,
-    pub(super) origin: Origin,
-    pub(super) steps: VecDeque<Step>,
+pub(in crate::host) struct Task {
+    pub(in crate::host) id: u32,
+    pub(in crate::host) origin: Origin,
+    pub(in crate::host) steps: VecDeque<Step>,
     undo: VecDeque<Send>,
     otherwise: Option<Box<Script>>,
     exclusive: Option<&'static str>,
-    pub(super) doing: Doing,
+    pub(in crate::host) doing: Doing,
     /// What is told when the undoing is over.
     outcome: Option<Answer>,
     is_joining: bool,
     /// What the joiner does when it found nobody.
-    pub(super) look_again: Option<Step>,
+    pub(in crate::host) look_again: Option<Step>,
     /// The commands that were sent: a sniffer needs them again after a reset.
     sent: Vec<(Command, Vec<u8>)>,
-    pub(super) scan: Scan,
+    pub(in crate::host) scan: Scan,
     /// What the command line says to this task's command.
-    pub(super) output: Option<super::command_line::Output>,
+    pub(in crate::host) output: Option<super::command_line::Output>,
 }
 
 /// What follows from the answer to a command.
@@ -53,15 +53,15 @@ struct Judged {
 
 /// Who wants it done.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Origin {
+pub(in crate::host) struct Origin {
     /// `None`: the host itself, or a client that is gone.
-    pub(super) client: Option<Ticket>,
+    pub(in crate::host) client: Option<Ticket>,
     /// If it fails, this host stays awake.
-    pub(super) is_host_sleep: bool,
+    pub(in crate::host) is_host_sleep: bool,
 }
 
 /// What a task waits for.
-pub(super) enum Doing {
+pub(in crate::host) enum Doing {
     /// Nothing: its next step is due.
     Next,
     Sent(Send),
@@ -80,7 +80,7 @@ pub(super) enum Doing {
 }
 
 impl Tasks {
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(in crate::host) fn poll_timeout(&self) -> Option<Instant> {
         let times = self.list.iter().filter_map(|task| match &task.doing {
             Doing::Waiting(waiting) => Some(waiting.poll_timeout()),
             Doing::Pausing(until) => Some(*until),
@@ -89,34 +89,34 @@ impl Tasks {
         times.min()
     }
 
-    pub(super) fn is_joining(&self) -> bool {
+    pub(in crate::host) fn is_joining(&self) -> bool {
         self.list.iter().any(|task| task.is_joining)
     }
 
     /// Whether a command of OpenThread's command line runs.
-    pub(super) fn is_commanding(&self) -> bool {
+    pub(in crate::host) fn is_commanding(&self) -> bool {
         self.list.iter().any(|task| task.output.is_some())
     }
 
-    pub(super) fn is_sniffing(&self) -> bool {
+    pub(in crate::host) fn is_sniffing(&self) -> bool {
         let mut tasks = self.list.iter();
         tasks.any(|task| matches!(task.doing, Doing::Sniffing))
     }
 
     /// Whether nothing runs that changes the network's state. Who listens does not.
-    pub(super) fn is_free(&self) -> bool {
+    pub(in crate::host) fn is_free(&self) -> bool {
         let changes =
             |task: &Task| task.exclusive.is_some() && !matches!(task.doing, Doing::Sniffing);
         !self.list.iter().any(changes)
     }
 
     /// Whether the host itself attaches to the stored network.
-    pub(super) fn is_resuming(&self) -> bool {
+    pub(in crate::host) fn is_resuming(&self) -> bool {
         self.list.iter().any(|task| task.exclusive == Some(RESUME))
     }
 
     /// What those that sniff had set up.
-    pub(super) fn sniffers_setup(&self) -> impl Iterator<Item = (Command, &[u8])> {
+    pub(in crate::host) fn sniffers_setup(&self) -> impl Iterator<Item = (Command, &[u8])> {
         let sniffing = |task: &&Task| matches!(task.doing, Doing::Sniffing);
         let sent = self
             .list
@@ -127,15 +127,15 @@ impl Tasks {
     }
 
     /// The ids of all tasks, which may change while one walks through them.
-    pub(super) fn ids(&self) -> Vec<u32> {
+    pub(in crate::host) fn ids(&self) -> Vec<u32> {
         self.list.iter().map(|task| task.id).collect()
     }
 
-    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Task> {
+    pub(in crate::host) fn get_mut(&mut self, id: u32) -> Option<&mut Task> {
         self.list.iter_mut().find(|task| task.id == id)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::host) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
@@ -157,7 +157,7 @@ impl Tasks {
 
 impl Host {
     /// Whether a task can begin now.
-    pub(super) fn check_room(&self, script: &Script) -> Result<(), Failure> {
+    pub(in crate::host) fn check_room(&self, script: &Script) -> Result<(), Failure> {
         if let (Some(_), Some(running)) = (script.exclusive, self.tasks.exclusive()) {
             return Err(failure::busy(running));
         }
@@ -168,7 +168,7 @@ impl Host {
     }
 
     /// Begins a task, for which there is room.
-    pub(super) fn spawn(&mut self, origin: Origin, script: Script) {
+    pub(in crate::host) fn spawn(&mut self, origin: Origin, script: Script) {
         let task = Task {
             id: self.tasks.next_id(),
             origin,
@@ -188,7 +188,7 @@ impl Host {
     }
 
     /// Begins a task of the host's own.
-    pub(super) fn spawn_own(&mut self, script: Script) {
+    pub(in crate::host) fn spawn_own(&mut self, script: Script) {
         match self.check_room(&script) {
             Ok(()) => self.spawn(Origin::default(), script),
             Err(failure) => log::info!("left out: {failure}"),
@@ -213,7 +213,7 @@ impl Host {
     }
 
     /// The joiner looks again, unless it has done so often enough.
-    pub(super) fn search_again(&mut self, id: u32, failure: Failure) {
+    pub(in crate::host) fn search_again(&mut self, id: u32, failure: Failure) {
         let step = self.tasks.get_mut(id).and_then(|task| {
             let step = task.look_again.take()?;
             task.steps.push_front(step);
@@ -228,7 +228,7 @@ impl Host {
         }
     }
 
-    pub(super) fn run_id(&mut self, id: u32) {
+    pub(in crate::host) fn run_id(&mut self, id: u32) {
         if let Some(task) = self.tasks.take(id) {
             self.run(task);
         }
@@ -382,7 +382,7 @@ impl Host {
     }
 
     /// The answer to what a task sent last.
-    pub(super) fn task_answered(&mut self, id: u32, reply: &Reply<'_>) {
+    pub(in crate::host) fn task_answered(&mut self, id: u32, reply: &Reply<'_>) {
         let Some(mut task) = self.tasks.take(id) else {
             return;
         };
@@ -507,7 +507,7 @@ impl Host {
         self.undo_next(task);
     }
 
-    pub(super) fn undo_id(&mut self, id: u32, failure: Failure) {
+    pub(in crate::host) fn undo_id(&mut self, id: u32, failure: Failure) {
         if let Some(mut task) = self.tasks.take(id) {
             task.otherwise = None;
             self.undo(task, failure);
@@ -563,14 +563,14 @@ impl Host {
     }
 
     /// Fails one task, without undoing.
-    pub(super) fn end_task(&mut self, id: u32, failure: Failure) {
+    pub(in crate::host) fn end_task(&mut self, id: u32, failure: Failure) {
         if let Some(task) = self.tasks.take(id) {
             self.cut_short(task, failure);
         }
     }
 
     /// Fails all tasks but those that wait for the reset, and those that go on listening after it.
-    pub(super) fn fail_tasks(&mut self, failure: &Failure) {
+    pub(in crate::host) fn fail_tasks(&mut self, failure: &Failure) {
         let survives =
             |doing: &Doing| matches!(doing, Doing::Starting | Doing::Upgrading | Doing::Sniffing);
         let list = core::mem::take(&mut self.tasks.list);
@@ -582,14 +582,14 @@ impl Host {
     }
 
     /// Fails all tasks.
-    pub(super) fn fail_all_tasks(&mut self, failure: &Failure) {
+    pub(in crate::host) fn fail_all_tasks(&mut self, failure: &Failure) {
         for task in core::mem::take(&mut self.tasks.list) {
             self.cut_short(task, failure.clone());
         }
     }
 
     /// The start-up is over.
-    pub(super) fn tasks_ready(&mut self) {
+    pub(in crate::host) fn tasks_ready(&mut self) {
         for id in self.tasks.ids() {
             let task = self.tasks.get_mut(id);
             if task.is_some_and(|task| matches!(task.doing, Doing::Starting)) {
@@ -599,14 +599,14 @@ impl Host {
     }
 
     /// The start-up is over, and whose client went meanwhile need not go on listening.
-    pub(super) fn end_idle_sniffing(&mut self) {
+    pub(in crate::host) fn end_idle_sniffing(&mut self) {
         for id in self.tasks.ids() {
             self.end_sniffing(id);
         }
     }
 
     /// The upgrade command ended.
-    pub(super) fn tasks_upgraded(&mut self, ok: bool) {
+    pub(in crate::host) fn tasks_upgraded(&mut self, ok: bool) {
         for id in self.tasks.ids() {
             let Some(task) = self.tasks.get_mut(id) else {
                 continue;
@@ -624,7 +624,7 @@ impl Host {
     }
 
     /// Whose client is gone ends if it only listened, and goes on unseen otherwise.
-    pub(super) fn leave_task(&mut self, ticket: Ticket) {
+    pub(in crate::host) fn leave_task(&mut self, ticket: Ticket) {
         for id in self.tasks.ids() {
             let Some(task) = self.tasks.get_mut(id) else {
                 continue;
@@ -651,7 +651,7 @@ impl Host {
     }
 
     /// Clients that scan are told that it is over; the scan itself goes on to its end (errata E19).
-    pub(super) fn stop_scans(&mut self) {
+    pub(in crate::host) fn stop_scans(&mut self) {
         for task in &mut self.tasks.list {
             let scans =
                 matches!(&task.doing, Doing::Waiting(waiting) if waiting.until == Until::ScanEnds);
@@ -667,7 +667,7 @@ impl Host {
 
     /// Who joins by passphrase is told that it is over. Newer firmware says nothing when its joiner is
     /// stopped.
-    pub(super) fn stop_joining(&mut self) {
+    pub(in crate::host) fn stop_joining(&mut self) {
         for id in self.tasks.ids() {
             let task = self.tasks.get_mut(id);
             let joins = |task: &mut Task| matches!(&task.doing, Doing::Waiting(waiting) if waiting.until == Until::Joined);
@@ -678,7 +678,7 @@ impl Host {
     }
 
     /// A raw frame, for everyone who sniffs.
-    pub(super) fn tell_sniffers(&mut self, row: &Fields) {
+    pub(in crate::host) fn tell_sniffers(&mut self, row: &Fields) {
         for task in &self.tasks.list {
             if let (Doing::Sniffing, Some(client)) = (&task.doing, task.origin.client) {
                 self.outbox.answer(client, Answer::Row(row.clone()));
@@ -686,7 +686,7 @@ impl Host {
         }
     }
 
-    pub(super) fn tell(&mut self, origin: Origin, answer: Answer) {
+    pub(in crate::host) fn tell(&mut self, origin: Origin, answer: Answer) {
         if let Some(client) = origin.client {
             self.outbox.answer(client, answer);
         }
@@ -723,6 +723,6 @@ fn what(send: &Send) -> What {
 }
 
 /// Two for each of 16 clients.
-pub(super) const TASKS_MAX: usize = 32;
+pub(in crate::host) const TASKS_MAX: usize = 32;
 /// Protocol §4.9.
 const BOOTLOADER: u8 = 3;

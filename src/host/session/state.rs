@@ -1,17 +1,17 @@
 //! The states (protocol §7.2) and what leads from one to another.
 
 use super::keep;
-use super::known::State;
-use super::run::Origin;
-use super::startup::Phase;
-use super::wait::Told;
-use super::Host;
+use super::Phase;
 use crate::ctl::{Event, Field, Fields};
+use crate::host::command::run::Origin;
+use crate::host::command::wait::Told;
+use crate::host::known::State;
+use crate::host::Host;
 use crate::wire::ids::{Property, Status};
 
 impl Host {
     /// A new state, told to everyone.
-    pub(super) fn set_state(&mut self, state: State) {
+    pub(in crate::host) fn set_state(&mut self, state: State) {
         let was = self.known.state;
         if state != State::Fault {
             self.known.fault = None;
@@ -36,7 +36,7 @@ impl Host {
     }
 
     /// The handshake is over: the state is what the co-processor says, and a stack that runs is kept.
-    pub(super) fn become_ready(&mut self) {
+    pub(in crate::host) fn become_ready(&mut self) {
         self.startup.phase = Phase::Ready;
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
@@ -68,7 +68,7 @@ impl Host {
     }
 
     /// A value came, remembered or not: what does it mean for the state?
-    pub(super) fn state_value(&mut self, property: Property) {
+    pub(in crate::host) fn state_value(&mut self, property: Property) {
         if self.startup.phase != Phase::Ready {
             return;
         }
@@ -115,7 +115,7 @@ impl Host {
     }
 
     /// LAST_STATUS 104..=111, unasked.
-    pub(super) fn join_outcome(&mut self, status: Status) {
+    pub(in crate::host) fn join_outcome(&mut self, status: Status) {
         let state = self.known.state;
         let joins = matches!(state, State::Associating | State::CredentialsNeeded);
         if status == Status::JOIN_SUCCESS && (joins || !state.is_up()) {
@@ -135,7 +135,7 @@ impl Host {
     }
 
     /// Child, router or leader. A role that is not known here is one of an attached node, too (§4.7).
-    pub(super) fn is_attached(&self) -> bool {
+    pub(in crate::host) fn is_attached(&self) -> bool {
         let role = self.known.uint8(Property::NET_ROLE);
         role.is_some_and(|role| !matches!(role, DETACHED | DISABLED))
     }

@@ -18,7 +18,7 @@
 
 use crate::time::{earliest, Duration, Instant};
 use crate::wire::ids::{Command, Property, Status};
-use crate::wire::packed::Reader;
+use crate::wire::packed::{Reader, Writer};
 use crate::wire::spinel::{write_frame, Header, FRAME_MAX, TID_MAX};
 use core::num::NonZeroU8;
 use std::collections::VecDeque;
@@ -533,7 +533,16 @@ pub fn property_of(command: Command, payload: &[u8]) -> Option<Property> {
     Reader::new(payload).uint_packed().ok().map(Property)
 }
 
-/// Commands that wait: two for each of the 32 tasks (`super::run::TASKS_MAX`), at a few dozen octets
+/// The number of a property, then its value.
+pub(in crate::host) fn property_payload(property: Property, value: &[u8]) -> Vec<u8> {
+    let mut number = [0; 3];
+    let mut writer = Writer::new(&mut number);
+    // A number that cannot be packed cannot have been read either.
+    let len = writer.uint_packed(property.0).map_or(0, |()| writer.len());
+    [&number[..len], value].concat()
+}
+
+/// Commands that wait: two for each of the 32 tasks (`run::TASKS_MAX`), at a few dozen octets
 /// each.
 pub const QUEUE_MAX: usize = 64;
 /// Protocol §1.2: firmware queues 15 replies; 8 leave room for what it does by itself.

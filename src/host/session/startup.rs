@@ -1,49 +1,20 @@
 //! The handshake (protocol §7.3): what is asked in which order, what the answers must be, and what
 //! follows when an attempt fails.
 
-use super::dataset::Dataset;
-use super::failure::What;
 use super::fault::Rescue;
-use super::known::{Known, State, DATASET};
-use super::receive::Reply;
-use super::script::Reset;
-use super::{Host, Owner, Service, ServiceDone};
+use super::{Phase, FAILURES_MAX};
+use crate::host::command::reply::Reply;
+use crate::host::command::transact::property_payload;
+use crate::host::dataset::Dataset;
+use crate::host::failure::What;
+use crate::host::known::{Known, State, DATASET};
+use crate::host::script::Reset;
+use crate::host::{Host, Owner, Service, ServiceDone};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Capability, Command, Property, Status};
 use crate::wire::packed::{Reader, Writer};
 use crate::wire::spinel::FRAME_MAX;
 use std::collections::VecDeque;
-
-/// How far the co-processor is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Step 1: a reset was triggered, its notification is awaited.
-    Resetting {
-        until: Instant,
-    },
-    /// Step 2.
-    Pausing {
-        until: Instant,
-    },
-    /// Steps 3 to 12.
-    Asking,
-    /// Step 4: the command that checks the firmware runs.
-    Checking,
-    /// An attempt failed; a reset follows.
-    Retrying {
-        until: Instant,
-        reset: Reset,
-    },
-    Upgrading,
-    Ready,
-    /// The host put it to sleep; from `quiet_at` on it is to be silent.
-    Asleep {
-        quiet_at: Instant,
-    },
-    Fault,
-    /// The transport is lost, and looked for by who has it.
-    Gone,
-}
 
 /// One step of the handshake.
 #[derive(Clone, Debug)]
@@ -64,37 +35,37 @@ enum Ask {
 }
 
 #[derive(Debug)]
-pub(super) struct Startup {
-    pub(super) phase: Phase,
+pub(in crate::host) struct Startup {
+    pub(in crate::host) phase: Phase,
     plan: VecDeque<Ask>,
     asked: Option<Ask>,
     /// Attempts that failed since the last that did not.
-    pub(super) failures: u32,
+    pub(in crate::host) failures: u32,
     /// The version that is being checked.
     checking: Option<String>,
     /// The version that was checked last: once is enough.
     checked: Option<String>,
     /// A firmware was tried as a remedy since the last attempt that succeeded. Once is enough: one that
     /// does not start would be written over and over.
-    pub(super) tried_upgrade: bool,
+    pub(in crate::host) tried_upgrade: bool,
     /// A join that was left half-way was ended by a reset since the last start-up that succeeded: what is
     /// up again then starts by itself.
     ended_join: bool,
     /// The co-processor reported a reset since the last start-up that succeeded: what runs was started by
     /// its firmware, not by us.
-    pub(super) saw_reset: bool,
+    pub(in crate::host) saw_reset: bool,
     /// What was known before, so that only changes are told.
-    pub(super) before: Known,
+    pub(in crate::host) before: Known,
     /// How FAULT is left.
-    pub(super) rescue: Rescue,
+    pub(in crate::host) rescue: Rescue,
     /// How many frames had come when the transport was opened, or it was ready last.
-    pub(super) frames: u64,
+    pub(in crate::host) frames: u64,
     /// What the transport sees makes it useless to wait.
-    pub(super) is_certain: bool,
+    pub(in crate::host) is_certain: bool,
 }
 
 impl Startup {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(in crate::host) fn new(now: Instant) -> Self {
         Startup {
             phase: Phase::Pausing { until: now },
             plan: VecDeque::new(),
@@ -113,22 +84,22 @@ impl Startup {
     }
 
     /// The co-processor can be talked to.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(in crate::host) fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Asleep { .. })
     }
 
     /// Values that arrive now count.
-    pub(super) fn listens(&self) -> bool {
+    pub(in crate::host) fn listens(&self) -> bool {
         self.is_ready() || matches!(self.phase, Phase::Asking | Phase::Checking)
     }
 
     /// A start-up succeeded.
-    pub(super) fn forget_reset(&mut self) {
+    pub(in crate::host) fn forget_reset(&mut self) {
         self.ended_join = false;
         self.saw_reset = false;
     }
 
-    pub(super) fn forget_plan(&mut self) {
+    pub(in crate::host) fn forget_plan(&mut self) {
         self.plan.clear();
         self.asked = None;
     }
@@ -136,7 +107,7 @@ impl Startup {
 
 impl Host {
     /// Step 0: a reset only if one is wanted; the co-processor may have been up for days.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::host) fn begin(&mut self) {
         if self.settings.reset_at_start {
             self.start_reset(Reset::Hard);
         } else {
@@ -145,7 +116,7 @@ impl Host {
     }
 
     /// Step 1, with what the co-processor had forgotten.
-    pub(super) fn start_reset(&mut self, how: Reset) {
+    pub(in crate::host) fn start_reset(&mut self, how: Reset) {
         self.forget_coprocessor();
         self.known.pause = None;
         match how {
@@ -160,7 +131,7 @@ impl Host {
     }
 
     /// Step 2.
-    pub(super) fn pause(&mut self) {
+    pub(in crate::host) fn pause(&mut self) {
         self.forget_coprocessor();
         let runaway = self.watch.runaway_pause(self.now);
         self.tell_pause(runaway);
@@ -186,7 +157,7 @@ impl Host {
         self.known.pause = Some(why);
     }
 
-    pub(super) fn startup_timeout(&self) -> Option<Instant> {
+    pub(in crate::host) fn startup_timeout(&self) -> Option<Instant> {
         match self.startup.phase {
             Phase::Resetting { until }
             | Phase::Pausing { until }
@@ -196,7 +167,7 @@ impl Host {
         }
     }
 
-    pub(super) fn startup_time(&mut self) {
+    pub(in crate::host) fn startup_time(&mut self) {
         if self.startup_timeout().map_or(true, |at| self.now < at) {
             return;
         }
@@ -209,7 +180,7 @@ impl Host {
     }
 
     /// Steps 3 to 12 from the beginning.
-    pub(super) fn start_asking(&mut self) {
+    pub(in crate::host) fn start_asking(&mut self) {
         self.known.pause = None;
         self.startup.plan = VecDeque::from([
             Ask::Get(Property::PROTOCOL_VERSION),
@@ -226,7 +197,7 @@ impl Host {
     }
 
     /// Asks the next thing, unless an answer is awaited.
-    pub(super) fn continue_startup(&mut self) {
+    pub(in crate::host) fn continue_startup(&mut self) {
         while self.startup.phase == Phase::Asking && self.startup.asked.is_none() {
             match self.startup.plan.pop_front() {
                 None => self.become_ready(),
@@ -260,7 +231,7 @@ impl Host {
     }
 
     /// The answer to what was asked last.
-    pub(super) fn startup_answered(&mut self, reply: &Reply<'_>) {
+    pub(in crate::host) fn startup_answered(&mut self, reply: &Reply<'_>) {
         let Some(ask) = self.startup.asked.take() else {
             return;
         };
@@ -459,7 +430,7 @@ impl Host {
         }
         let half_way = !self.is_attached() && !self.known.flag(Property::NET_SAVED);
         let unwanted = self.startup.saw_reset && !self.watch.wants_up;
-        // In a look at what was given up nothing is reset (`host::fault`): it is taken down at once.
+        // In a look at what was given up nothing is reset (`fault`): it is taken down at once.
         let may_reset = !self.startup.ended_join && self.known.state != State::Fault;
         if half_way && !unwanted && may_reset {
             log::warn!("the co-processor was joining, and nobody knows for whom: resetting it");
@@ -532,7 +503,7 @@ impl Host {
     }
 
     /// An attempt failed: another one after a reset (§7.3), or none any more.
-    pub(super) fn fail_attempt(&mut self, why: &str) {
+    pub(in crate::host) fn fail_attempt(&mut self, why: &str) {
         self.startup.failures += 1;
         if self.known.state == State::Fault {
             log::debug!("the co-processor still cannot be initialised: {why}");
@@ -564,15 +535,6 @@ impl Host {
     }
 }
 
-/// The number of a property, then its value.
-pub(super) fn property_payload(property: Property, value: &[u8]) -> Vec<u8> {
-    let mut number = [0; 3];
-    let mut writer = crate::wire::packed::Writer::new(&mut number);
-    // A number that cannot be packed cannot have been read either.
-    let len = writer.uint_packed(property.0).map_or(0, |()| writer.len());
-    [&number[..len], value].concat()
-}
-
 /// Without these nothing else makes sense (protocol §7.3, steps 3 to 7).
 const REQUIRED: &[Property] = &[
     Property::PROTOCOL_VERSION,
@@ -582,7 +544,7 @@ const REQUIRED: &[Property] = &[
 ];
 
 /// Protocol §7.3, step 10.
-pub(super) const STATE: &[Property] = &[
+pub(in crate::host) const STATE: &[Property] = &[
     Property::NET_STACK_UP,
     Property::NET_SAVED,
     Property::NET_IF_UP,
@@ -644,8 +606,6 @@ const THREAD: u32 = 3;
 const MCU_ON: u8 = 0;
 /// Protocol §4.3.
 const MCU_LOW_POWER: u8 = 1;
-/// Protocol §7.3: more failures than these mean FAULT.
-pub(super) const FAILURES_MAX: u32 = 3;
 /// Protocol §7.3: the second repetition resets by hardware, the others by command.
 const HARD_RESET_AT: u32 = 2;
 /// Protocol §7.3.

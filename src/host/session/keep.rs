@@ -1,13 +1,13 @@
 //! What a reset of the co-processor must not lose: settings of the user (protocol §7.3, step 12) and
 //! the network's credentials.
 
-use super::known::{Known, State, DATASET};
-use super::script::{OnError, Report, Retain, Script, Send, Step};
-use super::startup::property_payload;
-use super::Host;
+use crate::host::command::transact::property_payload;
+use crate::host::known::{Known, State, DATASET};
+use crate::host::script::{OnError, Report, Retain, Script, Send, Step};
+use crate::host::Host;
 use crate::wire::ids::{Capability, Command, Property};
 
-pub(super) struct Keep {
+pub(in crate::host) struct Keep {
     /// What was set or inserted, in that order, each once.
     settings: Vec<(Command, Property, Vec<u8>)>,
     /// The active dataset as TLVs.
@@ -18,7 +18,7 @@ pub(super) struct Keep {
 
 impl Host {
     /// A property changed: is it one of those that a dataset is made of?
-    pub(super) fn keep_value(&mut self, property: Property) {
+    pub(in crate::host) fn keep_value(&mut self, property: Property) {
         let is_member = property == Property::NET_PSKC || DATASET.contains(&property);
         if is_member || property == Property::NET_SAVED {
             self.keep.is_outdated = true;
@@ -26,12 +26,12 @@ impl Host {
     }
 
     /// The credentials of the network that it is in may be others than those that are kept.
-    pub(super) fn keep_network(&mut self) {
+    pub(in crate::host) fn keep_network(&mut self) {
         self.keep.is_outdated = true;
     }
 
     /// Fetches the credentials to keep them, when it is known whether there are any.
-    pub(super) fn serve_keep(&mut self) {
+    pub(in crate::host) fn serve_keep(&mut self) {
         let is_settled = self.startup.is_ready() && !self.watch.asks_for(DATASET);
         if !self.keep.is_outdated || self.known.state != State::Associated || !is_settled {
             return;
@@ -44,7 +44,7 @@ impl Host {
 }
 
 impl Keep {
-    pub(super) fn new(retained: Option<Vec<u8>>) -> Self {
+    pub(in crate::host) fn new(retained: Option<Vec<u8>>) -> Self {
         Keep {
             settings: Vec::new(),
             retained: retained.filter(|tlvs| !tlvs.is_empty()),
@@ -53,7 +53,7 @@ impl Keep {
     }
 
     /// A command of a client succeeded: is it one to repeat after a reset?
-    pub(super) fn note(&mut self, command: Command, property: Property, value: &[u8]) {
+    pub(in crate::host) fn note(&mut self, command: Command, property: Property, value: &[u8]) {
         let key = LISTS.iter().find(|(list, _)| *list == property);
         match (command, key) {
             (Command::PROP_VALUE_SET, _) if SETTINGS.contains(&property) => {
@@ -77,22 +77,22 @@ impl Keep {
     }
 
     /// What is to be repeated, in this order.
-    pub(super) fn settings(&self) -> impl Iterator<Item = (Command, Property, &[u8])> {
+    pub(in crate::host) fn settings(&self) -> impl Iterator<Item = (Command, Property, &[u8])> {
         let settings = self.settings.iter();
         settings.map(|(command, property, value)| (*command, *property, &value[..]))
     }
 
     /// The factory settings count again.
-    pub(super) fn forget_settings(&mut self) {
+    pub(in crate::host) fn forget_settings(&mut self) {
         self.settings.clear();
     }
 
-    pub(super) fn retained(&self) -> Option<&[u8]> {
+    pub(in crate::host) fn retained(&self) -> Option<&[u8]> {
         self.retained.as_deref()
     }
 
     /// Whether that is news.
-    pub(super) fn retain(&mut self, tlvs: &[u8]) -> bool {
+    pub(in crate::host) fn retain(&mut self, tlvs: &[u8]) -> bool {
         if tlvs.is_empty() || self.retained() == Some(tlvs) {
             return false;
         }
@@ -101,7 +101,7 @@ impl Keep {
     }
 
     /// Whether there was something to forget.
-    pub(super) fn forget(&mut self) -> bool {
+    pub(in crate::host) fn forget(&mut self) -> bool {
         self.retained.take().is_some()
     }
 
@@ -115,7 +115,7 @@ impl Keep {
 }
 
 /// Attach to the stored network (protocol §7.5).
-pub(super) fn resume(known: &Known) -> Script {
+pub(in crate::host) fn resume(known: &Known) -> Script {
     let up = |property| {
         Step::Send(Send {
             command: Command::PROP_VALUE_SET,
@@ -144,7 +144,7 @@ pub(super) fn resume(known: &Known) -> Script {
 }
 
 /// What the task that attaches is called.
-pub(super) const RESUME: &str = "attaching to the stored network";
+pub(in crate::host) const RESUME: &str = "attaching to the stored network";
 
 /// Fetch the credentials, to keep them.
 fn fetch() -> Script {

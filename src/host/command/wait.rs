@@ -1,18 +1,18 @@
 //! What tasks wait for (protocol §7.4 to §7.6): an association, a scan's end, a value.
 
-use super::failure;
-use super::known::{Known, State};
 use super::run::Doing;
-use super::script::{Send, Until};
-use super::tasks;
-use super::Host;
 use crate::ctl::{Answer, Failure, Fields};
+use crate::host::failure;
+use crate::host::known::{Known, State};
+use crate::host::script::{Send, Until};
+use crate::host::tasks;
+use crate::host::Host;
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Command, Property, Status};
 
 /// Something that was told, for whom it may concern.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Told<'a> {
+pub(in crate::host) enum Told<'a> {
     /// The state changed.
     State,
     /// NET_STACK_UP is false.
@@ -25,8 +25,8 @@ pub(super) enum Told<'a> {
 
 /// A wait.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) until: Until,
+pub(in crate::host) struct Waiting {
+    pub(in crate::host) until: Until,
     within: Duration,
     /// `None`: the task goes on when the time is over.
     otherwise: Option<Failure>,
@@ -49,7 +49,7 @@ enum Verdict {
 }
 
 impl Waiting {
-    pub(super) fn new(
+    pub(in crate::host) fn new(
         until: Until,
         within: Duration,
         otherwise: Option<Failure>,
@@ -67,11 +67,11 @@ impl Waiting {
     }
 
     /// Whether there is nothing to wait for.
-    pub(super) fn is_over(&self, known: &Known) -> bool {
+    pub(in crate::host) fn is_over(&self, known: &Known) -> bool {
         self.until == Until::Associated && known.state == State::Associated
     }
 
-    pub(super) fn poll_timeout(&self) -> Instant {
+    pub(in crate::host) fn poll_timeout(&self) -> Instant {
         let doom = self.doom.as_ref().map_or(self.deadline, |(at, _)| *at);
         self.deadline.min(self.progress_at).min(doom)
     }
@@ -86,7 +86,7 @@ impl Waiting {
     }
 
     /// The time counts from now.
-    pub(super) fn goes_on(&mut self, now: Instant) {
+    pub(in crate::host) fn goes_on(&mut self, now: Instant) {
         self.deadline = now + self.within;
     }
 
@@ -135,14 +135,14 @@ impl Waiting {
 
 /// What a scan was asked to do, as far as it tells the progress.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Scan {
+pub(in crate::host) struct Scan {
     channels: u32,
     period_ms: u32,
 }
 
 impl Scan {
     /// A command of the task.
-    pub(super) fn note(&mut self, send: &Send) {
+    pub(in crate::host) fn note(&mut self, send: &Send) {
         // Both properties are packed in one octet.
         match (send.command, send.payload.split_first()) {
             (Command::PROP_VALUE_SET, Some((&MASK, channels))) => {
@@ -164,7 +164,7 @@ impl Scan {
 
 impl Host {
     /// Something was told: who waited for it?
-    pub(super) fn tell_tasks(&mut self, told: Told<'_>) {
+    pub(in crate::host) fn tell_tasks(&mut self, told: Told<'_>) {
         if self.tasks.is_empty() {
             return;
         }
@@ -210,7 +210,7 @@ impl Host {
         }
     }
 
-    pub(super) fn tasks_time(&mut self) {
+    pub(in crate::host) fn tasks_time(&mut self) {
         let now = self.now;
         if self.tasks.poll_timeout().map_or(true, |at| now < at) {
             return;

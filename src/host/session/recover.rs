@@ -1,14 +1,15 @@
 //! What is done when the co-processor does not do what it should: resets, silence, misbehaviour, a
 //! firmware to replace (protocol §7.2, §7.3, §7.4, §7.9, §7.12).
 
-use super::failure::{self, What};
 use super::fault::AFTER_RESET;
-use super::known::State;
-use super::script::Reset;
-use super::startup::{Phase, FAILURES_MAX, STATE};
-use super::transact::Expired;
-use super::{Host, Owner, Service};
+use super::startup::STATE;
+use super::{Phase, FAILURES_MAX};
 use crate::ctl::{Code, Event, Failure, Fields};
+use crate::host::command::transact::Expired;
+use crate::host::failure::{self, What};
+use crate::host::known::State;
+use crate::host::script::Reset;
+use crate::host::{Host, Owner, Service};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Capability, Command, Property, Status};
 use core::mem;
@@ -16,11 +17,11 @@ use std::collections::VecDeque;
 
 /// Watches over the co-processor.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::host) struct Watch {
     /// When the last frame came.
-    pub(super) heard_at: Instant,
+    pub(in crate::host) heard_at: Instant,
     /// When the last reply to anything came.
-    pub(super) replied_at: Instant,
+    pub(in crate::host) replied_at: Instant,
     /// A NOOP is on its way.
     alive_waits: bool,
     /// When to ask whether it was reset.
@@ -36,13 +37,13 @@ pub(super) struct Watch {
     /// What was asked for, and is not answered.
     refreshing: Option<Property>,
     /// The stack is to run: it does, or it did before the reset.
-    pub(super) wants_up: bool,
+    pub(in crate::host) wants_up: bool,
     /// It was put to sleep with its stack running: that is to run again when the sleep is over.
     resumes: bool,
 }
 
 impl Watch {
-    pub(super) fn new(now: Instant, wants_up: bool) -> Self {
+    pub(in crate::host) fn new(now: Instant, wants_up: bool) -> Self {
         Watch {
             heard_at: now,
             replied_at: now,
@@ -60,17 +61,17 @@ impl Watch {
     }
 
     /// An operator begins anew.
-    pub(super) fn forgive_resets(&mut self) {
+    pub(in crate::host) fn forgive_resets(&mut self) {
         self.resets = 0;
     }
 
     /// How many restarts count, each of which is forgotten after a while.
-    pub(super) fn resets(&self) -> u32 {
+    pub(in crate::host) fn resets(&self) -> u32 {
         self.resets
     }
 
     /// Protection against a co-processor that restarts all the time.
-    pub(super) fn runaway_pause(&mut self, now: Instant) -> Duration {
+    pub(in crate::host) fn runaway_pause(&mut self, now: Instant) -> Duration {
         self.forget_resets(now);
         let surplus = self.resets.saturating_sub(RESETS_FREE);
         // Half of the square, in seconds.
@@ -93,7 +94,7 @@ impl Watch {
     }
 
     /// Asks for properties again, when it is their turn.
-    pub(super) fn refresh(&mut self, properties: &[Property]) {
+    pub(in crate::host) fn refresh(&mut self, properties: &[Property]) {
         for property in properties {
             if !self.refresh.contains(property) {
                 self.refresh.push_back(*property);
@@ -102,7 +103,7 @@ impl Watch {
     }
 
     /// Whether one of these is to be asked for, or is not answered yet.
-    pub(super) fn asks_for(&self, properties: &[Property]) -> bool {
+    pub(in crate::host) fn asks_for(&self, properties: &[Property]) -> bool {
         let mut asked = self.refresh.iter().chain(&self.refreshing);
         asked.any(|property| properties.contains(property))
     }
@@ -118,7 +119,7 @@ impl Watch {
 
 impl Host {
     /// The co-processor begins anew, or is given up: nothing that it had counts any more.
-    pub(super) fn forget_coprocessor(&mut self) {
+    pub(in crate::host) fn forget_coprocessor(&mut self) {
         self.engine.clear();
         // Who still waits for an answer gets none any more.
         self.fail_tasks(&failure::reset("it begins anew"));
@@ -138,7 +139,7 @@ impl Host {
     }
 
     /// LAST_STATUS 112..=127.
-    pub(super) fn reset_seen(&mut self, status: Status) {
+    pub(in crate::host) fn reset_seen(&mut self, status: Status) {
         self.stats.resets += 1;
         self.startup.saw_reset = true;
         // With what lets devices join.
@@ -200,7 +201,7 @@ impl Host {
 
     /// The transport saw a sign of a reset. It is a hint only (errata E26): if no notification follows,
     /// LAST_STATUS is asked for.
-    pub(super) fn hint_of_reset(&mut self) {
+    pub(in crate::host) fn hint_of_reset(&mut self) {
         self.shows_life(AFTER_RESET);
         if self.startup.phase == Phase::Ready && self.watch.hint_at.is_none() {
             self.watch.hint_at = Some(self.now + HINT_DELAY);
@@ -236,7 +237,7 @@ impl Host {
     }
 
     /// A time-out, or something that no sane co-processor does (§7.2).
-    pub(super) fn misbehaving(&mut self, why: &str) {
+    pub(in crate::host) fn misbehaving(&mut self, why: &str) {
         self.stats.misbehaved += 1;
         self.startup.failures += 1;
         log::error!("the co-processor misbehaves: {why}: resetting it");
@@ -248,7 +249,7 @@ impl Host {
     }
 
     /// UPGRADING: the transport is closed until the command ends (§7.12).
-    pub(super) fn start_upgrade(&mut self) {
+    pub(in crate::host) fn start_upgrade(&mut self) {
         let failure = Failure::new(
             Code::Busy,
             "the firmware is being replaced: try again when that is done",
@@ -261,7 +262,7 @@ impl Host {
         self.outbox.service(Service::Upgrade);
     }
 
-    pub(super) fn upgraded(&mut self, ok: bool) {
+    pub(in crate::host) fn upgraded(&mut self, ok: bool) {
         self.tasks_upgraded(ok);
         if ok {
             self.startup.failures = 0;
@@ -275,7 +276,7 @@ impl Host {
         self.pause();
     }
 
-    pub(super) fn expire_commands(&mut self) {
+    pub(in crate::host) fn expire_commands(&mut self) {
         while let Some(expired) = self.engine.expire(self.now) {
             match expired {
                 Expired::Stuck => {
@@ -343,11 +344,11 @@ impl Host {
         }
     }
 
-    pub(super) fn life_answered(&mut self) {
+    pub(in crate::host) fn life_answered(&mut self) {
         self.watch.alive_waits = false;
     }
 
-    pub(super) fn watch_timeout(&self) -> Option<Instant> {
+    pub(in crate::host) fn watch_timeout(&self) -> Option<Instant> {
         if !self.startup.is_ready() {
             return None;
         }
@@ -361,7 +362,7 @@ impl Host {
             .min()
     }
 
-    pub(super) fn watch_time(&mut self) {
+    pub(in crate::host) fn watch_time(&mut self) {
         if !self.startup.is_ready() {
             return;
         }
@@ -371,7 +372,8 @@ impl Host {
         }
         if self.watch.hint_at.is_some_and(|at| at <= now) {
             self.watch.hint_at = None;
-            let payload = super::startup::property_payload(Property::LAST_STATUS, &[]);
+            let payload =
+                crate::host::command::transact::property_payload(Property::LAST_STATUS, &[]);
             self.submit_own(Owner::Hint, Command::PROP_VALUE_GET, payload);
         }
         if self.watch.lost_at.is_some_and(|at| at <= now) {
@@ -386,7 +388,7 @@ impl Host {
     }
 
     /// The co-processor dropped something (§7.9): slower, and later ask for what may be lost.
-    pub(super) fn lost_something(&mut self) {
+    pub(in crate::host) fn lost_something(&mut self) {
         self.stats.slowed_down += 1;
         self.slots.slow_down(self.now);
         let soon = self.now + LOST_DELAY;
@@ -395,14 +397,14 @@ impl Host {
         self.watch.lost_at.get_or_insert(at);
     }
 
-    pub(super) fn serve_refresh(&mut self) {
+    pub(in crate::host) fn serve_refresh(&mut self) {
         if self.watch.refreshing.is_some() || self.startup.phase != Phase::Ready {
             return;
         }
         let Some(property) = self.watch.refresh.front().copied() else {
             return;
         };
-        let payload = super::startup::property_payload(property, &[]);
+        let payload = crate::host::command::transact::property_payload(property, &[]);
         // What finds no room stays the next.
         if self.submit_own(Owner::Refresh, Command::PROP_VALUE_GET, payload) {
             self.watch.refresh.pop_front();
@@ -410,12 +412,17 @@ impl Host {
         }
     }
 
-    pub(super) fn refresh_answered(&mut self) {
+    pub(in crate::host) fn refresh_answered(&mut self) {
         self.watch.refreshing = None;
     }
 
     /// Queues a command of the host's own; false if too many wait, which is no misfortune for any.
-    pub(super) fn submit_own(&mut self, owner: Owner, command: Command, payload: Vec<u8>) -> bool {
+    pub(in crate::host) fn submit_own(
+        &mut self,
+        owner: Owner,
+        command: Command,
+        payload: Vec<u8>,
+    ) -> bool {
         let submitted = self.engine.submit(self.now, owner, command, payload);
         if let Err(refused) = submitted {
             log::debug!("{command} of the host's own was refused: {refused:?}");
@@ -424,7 +431,7 @@ impl Host {
     }
 
     /// A frame from a co-processor that is to be asleep: true if that is so.
-    pub(super) fn woke_by_itself(&mut self) -> bool {
+    pub(in crate::host) fn woke_by_itself(&mut self) -> bool {
         let Phase::Asleep { quiet_at } = self.startup.phase else {
             return false;
         };
@@ -437,13 +444,13 @@ impl Host {
 
     /// Only step 10 onwards is needed after a sleep, but a co-processor that lost its memory says so
     /// in the steps before.
-    pub(super) fn find_out_again(&mut self) {
+    pub(in crate::host) fn find_out_again(&mut self) {
         self.forget_coprocessor();
         self.set_state(State::Uninitialized);
         self.start_asking();
     }
 
-    pub(super) fn fall_asleep(&mut self, was_up: bool) {
+    pub(in crate::host) fn fall_asleep(&mut self, was_up: bool) {
         self.startup.phase = Phase::Asleep {
             quiet_at: self.now + FALL_ASLEEP,
         };
@@ -463,7 +470,7 @@ impl Host {
     }
 
     /// Requests that wait for the end of the start-up get `failure`.
-    pub(super) fn fail_pending(&mut self, failure: &Failure) {
+    pub(in crate::host) fn fail_pending(&mut self, failure: &Failure) {
         for (ticket, _) in mem::take(&mut self.requests.pending) {
             let answer = crate::ctl::Answer::Failed(failure.clone());
             self.outbox.answer(ticket, answer);

@@ -5,19 +5,19 @@
 //! a reset, when its transport comes back, and from time to time. Meanwhile the state stays FAULT with its
 //! reason, which is still the best that can be said, until a handshake succeeds.
 
-use super::failure;
-use super::known::State;
-use super::script::Reset;
-use super::startup::{Phase, FAILURES_MAX};
-use super::Host;
+use super::{Phase, FAILURES_MAX};
 use crate::ctl::{Code, Event, Failure, Field, Fields};
+use crate::host::failure;
+use crate::host::known::State;
+use crate::host::script::Reset;
+use crate::host::Host;
 use crate::time::{Duration, Instant};
 
 /// How FAULT is left.
 #[derive(Debug, Default)]
-pub(super) struct Rescue {
+pub(in crate::host) struct Rescue {
     /// When to look for it.
-    pub(super) at: Option<Instant>,
+    pub(in crate::host) at: Option<Instant>,
     /// The pause before the next look.
     pause: Duration,
     /// It was silent: a reset may help, once in each look.
@@ -30,14 +30,14 @@ pub(super) struct Rescue {
 
 impl Rescue {
     /// An operator begins anew, or it works: what was tried before does not count.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::host) fn forget(&mut self) {
         self.at = None;
         self.pause = Duration::ZERO;
         self.resets = false;
     }
 
     /// An operator decides about the firmware.
-    pub(super) fn forget_upgrades(&mut self) {
+    pub(in crate::host) fn forget_upgrades(&mut self) {
         self.upgrades.clear();
         self.told = false;
     }
@@ -45,7 +45,7 @@ impl Rescue {
 
 impl Host {
     /// Too many failures: another firmware may help, once; then FAULT.
-    pub(super) fn give_up(&mut self, why: &str) {
+    pub(in crate::host) fn give_up(&mut self, why: &str) {
         if !self.startup.tried_upgrade && self.may_upgrade() {
             self.startup.tried_upgrade = true;
             self.note_upgrade();
@@ -61,7 +61,7 @@ impl Host {
     }
 
     /// FAULT, and when to look again.
-    pub(super) fn fault(&mut self, why: String) {
+    pub(in crate::host) fn fault(&mut self, why: String) {
         let pause = self.startup.rescue.pause.saturating_mul(2);
         let pause = pause.clamp(RESCUE_FIRST, RESCUE_LONGEST);
         let rescue = &mut self.startup.rescue;
@@ -73,7 +73,7 @@ impl Host {
 
     /// FAULT until the co-processor tells of a reset, its transport comes back, or an operator resets it:
     /// nobody asks meanwhile.
-    pub(super) fn fault_until_told(&mut self, why: String) {
+    pub(in crate::host) fn fault_until_told(&mut self, why: String) {
         let is_known =
             self.known.state == State::Fault && self.known.fault.as_deref() == Some(why.as_str());
         if is_known {
@@ -127,7 +127,7 @@ impl Host {
     }
 
     /// What a request that would wait for the start-up is told instead, where that is of no use.
-    pub(super) fn diagnosed(&self) -> Option<Failure> {
+    pub(in crate::host) fn diagnosed(&self) -> Option<Failure> {
         let diagnosis = self.known.diagnosis.as_deref();
         let certain = diagnosis.filter(|_| self.startup.is_certain && !self.startup.is_ready())?;
         let message = format!("the co-processor cannot be talked to: {certain}");
@@ -135,7 +135,7 @@ impl Host {
     }
 
     /// What a request is told while there is no transport.
-    pub(super) fn gone_failure(&self) -> Failure {
+    pub(in crate::host) fn gone_failure(&self) -> Failure {
         let plain = failure::unreachable();
         match &self.known.diagnosis {
             Some(why) => Failure::new(
@@ -147,7 +147,7 @@ impl Host {
     }
 
     /// What a request is told in FAULT.
-    pub(super) fn fault_failure(&self) -> Failure {
+    pub(in crate::host) fn fault_failure(&self) -> Failure {
         let why = self.known.fault.as_deref().unwrap_or("it failed");
         Failure::new(
             Code::State,
@@ -156,14 +156,14 @@ impl Host {
     }
 
     /// FAULT was left, or never was: nothing is known yet. While it is looked for in FAULT, that stays.
-    pub(super) fn becomes_uninitialized(&mut self) {
+    pub(in crate::host) fn becomes_uninitialized(&mut self) {
         if self.known.state != State::Fault {
             self.set_state(State::Uninitialized);
         }
     }
 
     /// It is time to look whether it can be used now: one attempt.
-    pub(super) fn look_again(&mut self) {
+    pub(in crate::host) fn look_again(&mut self) {
         log::debug!("looking whether the co-processor can be used now");
         self.startup.rescue.at = None;
         self.startup.failures = FAILURES_MAX;
@@ -172,7 +172,7 @@ impl Host {
     }
 
     /// A sign of life in FAULT: it is looked for, but never more often than restarts allow.
-    pub(super) fn shows_life(&mut self, soon: Duration) {
+    pub(in crate::host) fn shows_life(&mut self, soon: Duration) {
         if self.startup.phase != Phase::Fault {
             return;
         }
@@ -182,20 +182,20 @@ impl Host {
     }
 
     /// It tells of a reset, and is looked for; one that restarts all the time less and less often.
-    pub(super) fn told_of_reset_in_fault(&mut self) {
+    pub(in crate::host) fn told_of_reset_in_fault(&mut self) {
         let pause = self.watch.runaway_pause(self.now);
         self.shows_life(AFTER_RESET + pause);
     }
 
     /// A frame that nobody asked for: whoever was silent is so no more.
-    pub(super) fn told_something_in_fault(&mut self) {
+    pub(in crate::host) fn told_something_in_fault(&mut self) {
         if self.startup.rescue.resets {
             self.shows_life(AFTER_FRAME);
         }
     }
 
     /// It said nothing in a look: true if it is reset for once, as it may have hung.
-    pub(super) fn resets_in_look(&mut self) -> bool {
+    pub(in crate::host) fn resets_in_look(&mut self) -> bool {
         let may = self.known.state == State::Fault && self.startup.rescue.resets;
         if may {
             self.startup.rescue.resets = false;
@@ -209,7 +209,7 @@ impl Host {
 
     /// Whether the firmware may be replaced without an operator. Flash wears out, and a firmware that is
     /// replaced again and again is not mended by that.
-    pub(super) fn may_upgrade(&mut self) -> bool {
+    pub(in crate::host) fn may_upgrade(&mut self) -> bool {
         if !self.settings.has_upgrade_command || !self.settings.auto_upgrade {
             return false;
         }
@@ -230,7 +230,7 @@ impl Host {
     }
 
     /// The firmware is replaced by our own decision.
-    pub(super) fn note_upgrade(&mut self) {
+    pub(in crate::host) fn note_upgrade(&mut self) {
         self.startup.rescue.upgrades.push(self.now);
     }
 }
@@ -242,7 +242,7 @@ const RESCUE_FIRST: Duration = Duration::from_secs(30);
 const RESCUE_LONGEST: Duration = Duration::from_secs(5 * 60);
 /// After a notification of a reset: as in step 2 of the start-up (protocol §7.3), and a second, as the one
 /// before it may have come from a supply that still bounces.
-pub(super) const AFTER_RESET: Duration = Duration::from_secs(1);
+pub(in crate::host) const AFTER_RESET: Duration = Duration::from_secs(1);
 /// After a frame that nobody asked for.
 const AFTER_FRAME: Duration = Duration::from_secs(1);
 
