@@ -1,7 +1,7 @@
 //! The one seam to hardware: an SPI bus device with its INT and RES lines.
 //!
 //! `io::spi` implements it on `/dev/spidevX.Y` and `/dev/gpiochipN`, `sim` by a co-processor that lives
-//! in this process, `sim::faults` by wrapping either. Nothing above this trait knows a descriptor.
+//! in this process, `sim::slave::faults` by wrapping either. Nothing above this trait knows a descriptor.
 
 use crate::time::Instant;
 use std::io;

@@ -6,8 +6,8 @@ mod common;
 
 use common::{spec, Pair};
 use spinel_bridge::link::{CrcMode, Settings};
-use spinel_bridge::sim::faults::Fault::{Eio, Flip, Garbage, LoseEdge, Refuse, Void};
-use spinel_bridge::sim::faults::{Behind, Fault, Faults};
+use spinel_bridge::sim::slave::faults::Fault::{Eio, Flip, Garbage, LoseEdge, Refuse, Void};
+use spinel_bridge::sim::slave::faults::{Behind, Fault, Faults};
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::Spec;
 use spinel_bridge::sim::{Firmware, ResetCause};

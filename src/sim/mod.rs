@@ -1,23 +1,29 @@
 //! A simulated co-processor, in this process and without a thread, so that everyone can try and test
 //! all of the bridge without hardware: `sim:` in place of the device.
+//!
+//! | floor | what lives there |
+//! | --- | --- |
+//! | [`spec`] | what can be ordered, as text |
+//! | [`slave`] | the SPI slave, what goes wrong in it, and the wires to it |
+//! | [`ncp`], [`echo`] | the firmwares behind it |
+//! | [`radio`] | the air that firmwares share, and the frames on it |
+//! | [`rng`] | randomness from a seed |
 
 pub mod echo;
-pub mod faults;
 pub mod ncp;
 pub mod radio;
 pub mod rng;
 pub mod slave;
 pub mod spec;
-pub mod wires;
 
 use crate::bus::Bus;
 use crate::time::Instant;
-use faults::Faults;
 use ncp::Variant;
 use radio::Surroundings;
+use slave::faults::Faults;
+use slave::wires::Wires;
 use slave::Slave;
 use spec::{Kind, Spec};
-use wires::Wires;
 
 /// The simulated co-processor that `spec` describes, on its bus, with nothing around it: `radio=` and
 /// `state=` have no effect here.

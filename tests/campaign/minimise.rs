@@ -5,7 +5,7 @@
 //! so each such step is tried twice: with the numbers as they are, and moved with the frames.
 
 use super::scenario::{Finding, Frame, Scenario};
-use spinel_bridge::sim::faults::{Behind, Fault};
+use spinel_bridge::sim::slave::faults::{Behind, Fault};
 use std::time::Duration;
 
 /// Judges a scenario; `None`: nothing is wrong with it.

@@ -3,8 +3,8 @@
 use super::scenario::{Frame, Promise};
 use crate::common::{EchoBus, Pair};
 use spinel_bridge::link::{CrcMode, Settings};
-use spinel_bridge::sim::faults::Fault;
 use spinel_bridge::sim::rng::Rng;
+use spinel_bridge::sim::slave::faults::Fault;
 use spinel_bridge::sim::spec::Spec;
 use spinel_bridge::time::{Duration, Instant};
 use std::collections::VecDeque;

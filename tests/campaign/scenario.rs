@@ -1,7 +1,7 @@
 //! A run as lists: the frames that the client sends, and the faults that happen to them.
 
 use super::run::{Run, Violation};
-use spinel_bridge::sim::faults::Fault;
+use spinel_bridge::sim::slave::faults::Fault;
 use spinel_bridge::sim::spec::Spec;
 use std::fmt::Write;
 

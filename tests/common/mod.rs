@@ -9,7 +9,7 @@ use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::hdlc::Port;
 use spinel_bridge::link::{Link, Settings};
 use spinel_bridge::sim::echo::Echo;
-use spinel_bridge::sim::faults::{Fault, Faults};
+use spinel_bridge::sim::slave::faults::{Fault, Faults};
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::{Rate, Spec};
 use spinel_bridge::time::{Duration, Instant};

@@ -5,7 +5,6 @@
 
 use super::frames::pack_datagram;
 use super::lowpan::{self, Reassembler};
-use super::mac::{self, Address, Header, Kind};
 use super::mesh::Mesh;
 use super::numbers::*;
 use super::ping::{self, Ipv6};
@@ -13,6 +12,7 @@ use super::scan::{self, Neighbour};
 use super::store::pack;
 use super::updates::Update;
 use super::{mle, net, Ncp, PACKETS_MAX};
+use crate::sim::radio::mac::{self, Address, Header, Kind};
 use crate::sim::radio::{Medium, FRAME_MAX};
 use crate::time::{earliest, Duration, Instant};
 use std::collections::VecDeque;

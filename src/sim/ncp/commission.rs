@@ -8,6 +8,7 @@ use super::scan::{network_name, Kind, Neighbour};
 use super::store::{pack, Status};
 use super::updates::Update;
 use super::{dataset, Content, Ncp};
+use crate::sim::radio::mac;
 use crate::time::{earliest, Duration, Instant};
 use crate::wire::packed::Reader;
 
@@ -382,7 +383,7 @@ impl Ncp {
         let flags = 0x30 | if joiner { 0x08 } else { 0 };
         let tlvs = [TLV_DISCOVERY_REQUEST, 2, flags, 0];
         let request = Message::new(mle::DISCOVERY_REQUEST).with(mle::DISCOVERY, &tlvs);
-        self.say_with(now, &request, None, None, (channel, super::mac::BROADCAST));
+        self.say_with(now, &request, None, None, (channel, mac::BROADCAST));
     }
 
     fn advance_joiner(&mut self, now: Instant) {

@@ -1,6 +1,5 @@
 //! What happens by and by: attaching, IPv6 packets, scans.
 
-use super::mac::{self, Address, Header};
 use super::net::{Alone, Outcome, Role};
 use super::numbers::*;
 use super::ping::{self, Addresses, Ipv6};
@@ -8,6 +7,7 @@ use super::scan::{Kind, Neighbour, Scan};
 use super::store::{Status, Store};
 use super::updates::Update;
 use super::{dataset, Found, Ncp, FOUND_MAX};
+use crate::sim::radio::mac::{self, Address, Header};
 use crate::time::Instant;
 
 impl Ncp {

@@ -4,7 +4,6 @@
 //! what the tables show.
 
 use super::attach::Attach;
-use super::mac::{self, Address};
 use super::mle::{self, Message};
 use super::net::{self, Role};
 use super::netdata::{self, Entry, Offer};
@@ -12,6 +11,7 @@ use super::numbers::*;
 use super::ping::{self, Ipv6};
 use super::updates::Update;
 use super::Ncp;
+use crate::sim::radio::mac::{self, Address};
 use crate::time::{earliest, Duration, Instant};
 
 /// What this node knows of the others.

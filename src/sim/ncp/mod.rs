@@ -18,7 +18,7 @@
 //! | `scan` | the neighbourhood, and scans of it |
 //! | `ping` | IPv6 packets and their answers |
 //! | `air` | the radio: frames out and in, back-pressure, sniffing |
-//! | `mac`, `lowpan`, `mle`, `netdata` | the formats of what is on the air |
+//! | `radio::mac`, `lowpan`, `mle`, `netdata` | the formats of what is on the air |
 //! | `attach` | the search for a parent, children, routers, leaders |
 //! | `mesh` | the network of several: who is there, who has which address |
 //! | `tables` | what is shown of it |
@@ -46,7 +46,6 @@ mod frames;
 mod gadgets;
 mod life;
 mod lowpan;
-mod mac;
 mod mesh;
 mod migration;
 mod mle;

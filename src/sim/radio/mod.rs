@@ -4,6 +4,8 @@
 //! A frame on the medium is `[channel, power]` and then the octets of the IEEE 802.15.4 PSDU with its
 //! FCS, at most [`FRAME_MAX`] octets together. Everyone hears everyone, and hears only others.
 
+pub(super) mod mac;
+
 use super::rng::Rng;
 use super::spec::Rate;
 use crate::time::{Duration, Instant};

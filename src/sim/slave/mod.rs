@@ -5,6 +5,9 @@
 //! Like a real slave it answers with what it prepared before chip select fell: it does not look at
 //! MOSI first.
 
+pub mod faults;
+pub mod wires;
+
 use super::spec::Spec;
 use super::{Firmware, ResetCause};
 use crate::bus::{Bus, Line};

@@ -27,9 +27,9 @@ mod fault;
 
 pub use fault::{Behind, Fault, Injected};
 
-use super::rng::Rng;
-use super::spec::Spec;
 use crate::bus::{Bus, Line};
+use crate::sim::rng::Rng;
+use crate::sim::spec::Spec;
 use crate::time::{earliest, Duration, Instant};
 use crate::trace::Way;
 use crate::wire::spi::{self, Header, Reading, ALIGN_MAX, FRAME_MAX, HEADER_LEN};

@@ -1,7 +1,7 @@
 //! One fault with its parameters, so that it can be noted down and made to happen again.
 
-use super::super::rng::Rng;
-use super::super::spec::{Rate, Spec};
+use crate::sim::rng::Rng;
+use crate::sim::spec::{Rate, Spec};
 use crate::trace::Way;
 
 /// What goes wrong, with all that it takes to go wrong again in the same way.

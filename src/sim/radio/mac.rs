@@ -2,7 +2,7 @@
 
 /// What a frame is (frame control, bits 2-0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Beacon = 0,
     Data = 1,
     Command = 3,
@@ -10,7 +10,7 @@ pub(super) enum Kind {
 
 /// An address in a frame. An extended address is in the order in which it is displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     None,
     Short(u16),
     Extended([u8; 8]),
@@ -36,17 +36,17 @@ impl Address {
 
 /// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) kind: Kind,
-    pub(super) sequence: u8,
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) sequence: u8,
     /// The PAN of the destination, or of the source where there is no destination.
-    pub(super) panid: u16,
-    pub(super) destination: Address,
-    pub(super) source: Address,
+    pub(crate) panid: u16,
+    pub(crate) destination: Address,
+    pub(crate) source: Address,
 }
 
 /// A PSDU: header, payload, FCS.
-pub(super) fn build(header: &Header, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn build(header: &Header, payload: &[u8]) -> Vec<u8> {
     let both = header.destination != Address::None && header.source != Address::None;
     let control = header.kind as u16
         | if both { PANID_COMPRESSION } else { 0 }
@@ -66,7 +66,7 @@ pub(super) fn build(header: &Header, payload: &[u8]) -> Vec<u8> {
 
 /// The header and the payload of a PSDU; `None` if its FCS is wrong, or it is of a kind that nobody
 /// here sends.
-pub(super) fn parse(psdu: &[u8]) -> Option<(Header, &[u8])> {
+pub(crate) fn parse(psdu: &[u8]) -> Option<(Header, &[u8])> {
     if psdu.len() > PSDU_MAX || psdu.len() < MIN_LEN {
         return None;
     }
@@ -152,14 +152,14 @@ fn fcs(octets: &[u8]) -> u16 {
 }
 
 /// The short address, and the PAN id, of everyone.
-pub(super) const BROADCAST: u16 = 0xFFFF;
+pub(crate) const BROADCAST: u16 = 0xFFFF;
 /// aMaxPHYPacketSize.
-pub(super) const PSDU_MAX: usize = 127;
-pub(super) const FCS_LEN: usize = 2;
+pub(crate) const PSDU_MAX: usize = 127;
+pub(crate) const FCS_LEN: usize = 2;
 /// What the payload of a data frame may have between two extended addresses.
-pub(super) const PAYLOAD_MAX: usize = PSDU_MAX - 21 - FCS_LEN;
+pub(crate) const PAYLOAD_MAX: usize = PSDU_MAX - 21 - FCS_LEN;
 /// The MAC command "beacon request".
-pub(super) const BEACON_REQUEST: u8 = 7;
+pub(crate) const BEACON_REQUEST: u8 = 7;
 /// Frame control and sequence number.
 const MIN_LEN: usize = 3 + FCS_LEN;
 const SECURITY: u16 = 0x0008;

@@ -9,9 +9,9 @@
 //! | `loopback` | MISO is wired to MOSI, and the slave takes no part |
 //! | `dead-res` | RES is driven and nobody sees it |
 
-use super::rng::Rng;
-use super::spec::Spec;
 use crate::bus::{Bus, Line};
+use crate::sim::rng::Rng;
+use crate::sim::spec::Spec;
 use crate::time::{Duration, Instant};
 use crate::wire::spi::TRANSFER_MAX;
 use std::io;
