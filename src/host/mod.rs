@@ -11,6 +11,7 @@
 //! | [`tasks`] | requests as [`script`]s |
 //! | [`traffic`] | which packets pass, and their pace (§7.7, §7.9) |
 //! | [`netif`] | addresses on both sides (§7.8) |
+//! | `effects` | what the floors hand up, and whom it concerns |
 //! | `receive` | what a frame from the co-processor says, and whom it concerns |
 //! | `requests` | what a client asks for, and when |
 //! | [`known`], [`kernel`], [`script`], [`failure`], `dataset`, `tlvs` | words that the floors share |
@@ -23,6 +24,7 @@
 
 pub mod command;
 mod dataset;
+mod effects;
 pub mod failure;
 pub mod kernel;
 pub mod known;
@@ -44,6 +46,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::ids::Property;
 use command::run::Tasks;
 use command::transact::Engine;
+use command::Owner;
 use known::Known;
 use netif::Netif;
 use outbox::Outbox;
@@ -160,22 +163,6 @@ pub enum ServiceDone {
     },
 }
 
-/// Whose command it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Startup,
-    Task(u32),
-    Netif,
-    Refresh,
-    Alive,
-    /// An answer to what the co-processor asked for: it need say nothing to that.
-    Answer,
-    /// A packet whose sender wants to know whether there was room for it.
-    Packet,
-    /// LAST_STATUS was asked for because the transport saw a sign of a reset.
-    Hint,
-}
-
 /// The host of one co-processor.
 pub struct Host {
     settings: Settings,
@@ -237,7 +224,7 @@ impl Host {
         self.expire_commands();
         self.startup_time();
         self.watch_time();
-        self.tasks_time();
+        self.with_tasks(Tasks::handle_time);
         self.permit_time();
         self.drive();
     }

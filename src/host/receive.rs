@@ -4,12 +4,13 @@
 use super::command::reply::Reply;
 use super::command::transact::Matched;
 use super::command::wait::Told;
+use super::command::Owner;
 use super::known::{self, REMEMBERED};
 use super::session::Phase;
 use super::tasks;
 use super::traffic::packet::{self, Stream};
 use super::traffic::slots::Fate;
-use super::{Host, Owner};
+use super::Host;
 use crate::ctl::{Event, Field, Fields};
 use crate::time::{earliest, Instant};
 use crate::wire::ids::{Command, Property, Status};
@@ -139,7 +140,7 @@ impl Host {
     fn dispatch(&mut self, owner: Owner, reply: &Reply<'_>) {
         match owner {
             Owner::Startup => self.startup_answered(reply),
-            Owner::Task(id) => self.task_answered(id, reply),
+            Owner::Task(id) => self.with_tasks(|tasks, desk| tasks.answered(id, reply, desk)),
             Owner::Netif => self.netif_answered(reply.error()),
             Owner::Refresh => self.refresh_answered(),
             Owner::Alive => self.life_answered(),

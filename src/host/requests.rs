@@ -1,7 +1,8 @@
 //! What clients ask for: what is done at once, what waits for the end of the start-up, and what is
 //! refused.
 
-use super::command::run::Origin;
+use super::command::run::{Tasks, TASKS_MAX};
+use super::command::task::Origin;
 use super::failure;
 use super::known::{State, DECISIVE, FORGETTING};
 use super::session::Phase;
@@ -71,7 +72,7 @@ impl Host {
     pub fn cancel(&mut self, ticket: Ticket) {
         self.requests.pending.retain(|(whose, _)| *whose != ticket);
         self.outbox.forget(ticket);
-        self.leave_task(ticket);
+        self.with_tasks(|tasks, desk| tasks.leave(ticket, desk));
         self.drive();
     }
 
@@ -156,14 +157,14 @@ impl Host {
             Ok(script) => script,
             Err(failure) => return self.outbox.answer(ticket, Answer::Failed(failure)),
         };
-        if let Err(failure) = self.check_room(&script) {
+        if let Err(failure) = self.tasks.check_room(&script) {
             return self.outbox.answer(ticket, Answer::Failed(failure));
         }
         match request {
             Request::Counters { clear: false } => self.host_counters(ticket),
             Request::Counters { clear: true } => self.clear_counters(),
-            Request::ScanStop => self.stop_scans(),
-            Request::JoinerStop => self.stop_joining(),
+            Request::ScanStop => self.with_tasks(Tasks::stop_scans),
+            Request::JoinerStop => self.with_tasks(Tasks::stop_joining),
             Request::HostSleep => self.requests.sleeps = true,
             Request::HostDidWake => self.requests.sleeps = false,
             Request::Reset(ResetKind::Factory) => {
@@ -176,7 +177,7 @@ impl Host {
             client: Some(ticket),
             is_host_sleep: *request == Request::HostSleep,
         };
-        self.spawn(origin, script);
+        self.with_tasks(|tasks, desk| tasks.spawn(origin, script, desk));
     }
 
     /// When devices may not join any more; not before the co-processor can be told.
@@ -234,4 +235,4 @@ impl Host {
 }
 
 /// As many as can be worked on afterwards.
-const PENDING_MAX: usize = super::command::run::TASKS_MAX;
+const PENDING_MAX: usize = TASKS_MAX;

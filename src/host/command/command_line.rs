@@ -1,14 +1,11 @@
 //! OpenThread's command line, which some firmware offers over STREAM_CLI (protocol §3.9): a line goes in, its
 //! output comes out in pieces, even before the SET is answered, and `Done` or `Error N: ...` ends it.
 
-use super::run::Doing;
-use crate::ctl::{Answer, Code, Failure, Field, Fields};
-use crate::host::script::Until;
-use crate::host::Host;
+use crate::ctl::{Code, Failure};
 
 /// The output of one command.
 #[derive(Debug, Default)]
-pub(in crate::host) struct Output {
+pub(super) struct Output {
     /// What came of a line that is not over yet.
     line: Vec<u8>,
     /// How the command ended.
@@ -17,7 +14,7 @@ pub(in crate::host) struct Output {
 
 impl Output {
     /// Takes a piece, up to a zero octet; returns the lines that are complete now, but for the one that ends it.
-    fn take(&mut self, piece: &[u8]) -> Vec<String> {
+    pub(super) fn take(&mut self, piece: &[u8]) -> Vec<String> {
         let piece = piece.split(|&octet| octet == 0).next().unwrap_or_default();
         let mut lines = Vec::new();
         for &octet in piece {
@@ -57,7 +54,7 @@ impl Output {
     }
 
     /// How it ended, if it did.
-    pub(in crate::host) fn end(&mut self) -> Option<Result<(), Failure>> {
+    pub(super) fn end(&mut self) -> Option<Result<(), Failure>> {
         self.end.take()
     }
 }
@@ -82,44 +79,6 @@ fn refused(error: &str) -> Failure {
         Code::Failed,
         format!("OpenThread's command line says {error}: `cli help` lists the commands"),
     )
-}
-
-impl Host {
-    /// A piece of STREAM_CLI, for the task whose command it answers.
-    pub(in crate::host) fn command_line_said(&mut self, piece: &[u8]) {
-        for id in self.tasks.ids() {
-            let now = self.now;
-            let Some(task) = self.tasks.get_mut(id) else {
-                continue;
-            };
-            let Some(output) = &mut task.output else {
-                continue;
-            };
-            let lines = output.take(piece);
-            let origin = task.origin;
-            let mut end = None;
-            if let Doing::Waiting(waiting) = &mut task.doing {
-                if waiting.until == Until::CommandEnds {
-                    waiting.goes_on(now);
-                    end = output.end();
-                }
-            }
-            for line in lines {
-                let row = Fields::new().with("output", Field::Text(line));
-                self.tell(origin, Answer::Row(row));
-            }
-            match end {
-                Some(Ok(())) => {
-                    if let Some(task) = self.tasks.get_mut(id) {
-                        task.steps.clear();
-                    }
-                    self.run_id(id);
-                }
-                Some(Err(failure)) => self.undo_id(id, failure),
-                None => {}
-            }
-        }
-    }
 }
 
 /// Longer than OpenThread's lines (CLI_MAX_LINE_LENGTH: 384 or 640 octets).

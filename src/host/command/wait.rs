@@ -1,12 +1,10 @@
 //! What tasks wait for (protocol §7.4 to §7.6): an association, a scan's end, a value.
 
-use super::run::Doing;
 use crate::ctl::{Answer, Failure, Fields};
 use crate::host::failure;
 use crate::host::known::{Known, State};
 use crate::host::script::{Send, Until};
 use crate::host::tasks;
-use crate::host::Host;
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Command, Property, Status};
 
@@ -38,7 +36,7 @@ pub(in crate::host) struct Waiting {
 }
 
 /// What follows from what was told.
-enum Verdict {
+pub(super) enum Verdict {
     Nothing,
     Over,
     Row(Fields, bool),
@@ -77,7 +75,7 @@ impl Waiting {
     }
 
     /// Whether it was in vain by now, and why if the task fails for it.
-    fn failed(&self, now: Instant) -> Option<Option<Failure>> {
+    pub(super) fn failed(&self, now: Instant) -> Option<Option<Failure>> {
         match &self.doom {
             Some((at, failure)) if *at <= now => Some(Some(failure.clone())),
             _ if self.deadline <= now => Some(self.otherwise.clone()),
@@ -90,7 +88,17 @@ impl Waiting {
         self.deadline = now + self.within;
     }
 
-    fn progress(&self, scan: &Scan, now: Instant) -> Answer {
+    /// It is in vain, but the reason may still come.
+    pub(super) fn dooms(&mut self, now: Instant, failure: Failure) {
+        self.doom.get_or_insert((now + DOOM_DELAY, failure));
+    }
+
+    /// How far it is, where that is to be told by now.
+    pub(super) fn progress(&mut self, scan: &Scan, now: Instant) -> Option<Answer> {
+        if now < self.progress_at {
+            return None;
+        }
+        self.progress_at = now + PROGRESS_PERIOD;
         let elapsed = now.since(self.began);
         let (what, done, of) = match self.until {
             Until::ScanEnds => ("scanning", scan.done(elapsed), scan.channels),
@@ -101,14 +109,14 @@ impl Waiting {
                 ("waiting", seconds(elapsed), seconds(self.within))
             }
         };
-        Answer::Progress {
+        Some(Answer::Progress {
             what: what.to_owned(),
             done,
             of,
-        }
+        })
     }
 
-    fn judge(&self, told: Told<'_>, known: &Known) -> Verdict {
+    pub(super) fn judge(&self, told: Told<'_>, known: &Known) -> Verdict {
         match (self.until, told) {
             (Until::Associated, Told::State) if known.state == State::Associated => Verdict::Over,
             (Until::Associated, Told::StackDown) => Verdict::Doomed(stack_down()),
@@ -159,82 +167,6 @@ impl Scan {
         let period = u128::from(self.period_ms.max(1));
         let done = u32::try_from(elapsed.as_millis() / period).unwrap_or(u32::MAX);
         done.min(self.channels)
-    }
-}
-
-impl Host {
-    /// Something was told: who waited for it?
-    pub(in crate::host) fn tell_tasks(&mut self, told: Told<'_>) {
-        if self.tasks.is_empty() {
-            return;
-        }
-        if let Told::Value(Property::STREAM_RAW, value) = told {
-            if let Some(row) = tasks::sniff_row(value) {
-                self.tell_sniffers(&row);
-            }
-            return;
-        }
-        if let Told::Value(Property::STREAM_CLI, piece) = told {
-            return self.command_line_said(piece);
-        }
-        for id in self.tasks.ids() {
-            self.tell_task(id, told);
-        }
-    }
-
-    fn tell_task(&mut self, id: u32, told: Told<'_>) {
-        let now = self.now;
-        let Some(task) = self.tasks.get_mut(id) else {
-            return;
-        };
-        let origin = task.origin;
-        let Doing::Waiting(waiting) = &mut task.doing else {
-            return;
-        };
-        match waiting.judge(told, &self.known) {
-            Verdict::Nothing => {}
-            Verdict::Over => self.run_id(id),
-            Verdict::Row(row, is_last) => {
-                // The time counts from the last event (§7.4: "scan event gap").
-                waiting.goes_on(now);
-                self.tell(origin, Answer::Row(row));
-                if is_last {
-                    self.run_id(id);
-                }
-            }
-            Verdict::Failed(failure) => self.undo_id(id, failure),
-            Verdict::Nobody(failure) => self.search_again(id, failure),
-            Verdict::Doomed(failure) => {
-                waiting.doom.get_or_insert((now + DOOM_DELAY, failure));
-            }
-        }
-    }
-
-    pub(in crate::host) fn tasks_time(&mut self) {
-        let now = self.now;
-        if self.tasks.poll_timeout().map_or(true, |at| now < at) {
-            return;
-        }
-        for id in self.tasks.ids() {
-            let Some(task) = self.tasks.get_mut(id) else {
-                continue;
-            };
-            let (origin, scan) = (task.origin, task.scan);
-            match &mut task.doing {
-                Doing::Pausing(until) if *until <= now => self.run_id(id),
-                Doing::Waiting(waiting) => match waiting.failed(now) {
-                    Some(Some(failure)) => self.undo_id(id, failure),
-                    Some(None) => self.run_id(id),
-                    None if waiting.progress_at <= now => {
-                        waiting.progress_at = now + PROGRESS_PERIOD;
-                        let progress = waiting.progress(&scan, now);
-                        self.tell(origin, progress);
-                    }
-                    None => {}
-                },
-                _ => {}
-            }
-        }
     }
 }
 

@@ -86,7 +86,7 @@ impl Host {
         }
         self.known.fault = Some(why);
         let failure = self.fault_failure();
-        self.fail_all_tasks(&failure);
+        self.with_tasks(|tasks, desk| tasks.fail_all(&failure, desk));
         self.fail_pending(&failure);
         self.forget_coprocessor();
         self.startup.phase = Phase::Fault;

@@ -1,11 +1,10 @@
 //! What a reset of the co-processor must not lose: settings of the user (protocol §7.3, step 12) and
 //! the network's credentials.
 
-use crate::host::command::transact::property_payload;
-use crate::host::known::{Known, State, DATASET};
-use crate::host::script::{OnError, Report, Retain, Script, Send, Step};
+use crate::host::known::{State, DATASET};
+use crate::host::script::{Retain, Script, Step};
 use crate::host::Host;
-use crate::wire::ids::{Capability, Command, Property};
+use crate::wire::ids::{Command, Property};
 
 pub(in crate::host) struct Keep {
     /// What was set or inserted, in that order, each once.
@@ -113,38 +112,6 @@ impl Keep {
         self.settings.push((command, property, value.to_vec()));
     }
 }
-
-/// Attach to the stored network (protocol §7.5).
-pub(in crate::host) fn resume(known: &Known) -> Script {
-    let up = |property| {
-        Step::Send(Send {
-            command: Command::PROP_VALUE_SET,
-            payload: property_payload(property, &[1]),
-            on_error: OnError::TolerateAlready,
-            report: Report::Nothing,
-        })
-    };
-    let recall = Step::Send(Send {
-        command: Command::NET_RECALL,
-        payload: Vec::new(),
-        on_error: OnError::Tolerate,
-        report: Report::Nothing,
-    });
-    let has_recall = known.has(Capability::NET_SAVE);
-    let steps = [up(Property::NET_IF_UP), up(Property::NET_STACK_UP)];
-    Script {
-        steps: has_recall
-            .then_some(recall)
-            .into_iter()
-            .chain(steps)
-            .collect(),
-        exclusive: Some(RESUME),
-        ..Script::default()
-    }
-}
-
-/// What the task that attaches is called.
-pub(in crate::host) const RESUME: &str = "attaching to the stored network";
 
 /// Fetch the credentials, to keep them.
 fn fetch() -> Script {

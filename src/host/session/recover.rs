@@ -5,11 +5,13 @@ use super::fault::AFTER_RESET;
 use super::startup::STATE;
 use super::{Phase, FAILURES_MAX};
 use crate::ctl::{Code, Event, Failure, Fields};
+use crate::host::command::run::Acted;
 use crate::host::command::transact::Expired;
+use crate::host::command::Owner;
 use crate::host::failure::{self, What};
 use crate::host::known::State;
 use crate::host::script::Reset;
-use crate::host::{Host, Owner, Service};
+use crate::host::{Host, Service};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Capability, Command, Property, Status};
 use core::mem;
@@ -248,6 +250,25 @@ impl Host {
         self.start_reset(Reset::Hard);
     }
 
+    /// An operator's reset: what failed before does not count any more.
+    pub(in crate::host) fn reset_for_client(&mut self, how: Reset) -> Acted {
+        self.startup.failures = 0;
+        self.startup.tried_upgrade = false;
+        self.startup.rescue.forget();
+        self.startup.rescue.forget_upgrades();
+        self.watch.forgive_resets();
+        self.fail_tasks(&failure::reset("a client asked for it"));
+        if how == Reset::Soft(Some(BOOTLOADER)) {
+            // Nothing that speaks Spinel comes back, and whoever loads a firmware is not to be disturbed.
+            self.fault_until_told("it was sent to its bootloader".to_owned());
+            self.engine.reset(self.now, Some(BOOTLOADER));
+            return Acted::Done;
+        }
+        self.set_state(State::Uninitialized);
+        self.start_reset(how);
+        Acted::Starting
+    }
+
     /// UPGRADING: the transport is closed until the command ends (§7.12).
     pub(in crate::host) fn start_upgrade(&mut self) {
         let failure = Failure::new(
@@ -263,7 +284,7 @@ impl Host {
     }
 
     pub(in crate::host) fn upgraded(&mut self, ok: bool) {
-        self.tasks_upgraded(ok);
+        self.with_tasks(|tasks, desk| tasks.upgraded(ok, desk));
         if ok {
             self.startup.failures = 0;
             return self.pause();
@@ -322,13 +343,17 @@ impl Host {
         }
         if is_silent || is_mute {
             if let Owner::Task(id) = owner {
-                self.end_task(id, failure::silent(what, seconds));
+                let failure = failure::silent(what, seconds);
+                self.with_tasks(|tasks, desk| tasks.end(id, failure, desk));
             }
             return self.misbehaving(&why);
         }
         log::warn!("{why}, but the co-processor talks: going on without");
         match owner {
-            Owner::Task(id) => self.undo_id(id, failure::unanswered(what, seconds)),
+            Owner::Task(id) => {
+                let failure = failure::unanswered(what, seconds);
+                self.with_tasks(|tasks, desk| tasks.undo_id(id, failure, desk));
+            }
             // As if it had no room for it: it is tried again later.
             Owner::Netif => self.netif_answered(Some(Status::BUSY)),
             Owner::Refresh => self.refresh_answered(),
@@ -488,6 +513,8 @@ const TABLES: &[Property] = &[
     Property::THREAD_OFF_MESH_ROUTES,
 ];
 
+/// Protocol §4.9.
+const BOOTLOADER: u8 = 3;
 /// Protocol §7.3, step 2: so many resets cost nothing.
 const RESETS_FREE: u32 = 4;
 /// The pause grows to two minutes ((20 - 4)² / 2 s) and no further.

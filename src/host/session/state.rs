@@ -1,11 +1,12 @@
 //! The states (protocol §7.2) and what leads from one to another.
 
-use super::keep;
 use super::Phase;
 use crate::ctl::{Event, Field, Fields};
-use crate::host::command::run::Origin;
+use crate::host::command::run::Tasks;
+use crate::host::command::task::Origin;
 use crate::host::command::wait::Told;
 use crate::host::known::State;
+use crate::host::tasks;
 use crate::host::Host;
 use crate::wire::ids::{Property, Status};
 
@@ -56,15 +57,20 @@ impl Host {
         self.set_state(state);
         self.netif.ncp_ready(&self.known);
         self.keep_network();
-        self.tasks_ready();
+        self.with_tasks(Tasks::ready);
         if is_up {
             self.watch.wants_up = true;
         } else if state == State::Commissioned && self.watch.wants_up && self.tasks.is_free() {
             log::info!("attaching to the stored network; who led it needs some 35 s to lead again");
             // Not `spawn_own`: a client that sniffs is no obstacle.
-            self.spawn(Origin::default(), keep::resume(&self.known));
+            match tasks::resume(&self.known) {
+                Ok(script) => {
+                    self.with_tasks(|tasks, desk| tasks.spawn(Origin::default(), script, desk))
+                }
+                Err(failure) => log::warn!("not attaching: {failure}"),
+            }
         }
-        self.end_idle_sniffing();
+        self.with_tasks(Tasks::end_idle_sniffing);
     }
 
     /// A value came, remembered or not: what does it mean for the state?

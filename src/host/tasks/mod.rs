@@ -35,6 +35,7 @@ mod scan;
 mod status;
 
 pub use counters::counter_rows;
+pub(super) use network::{resume, RESUME};
 pub use property::property_row;
 pub use scan::{beacon_row, energy_row, sniff_row};
 

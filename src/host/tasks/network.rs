@@ -97,6 +97,19 @@ pub(super) fn attach(known: &Known) -> Result<Script, Failure> {
     )))
 }
 
+/// Attach to the stored network, without being asked to (protocol §7.5). Nobody waits for it.
+pub(in crate::host) fn resume(known: &Known) -> Result<Script, Failure> {
+    let mut script = Script::exclusive(RESUME);
+    if known.has(Capability::NET_SAVE) {
+        script.push(Send::bare(Command::NET_RECALL).on_error(OnError::Tolerate));
+    }
+    bring_up(&mut script)?;
+    Ok(script)
+}
+
+/// What the task that attaches is called.
+pub(in crate::host) const RESUME: &str = "attaching to the stored network";
+
 /// Out of the network, and forget it.
 pub(super) fn leave(known: &Known) -> Result<Script, Failure> {
     let mut script = Script::exclusive("leave");
