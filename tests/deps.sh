@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what the project depends on: licences, sources, what README says of them, versions that are there more than
+# Checks what the project depends on: licences, sources, what docs/architecture.md says of them, versions that are there more than
 # once, what is kept out, releases that were taken back, build scripts, the least Rust, and that unsafe code is denied. Each
 # failure is one line that says what to do. The network is used only for crates of Cargo.lock that this machine has not yet.
 # What a database of advisories knows (cargo audit) is not checked here.
@@ -244,18 +244,18 @@ check_yanked() {
 	fi
 }
 
-# The table of the README and [dependencies] name the same crates.
+# The table of docs/architecture.md and [dependencies] name the same crates.
 check_readme() {
 	# shellcheck disable=SC2016 # backticks are what the table has around names
-	sed -n '/^### Dependencies/,/^###* [^D]/{/^| `/p}' README.md | grep -v '(tests)' | cut -d '|' -f 2 |
+	sed -n '/^## Dependencies/,/^##* [^D]/{/^| `/p}' docs/architecture.md | grep -v '(tests)' | cut -d '|' -f 2 |
 		grep -o '`[^`]*`' | tr -d '`' | sort >"$work/readme"
 	awk '$7 == "ours" {print $1}' FS='\t' "$work/table" | sort -u >"$work/ours"
 	{
 		comm -13 "$work/readme" "$work/ours" |
-			sed 's/$/: is not in the table of README.md, "### Dependencies": say there why it is used/'
-		comm -23 "$work/readme" "$work/ours" | sed 's/$/: is in the table of README.md and not used: remove it there/'
+			sed 's|$|: is not in the table of docs/architecture.md, "Dependencies": say there why it is used|'
+		comm -23 "$work/readme" "$work/ours" | sed 's|$|: is in the table of docs/architecture.md and not used: remove it there|'
 	} >"$work/said"
-	told "README says why each of our dependencies is there"
+	told "docs/architecture.md says why each of our dependencies is there"
 }
 
 check_unsafe() {

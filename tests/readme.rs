@@ -1,6 +1,6 @@
-//! README.md and the documents beside the init files, held to the code: every command line in them is
-//! understood, every option, key, message and counter is one that there is, every figure is the table's, and
-//! every link leads somewhere.
+//! README.md, the pages of docs/ and the documents beside the init files, held to the code: every command line in
+//! them is understood, every option, key, message and counter is one that there is, every figure is the table's,
+//! every link leads somewhere, and so does what the sources say of the pages. What README says to try is run.
 
 use spinel_bridge::cli::{help, parse_with, Command};
 use spinel_bridge::config::{self, Device, Limits};
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The documents that users read.
+/// The documents that users read, besides the pages of `docs`.
 const DOCUMENTS: [&str; 7] = [
     "README.md",
     "CONTRIBUTING.md",
@@ -22,6 +22,37 @@ const DOCUMENTS: [&str; 7] = [
     "init/openwrt/README.md",
     "init/yocto/README.md",
 ];
+
+/// Of these `tests/protocol.rs` takes care: its code blocks are no command lines.
+const REFERENCE: &str = "docs/protocol.md";
+
+/// The pages of `docs` that users read, in the order of their names.
+fn pages() -> Vec<String> {
+    let entries = fs::read_dir(top().join("docs")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages = names.filter(|name| name.ends_with(".md"));
+    let pages = pages.map(|name| format!("docs/{name}"));
+    let mut pages: Vec<String> = pages.filter(|name| name != REFERENCE).collect();
+    pages.sort();
+    assert!(pages.len() >= 12, "{pages:?}");
+    pages
+}
+
+fn documents() -> Vec<String> {
+    let mut names: Vec<String> = DOCUMENTS.map(str::to_owned).into();
+    names.extend(pages());
+    names
+}
+
+/// README and the pages of `docs` as one text: a table is held to the code wherever it stands.
+fn manual() -> String {
+    let mut text = read("README.md");
+    for page in pages() {
+        text.push('\n');
+        text += &read(&page);
+    }
+    text
+}
 
 #[test]
 fn every_command_line_of_the_bridge_is_understood() {
@@ -76,7 +107,7 @@ fn every_command_line_of_the_client_is_understood() {
 /// A bridge that is the subprocess of OpenThread's daemon has its words in a radio URL.
 #[test]
 fn the_radio_url_is_understood() {
-    let text = read("README.md");
+    let text = manual();
     let (_, rest) = text.split_once("/spinel-bridge?").expect("a radio URL");
     let (query, _) = rest.split_once('\'').expect("its end");
     let words = query.split('&').map(|word| {
@@ -115,7 +146,7 @@ fn every_option_of_the_init_files_exists() {
 
 #[test]
 fn the_tables_have_every_option_with_its_range_and_default() {
-    let rows = rows(&read("README.md"), "| option | default |");
+    let rows = rows(&manual(), "| option | default |");
     let listed: BTreeSet<String> = rows.iter().flat_map(|row| options_of(&row[0])).collect();
     assert_eq!(listed, options_of(&help()));
     for (option, limits) in LIMITS {
@@ -152,7 +183,7 @@ const LIMITS: [(&str, Limits); 11] = [
 /// Those of spi-hdlc-adapter, as people have them in their files, work and are in the table for them.
 #[test]
 fn the_options_of_spi_hdlc_adapter_are_all_spoken_of() {
-    let section = section("README.md", "### From spi-hdlc-adapter");
+    let section = section("docs/migration.md", "## From spi-hdlc-adapter");
     for words in [
         "--stdio",
         "--pty",
@@ -195,7 +226,7 @@ fn the_keys_of_wpantund_are_those_that_are_taken() {
         let mut meanings = values.iter().map(|value| meaning(key, value));
         meanings.any(|meaning| matches!(meaning, Ok(Meaning::Setting(..) | Meaning::Baud(_))))
     };
-    let rows = rows(&read("README.md"), "| keys of wpantund |");
+    let rows = rows(&manual(), "| keys of wpantund |");
     let listed: Vec<String> = rows.iter().flat_map(|row| spans(&row[0])).collect();
     for key in listed.iter().filter(|key| !key.ends_with('…')) {
         assert!(taken(key), "{key} is not taken");
@@ -226,7 +257,7 @@ fn the_keys_of_the_simulation_are_all_there() {
     let error = "sim:?".parse::<Device>().unwrap_err().to_string();
     let (_, known) = error.split_once("known are ").expect("a list");
     let known: BTreeSet<&str> = known.split(' ').collect();
-    let rows = rows(&read("README.md"), "| key | value |");
+    let rows = rows(&manual(), "| key | value |");
     let spans: Vec<String> = rows.iter().flat_map(|row| spans(&row[0])).collect();
     let listed: BTreeSet<&str> = spans
         .iter()
@@ -304,11 +335,11 @@ fn the_options_of_openwrt_are_those_that_its_script_reads() {
     assert_eq!(listed, read_there);
 }
 
-/// The rows of `--check` that README explains are rows that it has.
+/// The rows of `--check` that are explained are rows that it has.
 #[test]
 fn the_rows_of_the_check_are_rows_of_it() {
     let printed = source_texts();
-    for row in rows(&read("README.md"), "| row | what is looked at |") {
+    for row in rows(&manual(), "| row | what is looked at |") {
         for name in row[0].split(", ") {
             assert!(printed.contains(&format!("\"{name}\"")), "{name}");
         }
@@ -321,11 +352,11 @@ fn the_exit_codes_are_those_of_the_help_text() {
     let (_, codes) = text.split_once("Exit codes:\n").unwrap();
     let (codes, _) = codes.split_once("  With --check").unwrap();
     let codes = codes.replace("\n     ", " ");
-    let readme = read("README.md");
+    let manual = manual();
     for line in codes.lines() {
         let (code, meaning) = line.trim().split_once("  ").unwrap();
         let row = format!("\n| {code} | {meaning} |");
-        assert!(readme.contains(&row), "missing: {row}");
+        assert!(manual.contains(&row), "missing: {row}");
     }
 }
 
@@ -333,7 +364,7 @@ fn the_exit_codes_are_those_of_the_help_text() {
 #[test]
 fn the_messages_to_look_for_are_ours() {
     let printed = source_texts();
-    let section = section("README.md", "## Troubleshooting");
+    let section = section("docs/troubleshooting.md", "## Messages and what to do");
     let tables = section.lines().filter(|line| line.starts_with("| "));
     let firsts = tables.map(|row| row.split(" | ").next().unwrap());
     // What is no message is an option, a command or a path.
@@ -352,7 +383,7 @@ fn the_messages_to_look_for_are_ours() {
 #[test]
 fn the_counters_that_are_explained_are_counted() {
     let printed = source_texts();
-    for row in rows(&read("README.md"), "| counter |") {
+    for row in rows(&manual(), "| counter |") {
         assert!(printed.contains(&format!("\"{}", row[0])), "{}", row[0]);
     }
 }
@@ -361,7 +392,7 @@ fn the_counters_that_are_explained_are_counted() {
 #[test]
 fn the_figures_are_those_of_the_table() {
     let table = read("benches/table.txt");
-    let readme = read("README.md");
+    let manual = manual();
     let (_, lone) = table.split_once("Lone frames, 1 MHz").unwrap();
     let row = |octets: &str, way: &str| -> Vec<&str> {
         let mut rows = lone
@@ -382,7 +413,7 @@ fn the_figures_are_those_of_the_table() {
             whole(ours),
             whole(today)
         );
-        assert!(readme.contains(&expected), "{expected}");
+        assert!(manual.contains(&expected), "{expected}");
     }
     for octets in ["64", "256", "16"] {
         let [ours, today, .., time, time_today] = row(octets, "from")[..] else {
@@ -393,7 +424,7 @@ fn the_figures_are_those_of_the_table() {
             whole(ours),
             whole(today)
         );
-        assert!(readme.contains(&expected), "{expected}");
+        assert!(manual.contains(&expected), "{expected}");
     }
 
     // "today known const", three times, behind two numbers of transactions.
@@ -419,16 +450,16 @@ fn the_figures_are_those_of_the_table() {
         "up to {:.0} % longer than if they were",
         (most - 1.0) * 100.0
     );
-    assert!(readme.contains(&expected), "{expected}");
+    assert!(manual.contains(&expected), "{expected}");
 }
 
 #[test]
 fn every_link_leads_somewhere() {
     let mut found = 0;
-    for document in DOCUMENTS {
-        let folder = top().join(document);
+    for document in documents() {
+        let folder = top().join(&document);
         let folder = folder.parent().unwrap();
-        for target in read(document)
+        for target in read(&document)
             .split("](")
             .skip(1)
             .filter_map(|rest| rest.split(')').next())
@@ -438,25 +469,162 @@ fn every_link_leads_somewhere() {
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
             let path = match path {
-                "" => top().join(document),
+                "" => top().join(&document),
                 path => folder.join(path),
             };
             assert!(path.exists(), "{document}: {target}");
             if !anchor.is_empty() {
-                let text = fs::read_to_string(&path).unwrap();
-                let mut headings = text
-                    .lines()
-                    .filter(|line| line.starts_with('#'))
-                    .map(anchor_of);
-                assert!(
-                    headings.any(|known| known == anchor),
-                    "{document}: {target}"
-                );
+                let known = anchors(&fs::read_to_string(&path).unwrap());
+                assert!(known.contains(anchor), "{document}: {target}");
             }
             found += 1;
         }
     }
-    assert!(found >= 40, "only {found} were found");
+    assert!(found >= 80, "only {found} were found");
+}
+
+/// No page is an orphan, and README has the length that people read.
+#[test]
+fn every_page_is_listed() {
+    let (readme, index) = (read("README.md"), read("docs/README.md"));
+    for page in pages().iter().filter(|page| *page != "docs/README.md") {
+        let name = page.strip_prefix("docs/").unwrap();
+        assert!(
+            index.contains(&format!("]({name})")),
+            "{page}: docs/README.md"
+        );
+        let link = format!("]({page}");
+        assert!(readme.contains(&link), "{page}: README.md");
+    }
+    let lines = readme.lines().count();
+    assert!((150..=250).contains(&lines), "README.md: {lines} lines");
+}
+
+/// What comments, scripts and other documents say of a page: it is there, and so is the heading, which
+/// is named as `docs/figures.md#figures` or as `docs/figures.md, "Figures"`.
+#[test]
+fn every_page_that_the_sources_name_exists() {
+    let mut found = 0;
+    let mut files = vec![top().join("Cargo.toml")];
+    for folder in [
+        "src", "tests", "benches", "dbus", "init", "examples", "fuzz", "dts", "udev",
+    ] {
+        texts_below(&top().join(folder), &mut files);
+    }
+    for path in files
+        .iter()
+        .filter(|path| !path.ends_with("tests/readme.rs"))
+    {
+        let Ok(text) = fs::read_to_string(path) else {
+            continue;
+        };
+        for (at, _) in text.match_indices("docs/") {
+            let is_path = |c: &char| c.is_ascii_alphanumeric() || "-_/.".contains(*c);
+            let name: String = text[at..].chars().take_while(is_path).collect();
+            let Some(end) = name.find(".md") else {
+                continue;
+            };
+            let name = &name[..end + 3];
+            let whole = text[..at].chars().next_back();
+            if whole.is_some_and(|c| c == '/' && !text[..at].ends_with("../")) {
+                continue; // of an address, say
+            }
+            let page = top().join(name);
+            assert!(page.exists(), "{}: {name}", path.display());
+            let rest = &text[at + name.len()..];
+            let anchor = if let Some(rest) = rest.strip_prefix('#') {
+                let is_anchor = |c: &char| c.is_alphanumeric() || "-_.".contains(*c);
+                let anchor: String = rest.chars().take_while(is_anchor).collect();
+                Some(anchor.trim_end_matches('.').to_owned())
+            } else {
+                let title = rest
+                    .strip_prefix(", \"")
+                    .and_then(|rest| rest.split('"').next());
+                title.map(anchor_of)
+            };
+            if let Some(anchor) = anchor {
+                let known = anchors(&fs::read_to_string(&page).unwrap());
+                assert!(
+                    known.contains(&anchor),
+                    "{}: {name}: {anchor}",
+                    path.display()
+                );
+            }
+            found += 1;
+        }
+        // README has no headings that sources could mean; the pages have.
+        for mark in ["(README, ", "README, \""] {
+            assert!(
+                !text.contains(mark),
+                "{}: {mark}: name the page",
+                path.display()
+            );
+        }
+    }
+    assert!(found >= 6, "only {found} were found");
+}
+
+/// The first block of "Try it" as it stands, with the programs of this build in place of the release's.
+#[test]
+fn what_readme_says_to_try_runs() {
+    let folder = std::env::temp_dir().join(format!("spinel-readme-{}", std::process::id()));
+    let release = folder.join("target/release");
+    fs::create_dir_all(&release).unwrap();
+    let programs = [
+        ("spinel-bridge", env!("CARGO_BIN_EXE_spinel-bridge")),
+        ("spinelctl", env!("CARGO_BIN_EXE_spinelctl")),
+    ];
+    for (name, program) in programs {
+        std::os::unix::fs::symlink(program, release.join(name)).unwrap();
+    }
+    // "cargo build --release" has been done.
+    let block = format!(
+        "cargo() {{ [ \"$*\" = 'build --release' ]; }}\n{}",
+        try_it()
+    );
+    let (ended, output) = run_shell(&block, &folder);
+    fs::remove_dir_all(&folder).unwrap();
+    judge_try_it(ended, &output);
+}
+
+/// The same with cargo itself, which builds the release.
+#[test]
+#[ignore = "builds the release: tests/run.sh runs it"]
+fn what_readme_says_to_try_runs_with_cargo() {
+    let (ended, output) = run_shell(&try_it(), &top());
+    judge_try_it(ended, &output);
+}
+
+fn try_it() -> String {
+    let section = section("README.md", "## Try it");
+    let (_, block) = section.split_once("```sh\n").expect("a block");
+    let (block, _) = block.split_once("```").expect("its end");
+    block.to_owned()
+}
+
+/// Runs it as a shell that stops at the first failure: whether it passed, and what it wrote.
+fn run_shell(script: &str, folder: &Path) -> (bool, String) {
+    let output = std::process::Command::new("sh")
+        .args(["-euc", script])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+/// README says what comes: a check without a fault, and protocol version 4.3.
+fn judge_try_it(ended: bool, output: &str) {
+    assert!(ended, "{output}");
+    let text = read("README.md");
+    let (_, answer) = text.split_once("the answer has\n`").expect("the answer");
+    let (answer, _) = answer.split_once('`').unwrap();
+    let spaced = output.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(spaced.contains(answer), "{answer} is not in:\n{output}");
+    assert!(!output.contains("FAIL"), "{output}");
 }
 
 #[test]
@@ -473,7 +641,7 @@ fn every_file_that_is_named_exists() {
         "docs/",
     ];
     let mut found = 0;
-    for (document, code) in DOCUMENTS.iter().flat_map(|name| code(name)) {
+    for (document, code) in documents().iter().flat_map(|name| code(name)) {
         let words = code.split(|c: char| c.is_whitespace() || "'\"=".contains(c));
         let words = words.map(|word| word.trim_start_matches("../spinel-bridge/"));
         for word in words.filter(|word| rooms.iter().any(|room| word.starts_with(room))) {
@@ -539,7 +707,7 @@ fn spans(text: &str) -> Vec<String> {
 }
 
 /// The code of a document with the document's name: lines of blocks, continued ones as one, and spans.
-fn code<'n>(name: &&'n str) -> Vec<(&'n str, String)> {
+fn code(name: &str) -> Vec<(String, String)> {
     let text = read(name).replace("\\\n", " ");
     let mut fenced = false;
     let mut found = Vec::new();
@@ -558,18 +726,21 @@ fn code<'n>(name: &&'n str) -> Vec<(&'n str, String)> {
         }
     }
     found.extend(spans(&prose));
-    found.into_iter().map(|code| (*name, code)).collect()
+    found
+        .into_iter()
+        .map(|code| (name.to_owned(), code))
+        .collect()
 }
 
 /// The code of all documents, and the examples of both programs' `--help`.
-fn documents_and_helps() -> Vec<(&'static str, String)> {
-    let mut found: Vec<_> = DOCUMENTS.iter().flat_map(|name| code(name)).collect();
+fn documents_and_helps() -> Vec<(String, String)> {
+    let mut found: Vec<_> = documents().iter().flat_map(|name| code(name)).collect();
     for text in [help(), client::help()] {
         let text = text.replace("\\\n", " ");
         let (_, examples) = text.split_once("Examples:\n").unwrap();
         let is_example = |line: &&str| line.is_empty() || line.starts_with("  ");
         let examples = examples.lines().take_while(is_example);
-        found.extend(examples.map(|line| ("--help", line.trim().to_owned())));
+        found.extend(examples.map(|line| ("--help".to_owned(), line.trim().to_owned())));
     }
     found
 }
@@ -614,6 +785,31 @@ fn anchor_of(heading: &str) -> String {
         .chars()
         .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Where links to a text can lead: its headings, and what it marks itself.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = text
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(anchor_of)
+        .collect();
+    let marks = text.split("<a id=\"").skip(1);
+    found.extend(marks.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    found
+}
+
+/// All files below a folder, without what was built and what are inputs of octets.
+fn texts_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap_or_default();
+        if path.is_dir() && name != "target" && name != "corpus" && name != "node_modules" {
+            texts_below(&path, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
 }
 
 /// All of `src`, with strings that go over several lines as one and a mark where something is put in.

@@ -134,6 +134,6 @@ const SLAVES: u64 = 300;
 const LEARNING: Duration = Duration::from_millis(30);
 
 /// Per cent of its time. Where lengths are a matter of chance the link offers more octets than it needs,
-/// a tenth in all (README, Figures); and a slave that takes now 2 ms to arm again and now 4 is met a
+/// a tenth in all (docs/figures.md, "Figures"); and a slave that takes now 2 ms to arm again and now 4 is met a
 /// little later by who waits for it than by who asks each millisecond, with twice the transactions.
 const SLACK: u32 = 115;

@@ -531,16 +531,8 @@ fn help_for_everything() {
 
 #[test]
 fn the_documents_list_every_verb_and_exit_code() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let entries = std::fs::read_dir(root).unwrap().flatten();
-    let readme = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        matches!(name, Some(name) if name.starts_with("README") && name.ends_with(".md"))
-    };
-    let paths = entries.map(|entry| entry.path()).filter(readme);
-    let documents: String = paths
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/spinelctl.md");
+    let documents = std::fs::read_to_string(page).unwrap();
     // "`allowlist`, .. each also with `on`": the two lists have the same actions.
     let listed = |name: &str| documents.contains(&format!("`{name}`"));
     for verb in VERBS {

@@ -12,7 +12,7 @@ use std::net::Ipv6Addr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Faults under which nothing is lost (README, "What it promises"), all at once. `late-int` and `rearm` only take time.
+/// Faults under which nothing is lost (docs/figures.md, "What it promises"), all at once. `late-int` and `rearm` only take time.
 const HARMLESS: &str =
     "crc:void=2%:refuse=2%:lose-edge=2%:late-int=500us:eio=1%:flip=1%:late-header=1%:data-len=1%:\
                         busy=300us:rearm=100us:rearm-spread=100us";

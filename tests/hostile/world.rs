@@ -326,7 +326,7 @@ pub(crate) const PORT: u16 = 7_777;
 /// Machines are loaded.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A command that is answered by nothing is given up after 11 s and more (README, "When answers get lost").
+/// A command that is answered by nothing is given up after 11 s and more (docs/host-driver.md, "When answers get lost").
 const ASKED: Duration = Duration::from_secs(60);
 
 /// What the allocator may keep, in kB: 32 control clients that read nothing take 68 KiB each.
