@@ -66,7 +66,7 @@
 //!
 //! # Who may import whom
 //!
-//! A room has no other arrows than these; `tests/rooms.rs` holds that, and that files make no new circles. What can be set
+//! A room has no other arrows than these; `tests/rooms.rs` holds that, and that files make no circles. What can be set
 //! belongs to the room that is set; `config` reads it and hands it over.
 //!
 //! | room | imports |

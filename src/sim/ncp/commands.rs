@@ -1,9 +1,10 @@
 //! Commands of the host (protocol §1.3), and who gets which reply.
 
 use super::migration::Pending;
-use super::numbers::*;
-use super::store::{pack, Access, Status};
-use super::updates::Update;
+use super::spinel::numbers::*;
+use super::spinel::pack::pack;
+use super::spinel::property::Access;
+use super::spinel::updates::Update;
 use super::{Content, Ncp, Reply, FRAME_MAX, REPLIES_MAX};
 use crate::sim::ResetCause;
 use crate::time::Instant;

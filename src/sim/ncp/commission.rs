@@ -2,12 +2,14 @@
 //! that lets it in (protocol §7.5). What Thread does with DTLS is here a keyed check value and a veil
 //! over the credentials, with a key made of the PSKd.
 
-use super::mle::{self, Message};
-use super::numbers::*;
-use super::scan::{network_name, Kind, Neighbour};
-use super::store::{pack, Status};
-use super::updates::Update;
-use super::{dataset, Content, Ncp};
+use super::spinel::dataset;
+use super::spinel::numbers::*;
+use super::spinel::pack::pack;
+use super::spinel::property::Access;
+use super::spinel::updates::Update;
+use super::thread::mle::{self, Message};
+use super::thread::scan::{network_name, Kind, Neighbour};
+use super::{Content, Ncp};
 use crate::sim::radio::mac;
 use crate::time::{earliest, Duration, Instant};
 use crate::wire::packed::Reader;
@@ -97,7 +99,7 @@ impl Ncp {
     /// Takes over a network, whatever the state, and keeps it.
     pub(super) fn adopt_network(&mut self, network: &NetworkTlvs) {
         for (id, value) in &network.1 {
-            let Ok(property) = self.store.find(*id, super::store::Access::S) else {
+            let Ok(property) = self.store.find(*id, Access::S) else {
                 continue;
             };
             if let Ok(items) = property.shape.check(value) {

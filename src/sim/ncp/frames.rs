@@ -1,8 +1,8 @@
 //! Frames to the host: which one goes next, and how it is written.
 
-use super::numbers::*;
-use super::store::{pack, Status};
-use super::updates::Update;
+use super::spinel::numbers::*;
+use super::spinel::pack::pack;
+use super::spinel::updates::Update;
 use super::{Content, Ncp, Reply, FRAME_MAX, HOST_LOW_POWER, HOST_ONLINE, UNSOLICITED};
 use crate::time::Instant;
 use crate::wire::packed::{Overflow, Writer};
@@ -25,7 +25,7 @@ impl Ncp {
         if host < HOST_ONLINE {
             return None;
         }
-        if let Some(raw) = self.air.raw.pop_front() {
+        if let Some(raw) = self.air.take_raw() {
             return write(buf, |w| w.data(&raw)).ok();
         }
         if let Some(found) = self.found.pop_front() {

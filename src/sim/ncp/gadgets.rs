@@ -1,8 +1,8 @@
 //! What is not radio: memory, pins, random numbers, jam detection, and the manufacturing command line.
 
-use super::numbers::*;
-use super::properties;
-use super::store::{pack, Status};
+use super::spinel::numbers::*;
+use super::spinel::pack::pack;
+use super::spinel::properties;
 use super::{Content, Ncp};
 use crate::time::{Duration, Instant};
 use crate::wire::packed::Reader;

@@ -1,12 +1,13 @@
 //! What happens by and by: attaching, IPv6 packets, scans.
 
-use super::net::{Alone, Outcome, Role};
-use super::numbers::*;
-use super::ping::{self, Addresses, Ipv6};
-use super::scan::{Kind, Neighbour, Scan};
-use super::store::{Status, Store};
-use super::updates::Update;
-use super::{dataset, Found, Ncp, FOUND_MAX};
+use super::spinel::dataset;
+use super::spinel::numbers::*;
+use super::spinel::store::Store;
+use super::spinel::updates::{Found, Update};
+use super::thread::net::{Alone, Outcome, Role};
+use super::thread::ping::{self, Addresses, Ipv6};
+use super::thread::scan::{Kind, Neighbour, Scan};
+use super::{Ncp, FOUND_MAX};
 use crate::sim::radio::mac::{self, Address, Header};
 use crate::time::Instant;
 
@@ -183,7 +184,7 @@ impl Ncp {
     ) -> Result<(), Status> {
         let outcome = match () {
             // OpenThread finds no buffer for what is no packet.
-            () if super::air::destination(packet).is_none() => Err(NOMEM),
+            () if ping::destination(packet).is_none() => Err(NOMEM),
             () if !self.net.is_interface_up() => Err(INVALID_STATE),
             () => self.answer_host(now, packet, stream),
         };

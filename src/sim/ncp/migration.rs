@@ -1,8 +1,8 @@
 //! A pending dataset, and how a leader puts it into force (Thread specification, section 8.4.3). Only for a leader who is
 //! alone in its network: nothing tells the other nodes of the simulated air.
 
-use super::dataset;
-use super::net::Role;
+use super::spinel::dataset;
+use super::thread::net::Role;
 use super::Ncp;
 use crate::time::{Duration, Instant};
 

@@ -6,24 +6,31 @@
 //! After a reset the first frame is the reset notification. Then replies go first, IPv6 packets
 //! second, scan results third, property updates last.
 //!
+//! `spinel` and `thread` are the floor below: pieces that own their state, know nothing of this type, and are tested alone.
+//! The files beside this one are what it does with them: they route.
+//!
 //! | part | what it knows |
 //! | --- | --- |
 //! | `commands` | the commands, and who gets which reply |
 //! | `values` | what GET makes up and what SET brings about |
 //! | `life` | what happens by and by: attaching, packets, scans |
 //! | `frames` | which frame goes out next |
-//! | `properties`, `store` | the table of properties, their values and what is allowed |
-//! | `updates` | what is told without being asked, in what order |
-//! | `net` | interface, stack, role and addresses |
-//! | `scan` | the neighbourhood, and scans of it |
-//! | `ping` | IPv6 packets and their answers |
-//! | `air` | the radio: frames out and in, back-pressure, sniffing |
-//! | `radio::mac`, `lowpan`, `mle`, `netdata` | the formats of what is on the air |
-//! | `attach` | the search for a parent, children, routers, leaders |
-//! | `mesh` | the network of several: who is there, who has which address |
-//! | `tables` | what is shown of it |
+//! | `traffic`, `sniff` | frames and packets on the air, both ways, and who listens in |
+//! | `partition` | this node in its network: what it says and hears, whom it loses |
+//! | `roles` | how it becomes child, router, leader, and helps others to |
+//! | `tables` | what is shown of the network |
+//! | `migration` | a pending dataset, and how it comes into force |
 //! | `commission` | discovery, joiner, commissioner |
 //! | `gadgets` | memory, pins, random numbers, jam detection |
+//! | `spinel::properties`, `store`, `shape` | the table of properties, their values, what a value must look like |
+//! | `spinel::updates` | what is told without being asked, in what order |
+//! | `spinel::dataset` | operational datasets |
+//! | `thread::net` | interface, stack, role and addresses |
+//! | `thread::air` | the radio: what waits, back-pressure |
+//! | `thread::attach` | the search for a parent |
+//! | `thread::mesh` | who is there, who has which address |
+//! | `thread::scan` | the neighbourhood, and scans of it |
+//! | `thread::ping`, `lowpan`, `mle`, `netdata` | the formats of what is on the air (the MAC's: `radio::mac`) |
 //!
 //! Everything is bounded: [`REPLIES_MAX`] replies, [`PACKETS_MAX`] packets and [`FOUND_MAX`] scan
 //! results wait at most, and each property holds at most 32 items of 64 octets. What does not fit is
@@ -37,46 +44,41 @@
 //! object, so a power cycle keeps the network, too. What is on the air is not encrypted, so that a sniffer shows it: a keyed check
 //! value keeps networks apart.
 
-mod air;
-mod attach;
 mod commands;
 mod commission;
-mod dataset;
 mod frames;
 mod gadgets;
 mod life;
-mod lowpan;
-mod mesh;
 mod migration;
-mod mle;
-mod net;
-mod netdata;
-mod numbers;
-mod ping;
-mod properties;
-mod scan;
-mod store;
+mod partition;
+mod roles;
+mod sniff;
+mod spinel;
 mod tables;
-mod updates;
+mod thread;
+mod traffic;
 mod values;
 
-use std::collections::VecDeque;
-
-use self::air::Air;
 use self::commission::{Commissioner, Joiner};
 use self::gadgets::Gadgets;
-use self::mesh::Mesh;
 use self::migration::Pending;
-use self::net::{Identity, Net};
-use self::numbers::*;
-use self::scan::{Neighbour, Scan};
-use self::store::{pack, Status, Store};
-use self::updates::Updates;
+use self::spinel::numbers::*;
+use self::spinel::pack::pack;
+use self::spinel::store::Store;
+use self::spinel::updates::{Found, Updates};
+use self::spinel::{dataset, properties, updates};
+use self::thread::air::Air;
+use self::thread::mesh::Mesh;
+use self::thread::net::{self, Identity, Net};
+use self::thread::scan::{Neighbour, Scan};
 use super::radio::{Memory, Surroundings};
 use super::rng::Rng;
 use super::{Firmware, ResetCause};
 use crate::time::{earliest, Instant};
 use crate::wire::packed::Reader;
+use std::collections::VecDeque;
+
+pub use self::spinel::variant::Variant;
 
 /// The simulated NCP. Two of the same seed that see the same frames at the same times say the same.
 #[derive(Debug)]
@@ -110,65 +112,6 @@ pub struct Ncp {
     gadgets: Gadgets,
     variant: Variant,
     reset_request: Option<ResetCause>,
-}
-
-/// What can be different about a co-processor, so that a host refuses it (protocol §7.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Variant {
-    /// The major protocol version: 4.
-    pub major: u8,
-    /// It runs its bootloader (interface type 0).
-    pub bootloader: bool,
-    /// Built with OPERATIONAL_DATASET_AUTO_INIT: a leader without a dataset makes one of the single properties, and
-    /// NET_REQUIRE_JOIN_EXISTING fails with JOIN_FAILURE.
-    pub auto_init: bool,
-    /// Built with LINK_RAW (capability MAC_RAW): PHY_ENABLED takes the radio away from the stack.
-    pub link_raw: bool,
-    /// With what OpenThread's default build has not: GPIO, random numbers, PEEK and POKE, CMD_MULTI, MCU power,
-    /// steering data, retry histograms, a log level and a manufacturing command line.
-    pub extras: bool,
-    /// It attaches within seconds, as no firmware does.
-    pub hurry: bool,
-    /// Room for addresses of the host in IPV6_ADDRESS_TABLE (default: 4).
-    pub addresses: usize,
-    /// Room for groups of the host in IPV6_MULTICAST_ADDRESS_TABLE (default: 2).
-    pub groups: usize,
-}
-
-impl Variant {
-    /// Firmware that makes it easy for its host: `auto-init`, `extras` and `hurry`.
-    pub fn easy() -> Self {
-        Variant {
-            auto_init: true,
-            extras: true,
-            hurry: true,
-            ..Variant::default()
-        }
-    }
-}
-
-impl Default for Variant {
-    fn default() -> Self {
-        Variant {
-            major: 4,
-            bootloader: false,
-            auto_init: false,
-            link_raw: false,
-            extras: false,
-            hurry: false,
-            // OPENTHREAD_CONFIG_IP6_MAX_EXT_UCAST_ADDRS and _MCAST_ADDRS.
-            addresses: 4,
-            groups: 2,
-        }
-    }
-}
-
-/// An event: something that was found, or that came or went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
-    command: u32,
-    property: u32,
-    item: Vec<u8>,
 }
 
 /// What is to be said to a command, with the header that it came with.
@@ -356,7 +299,7 @@ impl Ncp {
     /// What the identity, the capabilities and the tables decide.
     fn put_constants(&mut self) {
         let ids = |ids: &[u32]| pack(|w| ids.iter().try_for_each(|id| w.uint_packed(*id)));
-        let channels: Vec<_> = (store::CHANNEL_MIN..=store::CHANNEL_MAX)
+        let channels: Vec<_> = (CHANNEL_MIN..=CHANNEL_MAX)
             .map(|channel| vec![channel])
             .collect();
         let version = pack(|w| {
@@ -438,7 +381,7 @@ fn mesh_local_prefix(store: &Store) -> [u8; 8] {
 
 /// 5 MHz apart from 2405 MHz on (errata E34).
 fn frequency_khz(channel: u8) -> u32 {
-    2_405_000 + 5_000 * u32::from(channel.saturating_sub(store::CHANNEL_MIN))
+    2_405_000 + 5_000 * u32::from(channel.saturating_sub(CHANNEL_MIN))
 }
 
 /// Protocol §1.1: the largest Spinel frame of OpenThread.

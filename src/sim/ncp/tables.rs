@@ -1,12 +1,13 @@
 //! The tables that show the others (protocol §3.7): parent, children, neighbours, routers, and what
 //! they offer. Made up when they are read, so that ages are right.
 
-use super::mesh::Member;
-use super::net::Role;
-use super::netdata::{Entry, Offer};
-use super::numbers::*;
-use super::store::pack;
-use super::{Found, Ncp};
+use super::spinel::numbers::*;
+use super::spinel::pack::pack;
+use super::spinel::updates::Found;
+use super::thread::mesh::Member;
+use super::thread::net::Role;
+use super::thread::netdata::{Entry, Offer};
+use super::Ncp;
 use crate::time::{Duration, Instant};
 use crate::wire::packed::{Overflow, Writer};
 

@@ -2,8 +2,9 @@
 
 mod features;
 
-use super::ping::Ipv6;
-use super::store::{Access, Shape, When};
+use super::spinel::property::{Access, When};
+use super::spinel::shape::{self, Shape};
+use super::thread::ping::{self, Ipv6};
 use super::*;
 use crate::time::Duration;
 use crate::wire::packed::Reader;
@@ -437,7 +438,7 @@ fn packets_wait_for_a_host_in_deep_sleep_alone() {
 #[test]
 fn a_list_is_bounded() {
     let mut ncp = ncp();
-    for port in 0..store::ITEMS_MAX {
+    for port in 0..shape::ITEMS_MAX {
         let insert = format!("81 04 5C {port:02X} 16");
         exchange(&mut ncp, &insert, &insert.replacen(" 04 ", " 07 ", 1));
     }
@@ -718,11 +719,11 @@ fn check_bounds(ncp: &Ncp) -> Result<(), TestCaseError> {
     prop_assert!(ncp.found.len() <= FOUND_MAX);
     for row in properties::PROPERTIES {
         if matches!(row.shape, Shape::List(_)) {
-            prop_assert!(ncp.store.items(row.id).count() <= store::ITEMS_MAX + 8);
+            prop_assert!(ncp.store.items(row.id).count() <= shape::ITEMS_MAX + 8);
             prop_assert!(ncp
                 .store
                 .items(row.id)
-                .all(|item| item.len() <= store::ITEM_MAX));
+                .all(|item| item.len() <= shape::ITEM_MAX));
         } else {
             prop_assert!(ncp.store.value(row.id).len() <= FRAME_MAX);
         }

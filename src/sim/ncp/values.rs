@@ -2,11 +2,15 @@
 
 use super::commission::NetworkTlvs;
 use super::migration::Pending;
-use super::net::Role;
-use super::numbers::*;
-use super::store::{pack, Access, Effect, Property, Shape, Status, Store, When};
-use super::updates::Update;
-use super::{dataset, frequency_khz, mesh_local_prefix, updates, Ncp};
+use super::spinel::numbers::*;
+use super::spinel::pack::pack;
+use super::spinel::property::{Access, Effect, Property, When};
+use super::spinel::shape::Shape;
+use super::spinel::store::Store;
+use super::spinel::updates::Update;
+use super::spinel::{dataset, updates};
+use super::thread::net::Role;
+use super::{frequency_khz, mesh_local_prefix, Ncp};
 use crate::time::Instant;
 use crate::wire::packed::Reader;
 

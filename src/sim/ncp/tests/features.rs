@@ -293,6 +293,6 @@ fn a_busy_channel_makes_the_host_wait() {
         now = now + Duration::from_secs(2);
         ncp.poll(now);
     }
-    assert_eq!(ncp.air.waiting(), super::super::air::OUT_LIMIT);
+    assert_eq!(ncp.air.waiting(), super::super::thread::air::OUT_LIMIT);
     assert!(ncp.store.uint32(CNTR_TX_ERR_CCA) > 0);
 }

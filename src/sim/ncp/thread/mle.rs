@@ -8,13 +8,13 @@ use super::ping::{self, Ipv6};
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) command: u8,
+pub(crate) struct Message {
+    pub(crate) command: u8,
     tlvs: Vec<(u8, Vec<u8>)>,
 }
 
 impl Message {
-    pub(super) const fn new(command: u8) -> Self {
+    pub(crate) const fn new(command: u8) -> Self {
         Message {
             command,
             tlvs: Vec::new(),
@@ -22,30 +22,30 @@ impl Message {
     }
 
     /// With one TLV more. What is longer than a TLV can be is cut off.
-    pub(super) fn with(mut self, kind: u8, value: &[u8]) -> Self {
+    pub(crate) fn with(mut self, kind: u8, value: &[u8]) -> Self {
         let value = &value[..value.len().min(TLV_MAX)];
         self.tlvs.push((kind, value.to_vec()));
         self
     }
 
     /// The first TLV of a kind.
-    pub(super) fn get(&self, kind: u8) -> Option<&[u8]> {
+    pub(crate) fn get(&self, kind: u8) -> Option<&[u8]> {
         self.all(kind).next()
     }
 
     /// The first TLV of a kind, if it has `N` octets.
-    pub(super) fn array<const N: usize>(&self, kind: u8) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&self, kind: u8) -> Option<[u8; N]> {
         self.get(kind)?.try_into().ok()
     }
 
     /// All TLVs of a kind.
-    pub(super) fn all(&self, kind: u8) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn all(&self, kind: u8) -> impl Iterator<Item = &[u8]> {
         let same = self.tlvs.iter().filter(move |tlv| tlv.0 == kind);
         same.map(|tlv| tlv.1.as_slice())
     }
 
     /// An IPv6 packet with the message, checked with `key` if there is one.
-    pub(super) fn to_packet(
+    pub(crate) fn to_packet(
         &self,
         source: &Ipv6,
         destination: &Ipv6,
@@ -67,7 +67,7 @@ impl Message {
 
 /// What a packet holds, if it is one of these messages: who sent it, the message, and whether the check
 /// with `key` is right.
-pub(super) fn parse(packet: &[u8], key: &[u8; 16]) -> Option<(Ipv6, Message, bool)> {
+pub(crate) fn parse(packet: &[u8], key: &[u8; 16]) -> Option<(Ipv6, Message, bool)> {
     let payload = packet.get(HEADERS_LEN..)?;
     let (source, destination) = (address(packet, 8)?, address(packet, 24)?);
     let is_mle = packet[0] >> 4 == 6
@@ -94,7 +94,7 @@ pub(super) fn parse(packet: &[u8], key: &[u8; 16]) -> Option<(Ipv6, Message, boo
 }
 
 /// A keyed check value over who speaks and what is said.
-pub(super) fn check(key: &[u8; 16], source: &Ipv6, octets: &[u8]) -> [u8; 8] {
+pub(crate) fn check(key: &[u8; 16], source: &Ipv6, octets: &[u8]) -> [u8; 8] {
     let mut sum = octets.len() as u64;
     for part in [key.as_slice(), source, octets, key] {
         for chunk in part.chunks(8) {
@@ -107,7 +107,7 @@ pub(super) fn check(key: &[u8; 16], source: &Ipv6, octets: &[u8]) -> [u8; 8] {
 }
 
 /// A key made of a text: what PBKDF2 does in earnest.
-pub(super) fn key_of(text: &[u8]) -> [u8; 16] {
+pub(crate) fn key_of(text: &[u8]) -> [u8; 16] {
     let mut key = [0; 16];
     for (n, half) in key.chunks_mut(8).enumerate() {
         half.copy_from_slice(&check(&[n as u8; 16], &[0; 16], text));
@@ -116,7 +116,7 @@ pub(super) fn key_of(text: &[u8]) -> [u8; 16] {
 }
 
 /// Makes `octets` unreadable for whoever has not got the key, and readable again.
-pub(super) fn veil(key: &[u8; 16], salt: &[u8], octets: &[u8]) -> Vec<u8> {
+pub(crate) fn veil(key: &[u8; 16], salt: &[u8], octets: &[u8]) -> Vec<u8> {
     let pads = (0u8..).flat_map(|n| check(key, &[n; 16], salt));
     octets.iter().zip(pads).map(|(a, b)| a ^ b).collect()
 }
@@ -144,43 +144,43 @@ fn mix(word: u64) -> u64 {
 }
 
 // Commands of MLE (Thread specification, section 4.5).
-pub(super) const ADVERTISEMENT: u8 = 4;
-pub(super) const PARENT_REQUEST: u8 = 9;
-pub(super) const PARENT_RESPONSE: u8 = 10;
-pub(super) const CHILD_ID_REQUEST: u8 = 11;
-pub(super) const CHILD_ID_RESPONSE: u8 = 12;
-pub(super) const CHILD_UPDATE: u8 = 13;
-pub(super) const DISCOVERY_REQUEST: u8 = 16;
-pub(super) const DISCOVERY_RESPONSE: u8 = 17;
+pub(crate) const ADVERTISEMENT: u8 = 4;
+pub(crate) const PARENT_REQUEST: u8 = 9;
+pub(crate) const PARENT_RESPONSE: u8 = 10;
+pub(crate) const CHILD_ID_REQUEST: u8 = 11;
+pub(crate) const CHILD_ID_RESPONSE: u8 = 12;
+pub(crate) const CHILD_UPDATE: u8 = 13;
+pub(crate) const DISCOVERY_REQUEST: u8 = 16;
+pub(crate) const DISCOVERY_RESPONSE: u8 = 17;
 // Our own: what Thread does by CoAP and DTLS.
-pub(super) const ROUTER_ID_REQUEST: u8 = 0xC0;
-pub(super) const ROUTER_ID_RESPONSE: u8 = 0xC1;
-pub(super) const JOIN_REQUEST: u8 = 0xC2;
-pub(super) const JOIN_ENTRUST: u8 = 0xC3;
-pub(super) const JOIN_REJECT: u8 = 0xC4;
+pub(crate) const ROUTER_ID_REQUEST: u8 = 0xC0;
+pub(crate) const ROUTER_ID_RESPONSE: u8 = 0xC1;
+pub(crate) const JOIN_REQUEST: u8 = 0xC2;
+pub(crate) const JOIN_ENTRUST: u8 = 0xC3;
+pub(crate) const JOIN_REJECT: u8 = 0xC4;
 
 // TLVs of MLE.
-pub(super) const SOURCE_ADDRESS: u8 = 0;
-pub(super) const MODE: u8 = 1;
-pub(super) const TIMEOUT: u8 = 2;
-pub(super) const CHALLENGE: u8 = 3;
-pub(super) const RESPONSE: u8 = 4;
-pub(super) const ADDRESS16: u8 = 10;
-pub(super) const LEADER_DATA: u8 = 11;
-pub(super) const NETWORK_DATA: u8 = 12;
-pub(super) const VERSION: u8 = 18;
-pub(super) const ACTIVE_DATASET: u8 = 24;
-pub(super) const DISCOVERY: u8 = 26;
+pub(crate) const SOURCE_ADDRESS: u8 = 0;
+pub(crate) const MODE: u8 = 1;
+pub(crate) const TIMEOUT: u8 = 2;
+pub(crate) const CHALLENGE: u8 = 3;
+pub(crate) const RESPONSE: u8 = 4;
+pub(crate) const ADDRESS16: u8 = 10;
+pub(crate) const LEADER_DATA: u8 = 11;
+pub(crate) const NETWORK_DATA: u8 = 12;
+pub(crate) const VERSION: u8 = 18;
+pub(crate) const ACTIVE_DATASET: u8 = 24;
+pub(crate) const DISCOVERY: u8 = 26;
 // Our own.
-pub(super) const ROLE: u8 = 0xC0;
-pub(super) const ADDRESSES: u8 = 0xC1;
-pub(super) const EUI64: u8 = 0xC2;
-pub(super) const CHECK: u8 = 0xCF;
+pub(crate) const ROLE: u8 = 0xC0;
+pub(crate) const ADDRESSES: u8 = 0xC1;
+pub(crate) const EUI64: u8 = 0xC2;
+pub(crate) const CHECK: u8 = 0xCF;
 
 /// ff02::1
-pub(super) const ALL_NODES: Ipv6 = [0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+pub(crate) const ALL_NODES: Ipv6 = [0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 /// The longest value with a length of one octet; 255 announces a longer form.
-pub(super) const TLV_MAX: usize = 254;
+pub(crate) const TLV_MAX: usize = 254;
 /// Port 19788 twice.
 const PORTS: [u8; 4] = [0x4D, 0x4C, 0x4D, 0x4C];
 const NO_SECURITY: u8 = 255;

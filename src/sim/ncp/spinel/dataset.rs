@@ -2,12 +2,13 @@
 //! octet as they came (Thread specification, section 8.10), and shown in Spinel's structures.
 
 use super::numbers::*;
-use super::store::{pack, Status, Store, CHANNEL_MAX, CHANNEL_MIN};
+use super::pack::pack;
+use super::store::Store;
 use crate::sim::rng::Rng;
 use crate::wire::packed::{Reader, Writer};
 
 /// A dataset of the network that single properties describe, as firmware with AUTO_INIT makes one.
-pub(super) fn from_store(store: &Store) -> Vec<u8> {
+pub(crate) fn from_store(store: &Store) -> Vec<u8> {
     let name = store.value(NET_NETWORK_NAME);
     let name = name.strip_suffix(&[0]).unwrap_or(&name);
     let prefix = store.value(IPV6_ML_PREFIX);
@@ -28,7 +29,7 @@ pub(super) fn from_store(store: &Store) -> Vec<u8> {
 }
 
 /// A whole dataset of a network that nobody has yet, on one of the channels.
-pub(super) fn random(rng: &mut Rng, channels: &[u8]) -> Vec<u8> {
+pub(crate) fn random(rng: &mut Rng, channels: &[u8]) -> Vec<u8> {
     let suffix: [u8; 2] = rng.octets();
     let prefix: [u8; 5] = rng.octets();
     let any = rng.below(channels.len().max(1) as u64) as usize;
@@ -59,12 +60,12 @@ fn put(tlvs: &mut Vec<u8>, kind: u8, value: &[u8]) {
 }
 
 /// The value of the first MeshCoP TLV of a kind.
-pub(super) fn tlv(tlvs: &[u8], wanted: u8) -> Option<&[u8]> {
+pub(crate) fn tlv(tlvs: &[u8], wanted: u8) -> Option<&[u8]> {
     each(tlvs).find(|tlv| tlv.0 == wanted).map(|tlv| tlv.1)
 }
 
 /// The TLVs with another value of a kind, where that is there.
-pub(super) fn with(tlvs: &[u8], wanted: u8, other: &[u8]) -> Vec<u8> {
+pub(crate) fn with(tlvs: &[u8], wanted: u8, other: &[u8]) -> Vec<u8> {
     let mut changed = Vec::new();
     for (kind, value) in each(tlvs) {
         put(
@@ -77,7 +78,7 @@ pub(super) fn with(tlvs: &[u8], wanted: u8, other: &[u8]) -> Vec<u8> {
 }
 
 /// The TLVs without those of some kinds.
-pub(super) fn without(tlvs: &[u8], kinds: &[u8]) -> Vec<u8> {
+pub(crate) fn without(tlvs: &[u8], kinds: &[u8]) -> Vec<u8> {
     let mut left = Vec::new();
     for (kind, value) in each(tlvs).filter(|tlv| !kinds.contains(&tlv.0)) {
         put(&mut left, kind, value);
@@ -99,12 +100,12 @@ fn each(tlvs: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 }
 
 /// Whether it can be led: one that has a time.
-pub(super) fn is_complete(tlvs: &[u8]) -> bool {
+pub(crate) fn is_complete(tlvs: &[u8]) -> bool {
     tlv(tlvs, ACTIVE_TIMESTAMP).is_some()
 }
 
 /// Whether it says all that a node needs (NET_SAVED).
-pub(super) fn is_commissioned(tlvs: &[u8]) -> bool {
+pub(crate) fn is_commissioned(tlvs: &[u8]) -> bool {
     let needed = [KEY, NAME, XPANID, PANID, CHANNEL];
     needed.iter().all(|kind| tlv(tlvs, *kind).is_some())
 }
@@ -113,7 +114,7 @@ pub(super) fn is_commissioned(tlvs: &[u8]) -> bool {
 ///
 /// # Errors
 /// INVALID_ARGUMENT when a TLV runs past the end, comes twice, is too short for its kind, or says what cannot be.
-pub(super) fn properties(tlvs: &[u8]) -> Result<Vec<(u32, Vec<u8>)>, Status> {
+pub(crate) fn properties(tlvs: &[u8]) -> Result<Vec<(u32, Vec<u8>)>, Status> {
     let mut members = Vec::new();
     let mut seen = Vec::new();
     let mut rest = tlvs;
@@ -190,7 +191,7 @@ fn mask_of(channels: &[u8]) -> Vec<u8> {
 }
 
 /// `A(t(iD))`: what Spinel has structures for, in the order in which OpenThread writes them.
-pub(super) fn structures(tlvs: &[u8]) -> Vec<u8> {
+pub(crate) fn structures(tlvs: &[u8]) -> Vec<u8> {
     let time = |kind| tlv(tlvs, kind).map(|value| seconds(value).to_le_bytes().to_vec());
     let of = |kind| {
         tlv(tlvs, kind)
@@ -242,7 +243,7 @@ fn seconds(value: &[u8]) -> u64 {
 ///
 /// # Errors
 /// PARSE_ERROR when a structure runs past the end or is too short, INVALID_ARGUMENT for a member that no dataset has.
-pub(super) fn from_structures(value: &[u8]) -> Result<Vec<u8>, Status> {
+pub(crate) fn from_structures(value: &[u8]) -> Result<Vec<u8>, Status> {
     let mut reader = Reader::new(value);
     let mut members: [(u8, Option<Vec<u8>>); 12] = ORDER.map(|kind| (kind, None));
     while !reader.is_empty() {
@@ -316,8 +317,8 @@ const KEY: u8 = 5;
 const PREFIX: u8 = 7;
 const POLICY: u8 = 12;
 const ACTIVE_TIMESTAMP: u8 = 14;
-pub(super) const PENDING_TIMESTAMP: u8 = 51;
-pub(super) const DELAY: u8 = 52;
+pub(crate) const PENDING_TIMESTAMP: u8 = 51;
+pub(crate) const DELAY: u8 = 52;
 const CHANNEL_MASK: u8 = 53;
 const WAKEUP_CHANNEL: u8 = 74;
 
@@ -342,8 +343,6 @@ const NAME_MAX: usize = 16;
 const TIMESTAMP_ONE: [u8; 8] = [0, 0, 0, 0, 0, 1, 0, 0];
 /// OpenThread's defaults, keys that rotate every 672 hours, all that is allowed.
 const SECURITY_POLICY: [u8; 4] = [0x02, 0xA0, 0xF7, 0xF8];
-/// OpenThread's limit for a dataset (`OT_OPERATIONAL_DATASET_MAX_LENGTH`).
-pub(super) const TLVS_MAX: usize = 254;
 
 #[cfg(test)]
 mod tests {

@@ -1,50 +1,15 @@
-//! Attaching (Thread specification, section 4.7): the search for a parent, the parent's side of it, and the
-//! ways up: child, router, leader of what is left.
+//! The ways up in a network (Thread specification, section 4.7): a node without a parent becomes a child, a
+//! child a router, a router the leader of what is left; and the parent's and the leader's side of it.
 
 use super::commission::NetworkTlvs;
-use super::mesh::{LeaderData, Member, Mesh, CHILD_ID_MAX, MEMBERS_MAX, SEARCH};
-use super::mle::{self, Message};
-use super::net::{self, Alone, Role};
-use super::numbers::*;
-use super::updates::Update;
+use super::spinel::numbers::*;
+use super::spinel::updates::Update;
+use super::thread::attach::{Ask, Attach, Candidate, ANSWER};
+use super::thread::mesh::{LeaderData, Member, CHILD_ID_MAX, MEMBERS_MAX, SEARCH};
+use super::thread::mle::{self, Message};
+use super::thread::net::{self, Alone, Role};
 use super::Ncp;
 use crate::time::{Duration, Instant};
-
-/// The search for a parent.
-#[derive(Debug)]
-pub(super) struct Attach {
-    step: Step,
-    pub(super) until: Instant,
-    challenge: [u8; 8],
-    best: Option<Candidate>,
-    tries: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// A parent request goes out then.
-    Ask,
-    /// Parents answer until then.
-    Collect,
-    /// The chosen one answers until then.
-    Request,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    address: [u8; 8],
-    partition_id: u32,
-    rssi: i8,
-}
-
-impl Mesh {
-    /// The attempt may succeed yet: nobody should become leader of a new partition now.
-    fn is_promising(&self) -> bool {
-        self.attach
-            .as_ref()
-            .is_some_and(|attach| attach.step == Step::Request || attach.best.is_some())
-    }
-}
 
 impl Ncp {
     /// Whether becoming leader has to wait, or is not for this node.
@@ -52,7 +17,8 @@ impl Ncp {
         if !self.air.has_radio() || !self.net.is_attaching() {
             return false;
         }
-        if self.mesh.is_promising() {
+        let attach = self.mesh.attach.as_ref();
+        if attach.is_some_and(Attach::is_promising) {
             // The attempt ends earlier than this.
             self.net.postpone(now + ANSWER);
             return true;
@@ -80,50 +46,38 @@ impl Ncp {
     }
 
     fn ask_at(&mut self, at: Instant) {
-        self.mesh.attach = Some(Attach {
-            step: Step::Ask,
-            until: at,
-            challenge: self.rng.octets(),
-            best: None,
-            tries: 0,
-        });
+        self.mesh.attach = Some(Attach::new(at, self.rng.octets()));
     }
 
     pub(super) fn advance_attach(&mut self, now: Instant) {
-        let Some(mut attach) = self.mesh.attach.take() else {
-            return;
-        };
-        if attach.until > now {
-            self.mesh.attach = Some(attach);
-            return;
-        }
-        match (attach.step, attach.best) {
-            (Step::Ask, _) => {
+        let ask = self
+            .mesh
+            .attach
+            .as_mut()
+            .and_then(|attach| attach.poll(now));
+        let mode = [self.store.uint8(THREAD_MODE)];
+        match ask {
+            None => {}
+            Some(Ask::Anyone(challenge)) => {
                 let request = Message::new(mle::PARENT_REQUEST)
-                    .with(mle::MODE, &[self.store.uint8(THREAD_MODE)])
-                    .with(mle::CHALLENGE, &attach.challenge)
+                    .with(mle::MODE, &mode)
+                    .with(mle::CHALLENGE, &challenge)
                     .with(mle::VERSION, &THREAD_1_2);
-                attach.step = Step::Collect;
-                attach.until = now + COLLECT;
                 self.say(now, &request, None);
             }
-            (Step::Collect | Step::Request, Some(parent)) if attach.tries < TRIES_MAX => {
+            Some(Ask::Parent(address, challenge)) => {
                 let timeout = self.store.uint32(THREAD_CHILD_TIMEOUT).to_be_bytes();
                 let request = Message::new(mle::CHILD_ID_REQUEST)
-                    .with(mle::MODE, &[self.store.uint8(THREAD_MODE)])
-                    .with(mle::CHALLENGE, &attach.challenge)
+                    .with(mle::MODE, &mode)
+                    .with(mle::CHALLENGE, &challenge)
                     .with(mle::TIMEOUT, &timeout);
-                attach.step = Step::Request;
-                attach.until = now + ANSWER;
-                attach.tries += 1;
-                self.say(now, &request, Some(parent.address));
+                self.say(now, &request, Some(address));
             }
-            _ => {
+            Some(Ask::Anew) => {
                 let pause = Duration::from_millis(self.rng.below(ASK_SPREAD_MS));
-                return self.ask_at(now + pause);
+                self.ask_at(now + pause);
             }
         }
-        self.mesh.attach = Some(attach);
     }
 
     /// The parent or the partition is lost.
@@ -181,21 +135,12 @@ impl Ncp {
         let (Some(attach), Some(data)) = (&mut self.mesh.attach, LeaderData::of(message)) else {
             return;
         };
-        if attach.step != Step::Collect || message.array(mle::RESPONSE) != Some(attach.challenge) {
-            return;
-        }
-        let rank = |candidate: &Candidate| (candidate.partition_id, candidate.rssi);
         let candidate = Candidate {
             address: source,
             partition_id: data.partition_id,
             rssi,
         };
-        if attach
-            .best
-            .map_or(true, |best| rank(&best) < rank(&candidate))
-        {
-            attach.best = Some(candidate);
-        }
+        attach.consider(candidate, message.array(mle::RESPONSE));
     }
 
     /// Takes a child, or confirms one that asks again.
@@ -251,9 +196,7 @@ impl Ncp {
         message: &Message,
     ) -> Option<()> {
         let attach = self.mesh.attach.as_ref()?;
-        let asked = attach.step == Step::Request
-            && attach.best.map(|best| best.address) == Some(source)
-            && message.array(mle::RESPONSE) == Some(attach.challenge);
+        let asked = attach.is_answer(source, message.array(mle::RESPONSE));
         let data = LeaderData::of(message).filter(|_| asked)?;
         let rloc16 = u16::from_be_bytes(message.array(mle::ADDRESS16)?);
         let credentials = NetworkTlvs::parse(message.get(mle::ACTIVE_DATASET)?)?;
@@ -362,13 +305,8 @@ impl Ncp {
     }
 }
 
-/// How long parents have to answer: Thread's PARENT_REQUEST_ROUTER_TIMEOUT.
-const COLLECT: Duration = Duration::from_millis(750);
 /// The pause before a parent request is less than this.
 const ASK_SPREAD_MS: u64 = 250;
-/// How long the chosen parent has to answer, and how often it is asked.
-const ANSWER: Duration = Duration::from_millis(200);
-const TRIES_MAX: u8 = 3;
 const UPGRADE_MIN: Duration = Duration::from_secs(3);
 /// Protocol §3.7, property 94.
 const MODE_FULL_DEVICE: u8 = 0x02;

@@ -5,7 +5,7 @@ use super::ping::MTU;
 use crate::time::{Duration, Instant};
 
 /// The payloads of the frames that carry `packet` (1..=[`MTU`] octets), each of at most `max` octets.
-pub(super) fn split(packet: &[u8], tag: u16, max: usize) -> Vec<Vec<u8>> {
+pub(crate) fn split(packet: &[u8], tag: u16, max: usize) -> Vec<Vec<u8>> {
     if packet.len() < max {
         return vec![[&[IPV6], packet].concat()];
     }
@@ -27,7 +27,7 @@ pub(super) fn split(packet: &[u8], tag: u16, max: usize) -> Vec<Vec<u8>> {
 
 /// Puts packets together again.
 #[derive(Debug, Default)]
-pub(super) struct Reassembler {
+pub(crate) struct Reassembler {
     partial: Vec<Partial>,
 }
 
@@ -43,7 +43,7 @@ struct Partial {
 
 impl Reassembler {
     /// Takes the payload of a frame from `source`; a packet that is complete comes back.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         now: Instant,
         source: [u8; 8],
@@ -107,7 +107,7 @@ impl Reassembler {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.partial.len()
     }
 }
@@ -121,7 +121,7 @@ const FRAGN: u8 = 0xE0;
 const FRAGN_LEN: usize = 5;
 const UNITS: usize = MTU / 8;
 /// A handful, as in firmware with its few dozen buffers.
-pub(super) const PARTIAL_MAX: usize = 8;
+pub(crate) const PARTIAL_MAX: usize = 8;
 /// RFC 4944, section 5.3: at most 60 s; OpenThread waits two.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -5,43 +5,51 @@ use super::numbers::*;
 
 /// Something that the host has to be told without being asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Update {
+pub(crate) enum Update {
     /// The value of a property.
     Property(u32),
     /// LAST_STATUS with this code.
     Status(u32),
 }
 
+/// An event: something that was found, or that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) command: u32,
+    pub(crate) property: u32,
+    pub(crate) item: Vec<u8>,
+}
+
 /// The updates that wait.
 #[derive(Debug, Default)]
-pub(super) struct Updates {
+pub(crate) struct Updates {
     /// Bit n stands for entry n of [`ORDER`].
     pending: u64,
 }
 
 impl Updates {
     /// Notes an update. What is not in [`ORDER`] is never told, and so ignored.
-    pub(super) fn mark(&mut self, update: Update) {
+    pub(crate) fn mark(&mut self, update: Update) {
         if let Some(index) = ORDER.iter().position(|entry| *entry == update) {
             self.pending |= 1 << index;
         }
     }
 
     /// Takes the first update that waits.
-    pub(super) fn take(&mut self) -> Option<Update> {
+    pub(crate) fn take(&mut self) -> Option<Update> {
         let update = ORDER.get(self.pending.trailing_zeros() as usize)?;
         self.pending &= self.pending - 1;
         Some(*update)
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.pending = 0;
     }
 }
 
 impl Update {
     /// The property that switches this update off in UNSOL_UPDATE_FILTER, if any does.
-    pub(super) const fn filter_id(self) -> Option<u32> {
+    pub(crate) const fn filter_id(self) -> Option<u32> {
         match self {
             Update::Status(NOMEM | DROPPED) => Some(LAST_STATUS),
             Update::Status(_)
@@ -53,12 +61,12 @@ impl Update {
 }
 
 /// Whether UNSOL_UPDATE_FILTER may hold this property.
-pub(super) fn is_filterable(id: u32) -> bool {
+pub(crate) fn is_filterable(id: u32) -> bool {
     id == STREAM_DEBUG || ORDER.iter().any(|update| update.filter_id() == Some(id))
 }
 
 /// What UNSOL_UPDATE_LIST says, in the order of emission.
-pub(super) fn filterable() -> Vec<u32> {
+pub(crate) fn filterable() -> Vec<u32> {
     // NOMEM and DROPPED are one id, twice.
     let ids = ORDER.iter().filter_map(|update| update.filter_id());
     core::iter::once(STREAM_DEBUG).chain(ids).collect()

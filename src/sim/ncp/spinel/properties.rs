@@ -1,13 +1,13 @@
 //! The table of everything that this co-processor offers: an OpenThread FTD NCP with the
 //! capabilities of [`capabilities`], protocol §3.3 to §3.11. What is not here is PROP_NOT_FOUND.
 
-use super::dataset::TLVS_MAX;
 use super::numbers::*;
-use super::store::{Access, Effect, Item, Property, Shape, When};
-use super::Variant;
+use super::property::{Access, Effect, Property, When};
+use super::shape::{Item, Shape};
+use super::variant::Variant;
 
 /// What CAPS says (protocol §4.2). No SLAAC: forming addresses is left to the host.
-pub(super) fn capabilities(variant: Variant) -> Vec<u32> {
+pub(crate) fn capabilities(variant: Variant) -> Vec<u32> {
     // COUNTERS, JAM_DETECT, UNSOL_UPDATE_FILTER, PCAP, 2450MHZ_OQPSK, CONFIG_FTD, ROLE_ROUTER, ROLE_SLEEPY,
     // NET_THREAD_1_1, NET_THREAD_1_2, MAC_ALLOWLIST, CHILD_SUPERVISION, THREAD_COMMISSIONER, THREAD_JOINER,
     // THREAD_BORDER_ROUTER, THREAD_SERVICE.
@@ -29,14 +29,14 @@ pub(super) fn capabilities(variant: Variant) -> Vec<u32> {
 const MAC_RAW: u32 = 513;
 
 /// What NCP_VERSION says.
-pub(super) const VERSION: &str = concat!(
+pub(crate) const VERSION: &str = concat!(
     "SPINEL-BRIDGE-SIM/",
     env!("CARGO_PKG_VERSION"),
     "; SIMULATION; FTD"
 );
 
 /// Sorted by id; [`Store`](super::store::Store) searches it.
-pub(super) static PROPERTIES: &[Property] = &[
+pub(crate) static PROPERTIES: &[Property] = &[
     // Core
     row(LAST_STATUS, G, Shape::ReadOnly, &[]).computed(),
     row(PROTOCOL_VERSION, G, Shape::ReadOnly, &[]),
@@ -408,6 +408,8 @@ const fn long(value: u32) -> [u8; 4] {
     value.to_le_bytes()
 }
 
+/// OpenThread's limit for a dataset (`OT_OPERATIONAL_DATASET_MAX_LENGTH`).
+const TLVS_MAX: usize = 254;
 /// OpenThread's default mesh-local prefix, fdde:ad00:beef::/64.
 const MESH_LOCAL_PREFIX: [u8; 17] = [
     0xFD, 0xDE, 0xAD, 0x00, 0xBE, 0xEF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64,

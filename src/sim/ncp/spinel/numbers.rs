@@ -1,8 +1,15 @@
 //! The numbers that this co-processor knows: commands (protocol §1.3), status codes (§4.1),
 //! capabilities (§4.2) and properties (§3).
 
+/// A status code (protocol §4.1).
+pub(crate) type Status = u32;
+
+/// IEEE 802.15.4 in the 2.4 GHz band (protocol §7.6).
+pub(crate) const CHANNEL_MIN: u8 = 11;
+pub(crate) const CHANNEL_MAX: u8 = 26;
+
 macro_rules! numbers {
-    ($($name:ident = $number:expr;)*) => {$(pub(super) const $name: u32 = $number;)*};
+    ($($name:ident = $number:expr;)*) => {$(pub(crate) const $name: u32 = $number;)*};
 }
 
 numbers! {

@@ -1,22 +1,22 @@
 //! Scans (protocol §7.6): one channel after the other, and on each what there is to find in this
 //! simulated neighbourhood.
 
-use super::numbers::*;
-use super::store::pack;
-use super::Found;
+use crate::sim::ncp::spinel::numbers::*;
+use crate::sim::ncp::spinel::pack::pack;
+use crate::sim::ncp::spinel::updates::Found;
 use crate::sim::rng::Rng;
 use crate::time::{Duration, Instant};
 
 /// What a scan looks for: the values of MAC_SCAN_STATE (protocol §4.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Beacon = 1,
     Energy = 2,
     Discover = 3,
 }
 
 impl Kind {
-    pub(super) const fn from_state(state: u8) -> Option<Self> {
+    pub(crate) const fn from_state(state: u8) -> Option<Self> {
         match state {
             1 => Some(Kind::Beacon),
             2 => Some(Kind::Energy),
@@ -28,7 +28,7 @@ impl Kind {
 
 /// A scan that runs.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     kind: Kind,
     /// Still to come, the current one last.
     channels: Vec<u8>,
@@ -41,7 +41,7 @@ pub(super) struct Scan {
 
 impl Scan {
     /// Starts on the first of `channels`, `period_ms` on each (0: the stack's own choice).
-    pub(super) fn new(
+    pub(crate) fn new(
         kind: Kind,
         channels: &[u8],
         period_ms: u16,
@@ -61,26 +61,26 @@ impl Scan {
         }
     }
 
-    pub(super) const fn kind(&self) -> Kind {
+    pub(crate) const fn kind(&self) -> Kind {
         self.kind
     }
 
-    pub(super) const fn poll_timeout(&self) -> Instant {
+    pub(crate) const fn poll_timeout(&self) -> Instant {
         self.channel_done
     }
 
     /// The channel that is scanned now.
-    pub(super) fn channel(&self) -> Option<u8> {
+    pub(crate) fn channel(&self) -> Option<u8> {
         self.channels.last().copied()
     }
 
     /// Whether nothing is left to scan.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.channels.is_empty()
     }
 
     /// The channel that is done at `now`, if one is; the next one starts.
-    pub(super) fn next_channel(&mut self, now: Instant) -> Option<u8> {
+    pub(crate) fn next_channel(&mut self, now: Instant) -> Option<u8> {
         if now < self.channel_done {
             return None;
         }
@@ -89,7 +89,7 @@ impl Scan {
     }
 
     /// What is found on `channel`.
-    pub(super) fn found(
+    pub(crate) fn found(
         &self,
         channel: u8,
         neighbours: &[Neighbour],
@@ -114,7 +114,7 @@ impl Scan {
     }
 
     /// Whether a network passes the filters of a discovery.
-    pub(super) fn wants(&self, neighbour: &Neighbour, joinable_only: bool) -> bool {
+    pub(crate) fn wants(&self, neighbour: &Neighbour, joinable_only: bool) -> bool {
         self.kind != Kind::Discover
             || (!joinable_only || neighbour.is_joinable())
                 && (self.panid == ANY_PANID || self.panid == neighbour.panid)
@@ -123,29 +123,29 @@ impl Scan {
 
 /// A network within earshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Neighbour {
-    pub(super) channel: u8,
-    pub(super) rssi: i8,
-    pub(super) address: [u8; 8],
-    pub(super) short_address: u16,
-    pub(super) panid: u16,
+pub(crate) struct Neighbour {
+    pub(crate) channel: u8,
+    pub(crate) rssi: i8,
+    pub(crate) address: [u8; 8],
+    pub(crate) short_address: u16,
+    pub(crate) panid: u16,
     lqi: u8,
     flags: u8,
-    pub(super) name: String,
-    pub(super) xpanid: [u8; 8],
-    pub(super) steering: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) xpanid: [u8; 8],
+    pub(crate) steering: Vec<u8>,
 }
 
 impl Neighbour {
     /// The neighbourhood of a seed: 3..=6 networks, the first of them always on channel 15, the one
     /// that `scan` of spinel-cli asks for.
-    pub(super) fn all(rng: &mut Rng) -> Vec<Neighbour> {
+    pub(crate) fn all(rng: &mut Rng) -> Vec<Neighbour> {
         let count = 3 + rng.below(4) as u8;
         (0..count).map(|n| Neighbour::random(n, rng)).collect()
     }
 
     /// The value of MAC_SCAN_BEACON (protocol §3.12).
-    pub(super) fn beacon(&self) -> Vec<u8> {
+    pub(crate) fn beacon(&self) -> Vec<u8> {
         pack(|w| {
             w.uint8(self.channel)?;
             w.data(&self.rssi.to_le_bytes())?;
@@ -166,7 +166,7 @@ impl Neighbour {
     }
 
     /// A network that was heard on the radio.
-    pub(super) fn heard(
+    pub(crate) fn heard(
         channel: u8,
         rssi: i8,
         address: [u8; 8],
@@ -188,7 +188,7 @@ impl Neighbour {
     }
 
     /// A network that was heard by its beacon, whose payload is that of [`beacon_payload`].
-    pub(super) fn of_beacon(
+    pub(crate) fn of_beacon(
         channel: u8,
         rssi: i8,
         address: [u8; 8],
@@ -207,7 +207,7 @@ impl Neighbour {
     }
 
     /// What a scan tells the host of it.
-    pub(super) fn found(&self) -> Found {
+    pub(crate) fn found(&self) -> Found {
         Found {
             command: CMD_VALUE_INSERTED,
             property: MAC_SCAN_BEACON,
@@ -216,7 +216,7 @@ impl Neighbour {
     }
 
     /// The payload of its beacon.
-    pub(super) fn payload(&self) -> Vec<u8> {
+    pub(crate) fn payload(&self) -> Vec<u8> {
         beacon_payload(self.is_joinable(), self.name.as_bytes(), &self.xpanid)
     }
 
@@ -247,7 +247,7 @@ impl Neighbour {
 
 /// The payload of a Thread beacon: the superframe of a network without one, then protocol, flags, name
 /// and XPANID.
-pub(super) fn beacon_payload(joinable: bool, name: &[u8], xpanid: &[u8; 8]) -> Vec<u8> {
+pub(crate) fn beacon_payload(joinable: bool, name: &[u8], xpanid: &[u8; 8]) -> Vec<u8> {
     let flags = FLAGS_VERSION_2 | u8::from(joinable);
     let mut padded = [0; 16];
     for (octet, padded) in name.iter().zip(&mut padded) {
@@ -260,7 +260,7 @@ pub(super) fn beacon_payload(joinable: bool, name: &[u8], xpanid: &[u8; 8]) -> V
 /// No short address (protocol §3.12).
 const NO_SHORT_ADDRESS: u16 = 0xFFFF;
 /// A network's name as it was heard: text of at most 16 characters.
-pub(super) fn network_name(octets: &[u8]) -> String {
+pub(crate) fn network_name(octets: &[u8]) -> String {
     let text = String::from_utf8_lossy(octets);
     text.chars().filter(|c| *c != '\0').take(16).collect()
 }

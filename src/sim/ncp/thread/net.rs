@@ -5,15 +5,15 @@
 //! Becoming leader takes what it takes OpenThread ([`LEADING`]), and a former router or leader asks for its
 //! old network much longer ([`RESTORING`]); the seed chooses within the range.
 
-use super::numbers::*;
 use super::ping::Ipv6;
-use super::store::Status;
+use crate::sim::ncp::spinel::numbers::*;
+
 use crate::sim::rng::Rng;
 use crate::time::{Duration, Instant};
 
 /// Values of NET_ROLE (protocol §4.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Detached = 0,
     Child = 1,
     Router = 2,
@@ -24,7 +24,7 @@ pub(super) enum Role {
 
 /// How attaching ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Leader of a new partition.
     Formed,
     /// Nobody to join, as NET_REQUIRE_JOIN_EXISTING demanded: the stack is down again.
@@ -33,7 +33,7 @@ pub(super) enum Outcome {
 
 /// What becomes of a node that finds nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Alone {
+pub(crate) enum Alone {
     /// It leads a network of its own.
     Leads,
     /// It searches on: it has no dataset that it could lead, or may not lead.
@@ -42,17 +42,17 @@ pub(super) enum Alone {
 
 /// What does not change with a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// The factory EUI-64.
-    pub(super) eui64: [u8; 8],
+    pub(crate) eui64: [u8; 8],
     /// The extended address in use.
-    pub(super) extended_address: [u8; 8],
+    pub(crate) extended_address: [u8; 8],
     /// The interface identifier of the mesh-local endpoint identifier.
-    pub(super) mesh_local_iid: [u8; 8],
+    pub(crate) mesh_local_iid: [u8; 8],
 }
 
 impl Identity {
-    pub(super) fn random(rng: &mut Rng) -> Self {
+    pub(crate) fn random(rng: &mut Rng) -> Self {
         let [a, b] = rng.octets();
         let mut extended_address = rng.octets::<8>();
         // Locally administered, and no group address (IEEE 802).
@@ -67,7 +67,7 @@ impl Identity {
 
 impl Identity {
     /// The one that was kept, as far as it is there.
-    pub(super) fn restored(mut self, kept: &[(u32, Vec<u8>)]) -> Self {
+    pub(crate) fn restored(mut self, kept: &[(u32, Vec<u8>)]) -> Self {
         for (id, value) in kept {
             let Ok(value) = <[u8; 8]>::try_from(value.as_slice()) else {
                 continue;
@@ -84,7 +84,7 @@ impl Identity {
 }
 
 #[derive(Debug)]
-pub(super) struct Net {
+pub(crate) struct Net {
     interface_up: bool,
     stack_up: bool,
     role: Role,
@@ -118,7 +118,7 @@ struct MleCounters {
 }
 
 impl Net {
-    pub(super) fn new(identity: &Identity, mesh_local_prefix: [u8; 8]) -> Self {
+    pub(crate) fn new(identity: &Identity, mesh_local_prefix: [u8; 8]) -> Self {
         Net {
             interface_up: false,
             stack_up: false,
@@ -140,65 +140,65 @@ impl Net {
         }
     }
 
-    pub(super) const fn is_interface_up(&self) -> bool {
+    pub(crate) const fn is_interface_up(&self) -> bool {
         self.interface_up
     }
 
-    pub(super) const fn is_stack_up(&self) -> bool {
+    pub(crate) const fn is_stack_up(&self) -> bool {
         self.stack_up
     }
 
-    pub(super) const fn is_attached(&self) -> bool {
+    pub(crate) const fn is_attached(&self) -> bool {
         !matches!(self.role, Role::Detached | Role::Disabled)
     }
 
     /// How long it asks for others, the shortest and the longest time, before it leads.
-    pub(super) fn set_patience(&mut self, patience: (Duration, Duration)) {
+    pub(crate) fn set_patience(&mut self, patience: (Duration, Duration)) {
         self.patience = patience;
     }
 
-    pub(super) const fn role(&self) -> Role {
+    pub(crate) const fn role(&self) -> Role {
         self.role
     }
 
     /// Router or leader.
-    pub(super) const fn is_router(&self) -> bool {
+    pub(crate) const fn is_router(&self) -> bool {
         matches!(self.role, Role::Router | Role::Leader)
     }
 
     /// Whether attaching has to end now.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.attached_at.is_some_and(|at| at <= now)
     }
 
     /// Attaching may take until then.
-    pub(super) fn postpone(&mut self, until: Instant) {
+    pub(crate) fn postpone(&mut self, until: Instant) {
         self.attached_at = self.attached_at.map(|at| at.max(until));
     }
 
     /// Whether it looks for a parent.
-    pub(super) const fn is_attaching(&self) -> bool {
+    pub(crate) const fn is_attaching(&self) -> bool {
         self.attached_at.is_some()
     }
 
-    pub(super) const fn wants_existing(&self) -> bool {
+    pub(crate) const fn wants_existing(&self) -> bool {
         self.join_existing
     }
 
-    pub(super) const fn partition_id(&self) -> u32 {
+    pub(crate) const fn partition_id(&self) -> u32 {
         self.partition_id
     }
 
-    pub(super) const fn leader_id(&self) -> u8 {
+    pub(crate) const fn leader_id(&self) -> u8 {
         self.leader_id
     }
 
-    pub(super) const fn extended_address(&self) -> [u8; 8] {
+    pub(crate) const fn extended_address(&self) -> [u8; 8] {
         self.extended_address
     }
 
     /// Brings the interface up, or down together with the stack.
-    pub(super) fn set_interface(&mut self, up: bool) {
+    pub(crate) fn set_interface(&mut self, up: bool) {
         self.interface_up = up;
         if !up {
             self.stop();
@@ -209,7 +209,7 @@ impl Net {
     ///
     /// # Errors
     /// INVALID_STATE while the interface is down.
-    pub(super) fn start(&mut self, now: Instant, rng: &mut Rng) -> Result<(), Status> {
+    pub(crate) fn start(&mut self, now: Instant, rng: &mut Rng) -> Result<(), Status> {
         if !self.interface_up {
             return Err(INVALID_STATE);
         }
@@ -220,7 +220,7 @@ impl Net {
         Ok(())
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if self.stack_up {
             self.mle.disabled = self.mle.disabled.wrapping_add(1);
         }
@@ -236,20 +236,20 @@ impl Net {
     }
 
     /// Loses its parent or partition, and looks for another until `until`.
-    pub(super) fn lose(&mut self, until: Instant) {
+    pub(crate) fn lose(&mut self, until: Instant) {
         self.detach();
         self.mle.detached = self.mle.detached.wrapping_add(1);
         self.search(until);
     }
 
     /// Attaching goes on until then, at the least.
-    pub(super) fn search(&mut self, until: Instant) {
+    pub(crate) fn search(&mut self, until: Instant) {
         self.attached_at = Some(until);
         self.mle.attempts = self.mle.attempts.wrapping_add(1);
     }
 
     /// A parent took it: child `rloc16` of a partition.
-    pub(super) fn become_child(&mut self, rloc16: u16, partition_id: u32, leader_id: u8) {
+    pub(crate) fn become_child(&mut self, rloc16: u16, partition_id: u32, leader_id: u8) {
         self.role = Role::Child;
         self.attached_at = None;
         self.mle.child = self.mle.child.wrapping_add(1);
@@ -263,7 +263,7 @@ impl Net {
     }
 
     /// The leader gave the child a router id.
-    pub(super) fn become_router(&mut self, rloc16: u16) {
+    pub(crate) fn become_router(&mut self, rloc16: u16) {
         self.role = Role::Router;
         self.mle.router = self.mle.router.wrapping_add(1);
         self.rloc16 = rloc16;
@@ -274,7 +274,7 @@ impl Net {
     /// # Errors
     /// INVALID_STATE while the stack is down, and for a router's role, which a leader gives, or a leader's without a
     /// dataset.
-    pub(super) fn set_role(
+    pub(crate) fn set_role(
         &mut self,
         role: u8,
         alone: Alone,
@@ -295,24 +295,24 @@ impl Net {
         Ok(())
     }
 
-    pub(super) fn set_join_existing(&mut self, join_existing: bool) {
+    pub(crate) fn set_join_existing(&mut self, join_existing: bool) {
         self.join_existing = join_existing;
     }
 
-    pub(super) fn set_extended_address(&mut self, address: [u8; 8]) {
+    pub(crate) fn set_extended_address(&mut self, address: [u8; 8]) {
         self.extended_address = address;
     }
 
-    pub(super) fn set_mesh_local_prefix(&mut self, prefix: [u8; 8]) {
+    pub(crate) fn set_mesh_local_prefix(&mut self, prefix: [u8; 8]) {
         self.mesh_local_prefix = prefix;
     }
 
-    pub(super) fn clear_counters(&mut self) {
+    pub(crate) fn clear_counters(&mut self) {
         self.mle = MleCounters::default();
     }
 
     /// Ends attaching when its time has come.
-    pub(super) fn poll(&mut self, now: Instant, alone: Alone, rng: &mut Rng) -> Option<Outcome> {
+    pub(crate) fn poll(&mut self, now: Instant, alone: Alone, rng: &mut Rng) -> Option<Outcome> {
         if now < self.attached_at? {
             return None;
         }
@@ -330,17 +330,17 @@ impl Net {
         Some(Outcome::Formed)
     }
 
-    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
         self.attached_at
     }
 
     /// The RLOC16: the router's id and the child's, or 0xFFFE (no short address).
-    pub(super) const fn rloc16(&self) -> u16 {
+    pub(crate) const fn rloc16(&self) -> u16 {
         self.rloc16
     }
 
     /// Everything about the network that is a scalar property.
-    pub(super) fn properties(&self) -> Vec<(u32, Vec<u8>)> {
+    pub(crate) fn properties(&self) -> Vec<(u32, Vec<u8>)> {
         let rloc16 = self.rloc16().to_le_bytes().to_vec();
         vec![
             (NET_IF_UP, vec![u8::from(self.interface_up)]),
@@ -362,7 +362,7 @@ impl Net {
 
     /// The unicast addresses that are the stack's own, as items of IPV6_ADDRESS_TABLE, with the anycast locators of
     /// the services that its host offers.
-    pub(super) fn addresses(&self, services: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn addresses(&self, services: &[u8]) -> Vec<Vec<u8>> {
         let mut addresses = Vec::new();
         if self.interface_up {
             addresses.push(self.link_local());
@@ -386,7 +386,7 @@ impl Net {
     }
 
     /// The multicast groups that are the stack's own.
-    pub(super) fn groups(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn groups(&self) -> Vec<Vec<u8>> {
         if !self.interface_up {
             return Vec::new();
         }
@@ -414,7 +414,7 @@ impl Net {
     }
 
     /// CNTR_MLE_COUNTERS.
-    pub(super) fn mle_counters(&self) -> Vec<u8> {
+    pub(crate) fn mle_counters(&self) -> Vec<u8> {
         let mle = &self.mle;
         let counters = [
             mle.disabled,
@@ -439,7 +439,7 @@ impl Net {
     }
 
     /// Becomes leader of a new partition, as the router that it is, or with an id that is random.
-    pub(super) fn lead(&mut self, router_id: Option<u8>, rng: &mut Rng) {
+    pub(crate) fn lead(&mut self, router_id: Option<u8>, rng: &mut Rng) {
         self.attached_at = None;
         if self.role == Role::Leader {
             return;
@@ -462,12 +462,12 @@ impl Net {
         }
     }
 
-    pub(super) fn link_local(&self) -> Ipv6 {
+    pub(crate) fn link_local(&self) -> Ipv6 {
         link_local(&self.extended_address)
     }
 
     /// The address of a locator in this network.
-    pub(super) fn locator(&self, rloc16: u16) -> Ipv6 {
+    pub(crate) fn locator(&self, rloc16: u16) -> Ipv6 {
         self.mesh_local(locator(rloc16))
     }
 
@@ -481,7 +481,7 @@ impl Net {
 }
 
 /// The link-local address that belongs to an extended address.
-pub(super) fn link_local(extended_address: &[u8; 8]) -> Ipv6 {
+pub(crate) fn link_local(extended_address: &[u8; 8]) -> Ipv6 {
     let mut iid = *extended_address;
     // The universal/local bit is inverted in an interface identifier (RFC 4291, appendix A).
     iid[0] ^= 0x02;
@@ -489,7 +489,7 @@ pub(super) fn link_local(extended_address: &[u8; 8]) -> Ipv6 {
 }
 
 /// The extended address that a link-local address was made of.
-pub(super) fn extended_address(link_local: &Ipv6) -> [u8; 8] {
+pub(crate) fn extended_address(link_local: &Ipv6) -> [u8; 8] {
     let mut address = [0; 8];
     address.copy_from_slice(&link_local[8..]);
     address[0] ^= 0x02;
@@ -497,7 +497,7 @@ pub(super) fn extended_address(link_local: &Ipv6) -> [u8; 8] {
 }
 
 /// Whether an address is a routing or anycast locator (protocol §7.8).
-pub(super) fn is_locator(address: &Ipv6) -> bool {
+pub(crate) fn is_locator(address: &Ipv6) -> bool {
     address[8..14] == [0, 0, 0, 0xFF, 0xFE, 0]
 }
 
@@ -516,13 +516,13 @@ fn locator(rloc16: u16) -> [u8; 8] {
 
 /// How long a node that has not been in a network asks for one before it leads: measured on OpenThread's
 /// `ot-ncp-ftd`, 6 s to 7 s.
-pub(super) const LEADING: (Duration, Duration) =
+pub(crate) const LEADING: (Duration, Duration) =
     (Duration::from_millis(6_000), Duration::from_millis(7_000));
 /// The same of a former router or leader: measured, 35 s.
-pub(super) const RESTORING: (Duration, Duration) =
+pub(crate) const RESTORING: (Duration, Duration) =
     (Duration::from_millis(34_000), Duration::from_millis(36_000));
 /// The same in a hurry (`sim:hurry`), so that nobody who tries something has to wait.
-pub(super) const HURRIED: (Duration, Duration) =
+pub(crate) const HURRIED: (Duration, Duration) =
     (Duration::from_millis(1_500), Duration::from_millis(2_500));
 /// The anycast locator of the leader (protocol §7.8).
 const LEADER_ALOC16: u16 = 0xFC00;
@@ -531,9 +531,9 @@ const SERVICE_ALOC16: u16 = 0xFC10;
 const LINK_LOCAL_SCOPE: u8 = 0x02;
 const REALM_LOCAL_SCOPE: u8 = 0x03;
 /// No short address.
-pub(super) const NO_RLOC16: u16 = 0xFFFE;
+pub(crate) const NO_RLOC16: u16 = 0xFFFE;
 /// A Thread network has at most 63 routers, 0..=62.
-pub(super) const ROUTER_ID_MAX: u8 = 62;
+pub(crate) const ROUTER_ID_MAX: u8 = 62;
 
 #[cfg(test)]
 mod tests {

@@ -6,15 +6,15 @@ use super::ping::Ipv6;
 
 /// One thing that one node offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) rloc16: u16,
-    pub(super) stable: bool,
-    pub(super) offer: Offer,
+pub(crate) struct Entry {
+    pub(crate) rloc16: u16,
+    pub(crate) stable: bool,
+    pub(crate) offer: Offer,
 }
 
 /// What is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(crate) enum Offer {
     /// An on-mesh prefix, with the flags of protocol §3.16.
     OnMesh { prefix: Ipv6, bits: u8, flags: u8 },
     /// A route to an off-mesh prefix; preference in bits 7-6.
@@ -28,7 +28,7 @@ pub(super) enum Offer {
 }
 
 /// The entries as TLVs, only the stable ones if `stable_only`; what does not fit is left out.
-pub(super) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>, stable_only: bool) -> Vec<u8> {
+pub(crate) fn encode<'a>(entries: impl Iterator<Item = &'a Entry>, stable_only: bool) -> Vec<u8> {
     let mut tlvs = Vec::new();
     let mut services = 0;
     for entry in entries.filter(|entry| entry.stable || !stable_only) {
@@ -84,7 +84,7 @@ fn tlv(kind: u8, stable: bool, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The entries of network data; what cannot be read ends it.
-pub(super) fn parse(data: &[u8]) -> Vec<Entry> {
+pub(crate) fn parse(data: &[u8]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut rest = data;
     while let Some((kind, value)) = next(&mut rest) {
@@ -158,7 +158,7 @@ fn next<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
 }
 
 /// Whether `prefix` covers `address`.
-pub(super) fn covers(prefix: &Ipv6, bits: u8, address: &Ipv6) -> bool {
+pub(crate) fn covers(prefix: &Ipv6, bits: u8, address: &Ipv6) -> bool {
     let whole = usize::from(bits.min(128) / 8);
     let mask = !(0xFF_u16 >> (bits % 8)) as u8;
     prefix[..whole] == address[..whole]
@@ -166,14 +166,14 @@ pub(super) fn covers(prefix: &Ipv6, bits: u8, address: &Ipv6) -> bool {
 }
 
 /// Flags of an on-mesh prefix (protocol §3.16).
-pub(super) const FLAG_DEFAULT_ROUTE: u8 = 0x02;
+pub(crate) const FLAG_DEFAULT_ROUTE: u8 = 0x02;
 const HAS_ROUTE: u8 = 0;
 const PREFIX: u8 = 1;
 const BORDER_ROUTER: u8 = 2;
 const SERVICE: u8 = 5;
 const SERVER: u8 = 6;
 /// Thread's limit for network data.
-pub(super) const NETWORK_DATA_MAX: usize = 254;
+pub(crate) const NETWORK_DATA_MAX: usize = 254;
 /// More do not fit into [`NETWORK_DATA_MAX`]: the shortest has nine octets.
 const ENTRIES_MAX: usize = 32;
 

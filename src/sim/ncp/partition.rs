@@ -1,175 +1,18 @@
-//! The network of several simulated co-processors on one radio, after Thread: who is there, and who is
-//! lost (how one gets there: `attach`). Everyone hears everyone, so there is nothing to route:
-//! each node announces its role, its addresses and its network data every two seconds, and that is
+//! This node in its network, after Thread: what it says, what it hears, and whom it loses (how one gets there:
+//! `roles`). Each node announces its role, its addresses and its network data every two seconds, and that is
 //! what the tables show.
 
-use super::attach::Attach;
-use super::mle::{self, Message};
-use super::net::{self, Role};
-use super::netdata::{self, Entry, Offer};
-use super::numbers::*;
-use super::ping::{self, Ipv6};
-use super::updates::Update;
+use super::spinel::numbers::*;
+use super::spinel::updates::Update;
+use super::tables::leader_prefixes;
+use super::thread::mesh::{LeaderData, SEARCH, SILENCE_S};
+use super::thread::mle::{self, Message};
+use super::thread::net::{self, Role};
+use super::thread::netdata;
+use super::thread::ping;
 use super::Ncp;
 use crate::sim::radio::mac::{self, Address};
-use crate::time::{earliest, Duration, Instant};
-
-/// What this node knows of the others.
-#[derive(Debug, Default)]
-pub(super) struct Mesh {
-    pub(super) members: Vec<Member>,
-    pub(super) parent: Option<[u8; 8]>,
-    pub(super) attach: Option<Attach>,
-    announce_at: Option<Instant>,
-    /// When the child asks for a router id.
-    pub(super) upgrade_at: Option<Instant>,
-    /// When a router gives its leader up.
-    pub(super) leader_until: Option<Instant>,
-    /// Router ids that were given, as leader.
-    pub(super) given: Vec<(u8, [u8; 8])>,
-    /// What our host offers and the leader was told.
-    pub(super) registered: Vec<Entry>,
-}
-
-/// Another node of the same partition.
-#[derive(Clone, Debug)]
-pub(super) struct Member {
-    pub(super) address: [u8; 8],
-    pub(super) rloc16: u16,
-    pub(super) role: u8,
-    pub(super) mode: u8,
-    pub(super) rssi: i8,
-    pub(super) heard_at: Instant,
-    /// It is our child, and is given up after so long a silence.
-    pub(super) child_timeout: Option<Duration>,
-    pub(super) addresses: Vec<Ipv6>,
-    pub(super) data: Vec<u8>,
-    pub(super) entries: Vec<Entry>,
-}
-
-impl Member {
-    /// One of which nothing is known but that it was heard.
-    pub(super) fn new(address: [u8; 8], heard_at: Instant) -> Self {
-        Member {
-            address,
-            rloc16: 0,
-            role: Role::Detached as u8,
-            mode: 0,
-            rssi: 0,
-            heard_at,
-            child_timeout: None,
-            addresses: Vec::new(),
-            data: Vec::new(),
-            entries: Vec::new(),
-        }
-    }
-
-    fn until(&self) -> Instant {
-        self.heard_at + self.child_timeout.unwrap_or(SILENCE).max(SILENCE)
-    }
-
-    pub(super) const fn is_child(&self) -> bool {
-        self.child_timeout.is_some()
-    }
-}
-
-/// Leader data (Thread specification, section 4.5).
-pub(super) struct LeaderData {
-    pub(super) partition_id: u32,
-    pub(super) leader_id: u8,
-}
-
-impl LeaderData {
-    pub(super) fn of(message: &Message) -> Option<Self> {
-        let data: [u8; 8] = message.array(mle::LEADER_DATA)?;
-        let [a, b, c, d, .., leader_id] = data;
-        Some(LeaderData {
-            partition_id: u32::from_be_bytes([a, b, c, d]),
-            leader_id: leader_id.min(net::ROUTER_ID_MAX),
-        })
-    }
-}
-
-impl Mesh {
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let attach = self.attach.as_ref().map(|attach| attach.until);
-        let members = self.members.iter().map(Member::until).min();
-        let own = earliest(self.announce_at, self.upgrade_at);
-        earliest(earliest(attach, members), earliest(own, self.leader_until))
-    }
-
-    /// Something changed that the others want to know.
-    pub(super) fn hurry(&mut self) {
-        if self.announce_at.is_some() {
-            self.announce_at = Some(Instant::ZERO);
-        }
-    }
-
-    /// The member of this address, perhaps one that says nothing of itself yet; `None`: no room for it.
-    fn member_or_new(&mut self, address: [u8; 8], now: Instant) -> Option<&mut Member> {
-        let known = self.members.iter().position(|m| m.address == address);
-        let index = match known {
-            Some(index) => index,
-            None if self.members.len() >= MEMBERS_MAX => return None,
-            None => {
-                // It does not know us either.
-                self.hurry();
-                self.members.push(Member::new(address, now));
-                self.members.len() - 1
-            }
-        };
-        self.members.get_mut(index)
-    }
-
-    pub(super) fn find(&self, address: &[u8; 8]) -> Option<&Member> {
-        self.members
-            .iter()
-            .find(|member| member.address == *address)
-    }
-
-    /// All that is offered, our own first.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let others = self.members.iter().flat_map(|member| &member.entries);
-        self.registered.iter().chain(others)
-    }
-
-    pub(super) fn own_prefix_covers(&self, destination: &Ipv6) -> bool {
-        let mut own = self.registered.iter();
-        own.any(|entry| length_of_match(entry, destination).is_some())
-    }
-
-    /// Who takes a packet for `destination`.
-    fn next_hop(&self, destination: &Ipv6) -> Option<[u8; 8]> {
-        let owns = |member: &&Member| member.addresses.contains(destination);
-        if let Some(member) = self.members.iter().find(owns) {
-            return Some(member.address);
-        }
-        let routes = self.members.iter().filter_map(|member| {
-            let lengths = member.entries.iter();
-            let longest = lengths.filter_map(|entry| length_of_match(entry, destination));
-            Some((longest.max()?, member.address))
-        });
-        routes.max_by_key(|route| route.0).map(|route| route.1)
-    }
-
-    pub(super) fn leader(&self) -> Option<&Member> {
-        let leader = Role::Leader as u8;
-        self.members.iter().find(|member| member.role == leader)
-    }
-}
-
-/// How many bits of `destination` an offer covers; a default route covers none, but everything.
-fn length_of_match(entry: &Entry, destination: &Ipv6) -> Option<u8> {
-    match &entry.offer {
-        Offer::OnMesh { prefix, bits, .. } | Offer::Route { prefix, bits, .. }
-            if netdata::covers(prefix, *bits, destination) =>
-        {
-            Some(*bits)
-        }
-        Offer::OnMesh { flags, .. } if flags & netdata::FLAG_DEFAULT_ROUTE != 0 => Some(0),
-        _ => None,
-    }
-}
+use crate::time::{Duration, Instant};
 
 impl Ncp {
     /// Lets the network do what is due.
@@ -179,8 +22,7 @@ impl Ncp {
         }
         self.forget_the_silent(now);
         self.advance_attach(now);
-        if self.mesh.announce_at.is_some_and(|at| at <= now) {
-            self.mesh.announce_at = Some(now + PERIOD);
+        if self.mesh.takes_announcement(now) {
             self.announce(now);
         }
         if self.mesh.upgrade_at.is_some_and(|at| at <= now) {
@@ -195,16 +37,11 @@ impl Ncp {
 
     /// Forgets everything that belongs to a partition.
     pub(super) fn leave_mesh(&mut self) {
-        for member in core::mem::take(&mut self.mesh.members) {
+        for member in self.mesh.leave() {
             if member.is_child() {
                 self.tell_child(CMD_VALUE_REMOVED, &member);
             }
         }
-        let registered = core::mem::take(&mut self.mesh.registered);
-        self.mesh = Mesh {
-            registered,
-            ..Mesh::default()
-        };
         self.gather_network_data();
     }
 
@@ -213,7 +50,7 @@ impl Ncp {
         self.mesh.attach = None;
         self.mesh.leader_until = None;
         if self.air.has_radio() {
-            self.mesh.announce_at = Some(now);
+            self.mesh.announce_from(now);
         }
         if self.net.role() != Role::Child {
             self.mesh.parent = None;
@@ -222,8 +59,7 @@ impl Ncp {
     }
 
     fn forget_the_silent(&mut self, now: Instant) {
-        while let Some(index) = self.mesh.members.iter().position(|m| m.until() <= now) {
-            let address = self.mesh.members[index].address;
+        while let Some(address) = self.mesh.silent(now) {
             self.forget(address);
             if self.mesh.parent == Some(address) {
                 return self.lose(now, SEARCH);
@@ -233,10 +69,9 @@ impl Ncp {
 
     /// A node is no member any more.
     pub(super) fn forget(&mut self, address: [u8; 8]) {
-        let Some(index) = self.mesh.members.iter().position(|m| m.address == address) else {
+        let Some(member) = self.mesh.remove(address) else {
             return;
         };
-        let member = self.mesh.members.swap_remove(index);
         if member.is_child() {
             self.tell_child(CMD_VALUE_REMOVED, &member);
         }
@@ -247,7 +82,7 @@ impl Ncp {
 
     /// Sends an IPv6 packet of this node or its host to whoever it is for; says whether there is one.
     pub(super) fn send_to_mesh(&mut self, now: Instant, packet: &[u8]) -> bool {
-        let Some(destination) = super::air::destination(packet) else {
+        let Some(destination) = ping::destination(packet) else {
             return false;
         };
         let to = match ping::is_multicast(&destination) {
@@ -467,7 +302,7 @@ impl Ncp {
                 ncp.updates.mark(Update::Property(id));
             }
         };
-        let (nets, routes) = super::tables::leader_prefixes(self.mesh.entries(), self.net.rloc16());
+        let (nets, routes) = leader_prefixes(self.mesh.entries(), self.net.rloc16());
         own(nets, THREAD_ON_MESH_NETS, self);
         own(routes, THREAD_OFF_MESH_ROUTES, self);
         let full = netdata::encode(self.mesh.entries(), false);
@@ -483,14 +318,3 @@ impl Ncp {
 /// TLVs of network data and of MeshCoP (Thread specification, sections 5.18.6 and 8.10).
 const COMMISSIONING_DATA: u8 = 4 << 1;
 const SESSION_ID: u8 = 11;
-/// How often each node announces itself. Thread's routers do it every 1 s to 32 s.
-const PERIOD: Duration = Duration::from_secs(2);
-/// Six announcements were missed: the node is gone.
-const SILENCE_S: u8 = 12;
-const SILENCE: Duration = Duration::from_secs(SILENCE_S as u64);
-/// As many routers as Thread has, and as many children.
-pub(super) const MEMBERS_MAX: usize = 64;
-/// The child's part of an RLOC16.
-pub(super) const CHILD_ID_MAX: u16 = 0x01FF;
-/// How long a node without its parent searches, before it leads a partition of its own.
-pub(super) const SEARCH: Duration = Duration::from_secs(30);

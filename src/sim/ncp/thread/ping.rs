@@ -2,10 +2,10 @@
 //! addresses or groups gets its answer, everything else is for somebody else.
 
 /// An IPv6 address in network order.
-pub(super) type Ipv6 = [u8; 16];
+pub(crate) type Ipv6 = [u8; 16];
 
 /// Whom the packets can be for.
-pub(super) trait Addresses {
+pub(crate) trait Addresses {
     /// Whether `address` is a unicast address of this node.
     fn is_own(&self, address: &Ipv6) -> bool;
     /// Whether this node is in the multicast group `address`.
@@ -16,14 +16,14 @@ pub(super) trait Addresses {
 
 /// The packet is no IPv6 packet that a stack would take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dropped;
+pub(crate) struct Dropped;
 
 /// Takes a packet and makes the answer, if there is one.
 ///
 /// # Errors
 /// [`Dropped`] unless it is a whole IPv6 packet of at most [`MTU`] octets, from a unicast source,
 /// with the right checksum if it is ICMPv6.
-pub(super) fn answer(
+pub(crate) fn answer(
     packet: &[u8],
     addresses: &impl Addresses,
 ) -> Result<Option<Vec<u8>>, Dropped> {
@@ -73,7 +73,7 @@ fn echo_reply(source: &Ipv6, destination: &Ipv6, request: &[u8]) -> Vec<u8> {
 
 /// The Internet checksum (RFC 1071) over the IPv6 pseudo header (RFC 8200, section 8.1) and what
 /// follows the IPv6 header: a message of the protocol `next_header`.
-pub(super) fn checksum(source: &Ipv6, destination: &Ipv6, next_header: u8, message: &[u8]) -> u16 {
+pub(crate) fn checksum(source: &Ipv6, destination: &Ipv6, next_header: u8, message: &[u8]) -> u16 {
     let mut sum = message.len() as u64 + u64::from(next_header);
     for part in [source.as_slice(), destination, message] {
         for pair in part.chunks(2) {
@@ -87,12 +87,12 @@ pub(super) fn checksum(source: &Ipv6, destination: &Ipv6, next_header: u8, messa
     !(sum as u16)
 }
 
-pub(super) const fn is_multicast(address: &Ipv6) -> bool {
+pub(crate) const fn is_multicast(address: &Ipv6) -> bool {
     address[0] == 0xFF
 }
 
 /// fe80::/10
-pub(super) const fn is_link_local(address: &Ipv6) -> bool {
+pub(crate) const fn is_link_local(address: &Ipv6) -> bool {
     address[0] == 0xFE && address[1] & 0xC0 == 0x80
 }
 
@@ -103,16 +103,24 @@ fn array(octets: &[u8]) -> Ipv6 {
 }
 
 /// The largest packet on a Thread network (protocol §7.7).
-pub(super) const MTU: usize = 1280;
+pub(crate) const MTU: usize = 1280;
 /// RFC 8200, section 3.
 const HEADER_LEN: usize = 40;
 /// RFC 4443, section 4.1.
 const ECHO_HEADER_LEN: usize = 8;
 const ECHO_REQUEST: u8 = 128;
 const ECHO_REPLY: u8 = 129;
-pub(super) const ICMPV6: u8 = 58;
+pub(crate) const ICMPV6: u8 = 58;
 /// OpenThread's default.
 const HOP_LIMIT: u8 = 64;
+
+/// Where a whole IPv6 packet goes.
+pub(crate) fn destination(packet: &[u8]) -> Option<Ipv6> {
+    let length = usize::from(u16::from_be_bytes([*packet.get(4)?, *packet.get(5)?]));
+    let destination = packet.get(24..40)?.try_into().ok()?;
+    let whole = packet[0] >> 4 == 6 && packet.len() == 40 + length && packet.len() <= MTU;
+    Some(destination).filter(|_| whole)
+}
 
 #[cfg(test)]
 mod tests {
