@@ -255,6 +255,8 @@ impl Control {
         let uid = match getsockopt(&stream, PeerCredentials) {
             Ok(credentials) => credentials.uid(),
             Err(error) => {
+                // As in `socket`: the text of nix takes a table.
+                let error = io::Error::from(error);
                 return log::warn!("control socket: a client was not taken in: {error}");
             }
         };

@@ -178,7 +178,9 @@ impl Drop for Path {
         let name = self.name.as_os_str();
         if matches!(inode(directory, name), Ok(found) if found == self.inode) {
             if let Err(error) = unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
-                // Without the right to do it, the next instance will.
+                // Without the right to do it, the next instance will. The text is the C library's: that of nix
+                // takes a table of all errors there are, 12 kB of the program.
+                let error = io::Error::from(error);
                 log::debug!("control socket: it cannot be removed: {error}");
             }
         }
