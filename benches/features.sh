@@ -21,18 +21,15 @@ readonly combinations=('' 'check' 'host' 'sim' 'tap' 'check,host' 'check,sim' 'h
 # What an embedded image has for the translator alone, in octets and in kB.
 readonly OCTETS_MAX=600000 RESIDENT_MAX=2000
 
-# No tables for unwinding (small.ld), and relocations in a short form, which needs glibc 2.36 and binutils
-# 2.38 or later (Debian 12 has both).
+# No tables for unwinding (small.ld), relocations in a short form, which needs glibc 2.36 and binutils 2.38 or
+# later (Debian 12 has both), and code that repeats becomes a function, of all crates, since it is done where
+# they are linked.
 small=(-C 'link-arg=-Wl,-z,pack-relative-relocs' -C 'link-arg=-Wl,--no-eh-frame-hdr'
-    -C "link-arg=-Wl,-T,$PWD/benches/small.ld")
-# For ARM binutils have no short form, so lld 15 or later links, which gcc looks for by the name
-# TRIPLE-ld.lld. 32-bit ARM has the denser Thumb code, though not for what the standard library brings
-# compiled, and code that repeats becomes a function. rustc warns of thumb-mode, since it may get another
-# name.
+    -C "link-arg=-Wl,-T,$PWD/benches/small.ld" -C llvm-args=-enable-machine-outliner=always)
 case ${CARGO_BUILD_TARGET:-} in
     armv7-*)
         small+=(-C 'link-arg=-fuse-ld=lld')
-        export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+thumb-mode -C llvm-args=-enable-machine-outliner=always"
+        export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+thumb-mode"
         ;;
     aarch64-*) small+=(-C 'link-arg=-fuse-ld=lld') ;;
 esac
