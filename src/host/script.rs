@@ -151,16 +151,27 @@ impl Send {
     /// [`Overflow`] when the frame would be longer than [`FRAME_MAX`].
     pub fn command(
         command: Command,
-        payload: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+        payload: impl Fn(&mut Writer<'_>) -> Result<(), Overflow>,
+    ) -> Result<Self, Overflow> {
+        Send::write(command, None, &payload)
+    }
+
+    /// `property` comes before what `payload` writes. Not made anew for each of the many callers, as a generic
+    /// function would be.
+    fn write(
+        command: Command,
+        property: Option<Property>,
+        payload: &dyn Fn(&mut Writer<'_>) -> Result<(), Overflow>,
     ) -> Result<Self, Overflow> {
         let mut buf = [0; PAYLOAD_MAX];
         let mut writer = Writer::new(&mut buf);
+        if let Some(property) = property {
+            writer.uint_packed(property.0)?;
+        }
         payload(&mut writer)?;
         Ok(Send {
-            command,
             payload: writer.written().to_vec(),
-            on_error: OnError::Fail,
-            report: Report::Nothing,
+            ..Send::bare(command)
         })
     }
 
@@ -194,7 +205,7 @@ impl Send {
     /// As [`Send::command`].
     pub fn set(
         property: Property,
-        value: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+        value: impl Fn(&mut Writer<'_>) -> Result<(), Overflow>,
     ) -> Result<Self, Overflow> {
         Send::property(Command::PROP_VALUE_SET, property, value)
     }
@@ -205,7 +216,7 @@ impl Send {
     /// As [`Send::command`].
     pub fn insert(
         property: Property,
-        item: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+        item: impl Fn(&mut Writer<'_>) -> Result<(), Overflow>,
     ) -> Result<Self, Overflow> {
         Send::property(Command::PROP_VALUE_INSERT, property, item)
     }
@@ -216,7 +227,7 @@ impl Send {
     /// As [`Send::command`].
     pub fn remove(
         property: Property,
-        item: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+        item: impl Fn(&mut Writer<'_>) -> Result<(), Overflow>,
     ) -> Result<Self, Overflow> {
         Send::property(Command::PROP_VALUE_REMOVE, property, item)
     }
@@ -228,12 +239,9 @@ impl Send {
     pub fn property(
         command: Command,
         property: Property,
-        value: impl FnOnce(&mut Writer<'_>) -> Result<(), Overflow>,
+        value: impl Fn(&mut Writer<'_>) -> Result<(), Overflow>,
     ) -> Result<Self, Overflow> {
-        Send::command(command, |payload| {
-            payload.uint_packed(property.0)?;
-            value(payload)
-        })
+        Send::write(command, Some(property), &value)
     }
 
     /// The same, with this done on an error.
