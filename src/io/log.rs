@@ -37,9 +37,8 @@ mod limit;
 use crate::config::{Config, Face, LogTarget, Verbosity};
 use crate::io::status;
 use crate::trace::{COUNTERS, FRAME, HEX, KEYS};
-use env_logger::{Builder, Target};
 use limit::{Limit, Verdict};
-use log::{Level, LevelFilter};
+use log::{Level, LevelFilter, Log, Metadata as About, Record};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::termios::{tcgetattr, LocalFlags};
@@ -52,6 +51,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Starts the log. Once in a process, and before anything else may want to log.
@@ -76,20 +76,22 @@ pub fn start(config: &Config, face: &Face) -> Result<(), StartError> {
         Sink::Nowhere => false,
     };
     ELSEWHERE.store(elsewhere, Ordering::Relaxed);
-    let (style, writer): (Style, Box<dyn Write + Send>) = match sink {
+    let output = match sink {
         Sink::Nowhere => return Ok(()),
         Sink::Lines(style, file) => {
             let path = match &config.log {
                 LogTarget::File(path) => Some(path.clone()),
                 _ => None,
             };
-            (style, Box::new(LineWriter::new(file, path)))
+            Output::Lines(style, Mutex::new(LineWriter::new(file, path)))
         }
-        Sink::Syslog => (Style::Priority, Box::new(SyslogWriter::open())),
+        Sink::Syslog => Output::Syslog(SyslogWriter::open()),
     };
-    builder(style, config.verbosity, config.log_keys, writer)
-        .try_init()
-        .map_err(|_| StartError::Twice)
+    let logger = Logger::new(config.verbosity, config.log_keys, output);
+    let max_level = logger.max_level();
+    log::set_boxed_logger(Box::new(logger)).map_err(|_| StartError::Twice)?;
+    log::set_max_level(max_level);
+    Ok(())
 }
 
 /// Makes a panic a message of the log, or before [`start`] a startup error; the default hook writes to
@@ -312,52 +314,95 @@ fn open_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn builder(
-    style: Style,
+/// What the macros of `log` hand messages to. A crate for it would choose messages by rules that it reads
+/// from a text, and hand over lines without their level, which syslog wants.
+struct Logger {
     verbosity: Verbosity,
+    /// The octets of keys are told, too.
     keys: bool,
-    writer: Box<dyn Write + Send>,
-) -> Builder {
-    let level = match verbosity {
-        Verbosity::Errors => LevelFilter::Error,
-        Verbosity::Warnings => LevelFilter::Warn,
-        Verbosity::Info => LevelFilter::Info,
-        Verbosity::Headers | Verbosity::Frames | Verbosity::Hex => LevelFilter::Debug,
-    };
-    let traced = |from: Verbosity| match verbosity >= from {
-        true => LevelFilter::Trace,
-        false => LevelFilter::Off,
-    };
-    let limit = Limit::default();
-    let mut builder = Builder::new();
-    builder
-        .filter_level(level)
-        .filter_module(FRAME, traced(Verbosity::Frames))
-        .filter_module(HEX, traced(Verbosity::Hex))
-        .filter_module(
-            KEYS,
-            match keys {
-                true => traced(Verbosity::Hex),
-                false => LevelFilter::Off,
-            },
-        )
-        .filter_module(COUNTERS, LevelFilter::Info)
-        // It has something to say about each registration.
-        .filter_module("mio", level.min(LevelFilter::Warn))
-        .format(
-            move |line, record| match limit.ask(record, Instant::now()) {
-                Verdict::Write => style.write(line, record.level(), record.args()),
-                // One expression: format_args! in a variable of its own needs Rust 1.89.
-                Verdict::WriteAfter(n) => style.write(
-                    line,
-                    record.level(),
-                    &format_args!("{} ({n} messages before it were left out)", record.args()),
-                ),
-                Verdict::LeaveOut => Ok(()),
-            },
-        )
-        .target(Target::Pipe(writer));
-    builder
+    limit: Limit,
+    output: Output,
+}
+
+enum Output {
+    Lines(Style, Mutex<LineWriter>),
+    Syslog(SyslogWriter),
+}
+
+impl Logger {
+    fn new(verbosity: Verbosity, keys: bool, output: Output) -> Self {
+        Logger {
+            verbosity,
+            keys,
+            limit: Limit::default(),
+            output,
+        }
+    }
+
+    /// Which levels of a target are told.
+    fn filter(&self, target: &str) -> LevelFilter {
+        let level = match self.verbosity {
+            Verbosity::Errors => LevelFilter::Error,
+            Verbosity::Warnings => LevelFilter::Warn,
+            Verbosity::Info => LevelFilter::Info,
+            Verbosity::Headers | Verbosity::Frames | Verbosity::Hex => LevelFilter::Debug,
+        };
+        let traced = |from: Verbosity| match self.verbosity >= from {
+            true => LevelFilter::Trace,
+            false => LevelFilter::Off,
+        };
+        match target {
+            FRAME => traced(Verbosity::Frames),
+            HEX => traced(Verbosity::Hex),
+            KEYS if self.keys => traced(Verbosity::Hex),
+            KEYS => LevelFilter::Off,
+            COUNTERS => LevelFilter::Info,
+            // It has something to say about each registration.
+            _ if target.starts_with("mio") => level.min(LevelFilter::Warn),
+            _ => level,
+        }
+    }
+
+    /// What is above it is told of no target, so that the macros need not ask.
+    fn max_level(&self) -> LevelFilter {
+        let others = self.filter(FRAME).max(self.filter(COUNTERS));
+        self.filter("").max(others)
+    }
+
+    fn write(&self, level: Level, text: &fmt::Arguments<'_>) {
+        match &self.output {
+            Output::Lines(style, writer) => {
+                let mut line = Vec::new();
+                let _ = style.write(&mut line, level, text);
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = writer.write_all(&line);
+            }
+            Output::Syslog(writer) => writer.send(level, text.to_string().trim_end()),
+        }
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, about: &About<'_>) -> bool {
+        about.level() <= self.filter(about.target())
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        match self.limit.ask(record, Instant::now()) {
+            Verdict::Write => self.write(record.level(), record.args()),
+            // One expression: format_args! in a variable of its own needs Rust 1.89.
+            Verdict::WriteAfter(n) => self.write(
+                record.level(),
+                &format_args!("{} ({n} messages before it were left out)", record.args()),
+            ),
+            Verdict::LeaveOut => {}
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -492,7 +537,7 @@ fn write_pieces(fd: BorrowedFd<'_>, octets: &[u8], patience_ms: u16) -> usize {
     written
 }
 
-/// Sends lines of [`Style::Priority`] to syslog(3).
+/// Sends messages to syslog(3).
 struct SyslogWriter;
 
 impl SyslogWriter {
@@ -513,30 +558,6 @@ impl SyslogWriter {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-impl Write for SyslogWriter {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        let (level, text) = split_priority(text.trim_end());
-        self.send(level, text);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The way back from [`Style::Priority`]: env_logger hands a writer nothing but the line.
-fn split_priority(line: &str) -> (Level, &str) {
-    for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
-        let prefix = [b'<', b'0' + priority(level), b'>'];
-        if line.as_bytes().starts_with(&prefix) {
-            return (level, &line[prefix.len()..]);
-        }
-    }
-    (Level::Info, line)
 }
 
 /// A point in time to print as in RFC 3339.
@@ -626,7 +647,6 @@ const LAST_WORDS_MS: u16 = 1_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use log::Log;
     use nix::pty::{openpty, OpenptyResult};
     use nix::sys::socket::{socketpair, AddressFamily, SockFlag, SockType};
     use nix::sys::termios::{cfmakeraw, tcsetattr, SetArg};
@@ -664,13 +684,11 @@ mod tests {
 
     fn logged(style: Style, verbosity: Verbosity, records: &[(Level, &str, &str)]) -> String {
         let (reader, writer) = pipe().unwrap();
-        let logger = builder(
+        let output = Output::Lines(
             style,
-            verbosity,
-            false,
-            Box::new(LineWriter::new(writer.into(), None)),
-        )
-        .build();
+            Mutex::new(LineWriter::new(writer.into(), None)),
+        );
+        let logger = Logger::new(verbosity, false, output);
         for (level, target, text) in records {
             logger.log(
                 &log::Record::builder()
@@ -722,16 +740,6 @@ mod tests {
         assert!(dated.starts_with("20") && dated.ends_with(&format!("Z {named}")));
         let priority = logged(Style::Priority, Verbosity::Info, &record);
         assert_eq!(priority, "<4>too late\n");
-    }
-
-    #[test]
-    fn priority_there_and_back() {
-        for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
-            let line = format!("<{}>text", priority(level));
-            assert_eq!(split_priority(&line), (level, "text"));
-        }
-        assert_eq!(split_priority("<9>text"), (Level::Info, "<9>text"));
-        assert_eq!(split_priority("<"), (Level::Info, "<"));
     }
 
     #[test]
