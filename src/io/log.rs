@@ -684,10 +684,7 @@ mod tests {
 
     fn logged(style: Style, verbosity: Verbosity, records: &[(Level, &str, &str)]) -> String {
         let (reader, writer) = pipe().unwrap();
-        let output = Output::Lines(
-            style,
-            Mutex::new(LineWriter::new(writer.into(), None)),
-        );
+        let output = Output::Lines(style, Mutex::new(LineWriter::new(writer.into(), None)));
         let logger = Logger::new(verbosity, false, output);
         for (level, target, text) in records {
             logger.log(
