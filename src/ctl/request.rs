@@ -75,6 +75,16 @@ pub enum Request {
     DatasetImport(Vec<u8>),
     /// The network goes over to another dataset.
     DatasetMigrate(Migration),
+    /// The nodes that are heard.
+    Neighbours,
+    /// The children, and their addresses.
+    Children,
+    /// The routers of the network.
+    Routers,
+    /// What border routers have told the leader.
+    NetworkData,
+    /// Which node it is.
+    Whois(Whose),
     /// Into an existing network, by the passphrase for devices (PSKd).
     JoinerStart {
         /// 6..=32 characters of 0-9, A-Z without I, O, Q, Z.
@@ -263,6 +273,17 @@ pub struct Network {
     pub mesh_local_prefix: Option<Ipv6Addr>,
     /// What we want to be.
     pub node_type: NodeType,
+}
+
+/// What a node is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Its extended address.
+    Eui64([u8; 8]),
+    /// Its locator: the router's number in the upper six bits, the child's in the lower nine.
+    Rloc16(u16),
+    /// One of its addresses.
+    Address(Ipv6Addr),
 }
 
 /// A change of the network that runs, which all of its nodes make at the same moment.

@@ -6,6 +6,7 @@
 pub mod describe;
 pub mod fcs;
 pub mod ids;
+pub mod netdata;
 pub mod packed;
 pub mod signature;
 pub mod sniffed;

@@ -456,6 +456,10 @@ const LISTS: &[&str] = &[
     "allowlist",
     "denylist",
     "gpio",
+    "neighbours",
+    "children",
+    "routers",
+    "netdata",
 ];
 
 /// For suggestions.

@@ -4,6 +4,7 @@ use super::super::line::{quoted, Word};
 use super::super::privilege::is_never_written;
 use super::super::request::{
     Filter, Migration, Network, NodeType, Prefix, RandomKind, Request, ResetKind, Scan, ScanKind,
+    Whose,
 };
 use super::super::wpantund::{lookup, Named};
 use super::super::{Code, Failure};
@@ -126,6 +127,27 @@ pub(super) fn form(args: &Args<'_>) -> Built {
         passphrase: args.text("passphrase")?,
         ..network(args)?
     }))
+}
+
+pub(super) fn whois(args: &Args<'_>) -> Built {
+    let text = args.need("NODE")?;
+    let address = text.parse().ok().map(Whose::Address);
+    let eui64 = || {
+        let octets = octets(&text)?;
+        Some(Whose::Eui64(octets.try_into().ok()?))
+    };
+    let rloc16 = || {
+        let digits = text.strip_prefix("0x").unwrap_or(&text);
+        let is_short = digits.len() <= 4 && !digits.starts_with('+');
+        let rloc16 = u16::from_str_radix(digits, 16).ok();
+        rloc16.filter(|_| is_short).map(Whose::Rloc16)
+    };
+    // Eight pairs with colons could be both, and no address looks so.
+    let whose = eui64().or(address).or_else(rloc16);
+    let wanted = "an EUI-64 (16 hex digits), an RLOC16 (4 hex digits) or an IPv6 address";
+    Ok(Request::Whois(
+        whose.ok_or_else(|| args.invalid("NODE", &text, wanted))?,
+    ))
 }
 
 pub(super) fn dataset_show(args: &Args<'_>) -> Built {

@@ -1,7 +1,7 @@
 use super::super::line::{RequestLine, Word};
 use super::super::request::{
     Filter, Migration, Network, NodeType, Prefix, RandomKind, Request as R, ResetKind, Scan,
-    ScanKind, StatusName,
+    ScanKind, StatusName, Whose,
 };
 use super::*;
 use crate::time::Duration;
@@ -134,6 +134,15 @@ fn every_verb_of_the_host_becomes_its_request() {
             }),
         ),
         ("form dataset=0003", R::Form(Network { dataset: Some(vec![0, 3]), ..Network::default() })),
+        ("neighbours", R::Neighbours),
+        ("neighbors", R::Neighbours),
+        ("children", R::Children),
+        ("routers", R::Routers),
+        ("netdata", R::NetworkData),
+        ("whois 00:12:4B:00:01:02:03:04", R::Whois(Whose::Eui64(eui))),
+        ("whois 0x5401", R::Whois(Whose::Rloc16(0x5401))),
+        ("whois 5401", R::Whois(Whose::Rloc16(0x5401))),
+        ("whois fd00::1", R::Whois(Whose::Address("fd00::1".parse().unwrap()))),
         ("dataset", R::DatasetShow { pending: false, secrets: false }),
         ("dataset show secrets=true", R::DatasetShow { pending: false, secrets: true }),
         ("dataset pending", R::DatasetShow { pending: true, secrets: false }),

@@ -12,6 +12,7 @@
 //! | `credentials` | what a network is made of, as one dataset or property by property |
 //! | `dataset` | datasets: shown, made, imported, migrated to |
 //! | `netdata` | prefixes, routes, services |
+//! | `tables` | neighbours, children, routers, network data, whois |
 //! | `scan` | scans, sniffing, and the rows of what is found |
 //! | `power` | sleep, wake, the host's sleep, data poll |
 //! | `device` | reset, memory, random numbers, upgrade, manufacturing |
@@ -33,6 +34,7 @@ mod property;
 mod pskc;
 mod scan;
 mod status;
+mod tables;
 
 pub use counters::counter_rows;
 pub(super) use network::{resume, RESUME};
@@ -92,6 +94,11 @@ pub fn script(request: &Request, known: &Known, context: &Context) -> Result<Scr
         Request::DatasetNew(network) => dataset::new(network, known, context),
         Request::DatasetImport(tlvs) => dataset::import(tlvs, known),
         Request::DatasetMigrate(migration) => dataset::migrate(migration, known),
+        Request::Neighbours => tables::neighbours(known),
+        Request::Children => tables::children(known),
+        Request::Routers => tables::routers(known),
+        Request::NetworkData => tables::network_data(known),
+        Request::Whois(whose) => tables::whois(*whose, known),
         Request::JoinerStart {
             pskd,
             provisioning_url,

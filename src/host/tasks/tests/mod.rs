@@ -6,6 +6,7 @@ mod refusals;
 mod rows;
 mod samples;
 mod scripts;
+mod tables;
 
 use super::*;
 use crate::ctl::request::{Migration, Network, Scan, ScanKind};
@@ -228,6 +229,11 @@ fn all_requests() -> Vec<Request> {
             dataset: Some(hex(datasets::WHOLE)),
             ..Migration::default()
         }),
+        Request::Neighbours,
+        Request::Children,
+        Request::Routers,
+        Request::NetworkData,
+        Request::Whois(crate::ctl::request::Whose::Rloc16(0x5401)),
         Request::JoinerStart {
             pskd: pskd(),
             provisioning_url: String::new(),
