@@ -5,7 +5,7 @@
 #   ot-cli-ftd                   a Thread node with a command line, to talk to
 #   ot-ncp-ftd-spi ot-rcp-spi    the same firmware as an SPI slave, whose peripheral is spi_slave.c
 #   ot-ncp-ftd-raw-auto          the NCP with LINK_RAW, and with a dataset of its own (AUTO_INIT)
-#   ot-ncp-ftd-cli               the NCP with its command line over Spinel (STREAM_CLI)
+#   ot-ncp-ftd-cli               the NCP with its command line over Spinel (STREAM_CLI), and with link metrics
 #   ot-cli                       OpenThread's posix host for an RCP, over SPI or HDLC
 #   ot-daemon ot-ctl             the same as a daemon, and its client
 #   spi_host.so                  the host's end of that SPI bus, to be preloaded
@@ -109,7 +109,8 @@ variant spi -spi "$here/spi_slave.c" $ncp/ot-ncp-ftd $ncp/ot-rcp -- \
 variant raw-auto -raw-auto /dev/null $ncp/ot-ncp-ftd -- \
     "${features[@]}" "${simulation[@]}" -DOT_LINK_RAW=ON -DOT_OPERATIONAL_DATASET_AUTO_INIT=ON
 variant cli -cli /dev/null $ncp/ot-ncp-ftd -- \
-    "${features[@]}" "${simulation[@]}" -DOT_LINK_RAW=OFF -DOT_NCP_CLI_STREAM=ON
+    "${features[@]}" "${simulation[@]}" -DOT_LINK_RAW=OFF -DOT_NCP_CLI_STREAM=ON \
+    -DOT_LINK_METRICS_INITIATOR=ON -DOT_LINK_METRICS_SUBJECT=ON -DOT_BACKBONE_ROUTER=ON
 variant posix '' /dev/null src/posix/ot-cli -- "${posix[@]}"
 variant daemon '' /dev/null src/posix/ot-daemon src/posix/ot-ctl -- "${posix[@]}" -DOT_DAEMON=ON \
     -DOT_POSIX_RCP_SPI_BUS=OFF

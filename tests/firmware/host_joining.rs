@@ -1,6 +1,6 @@
 //! Joining by passphrase, on either side; and what may pass while devices may join.
 
-use crate::host_scene::{mesh_local, Alone, Bus, Scene};
+use crate::host_scene::{counter, mesh_local, Alone, Bus, Scene};
 use crate::hosts::{wait, Host, Process};
 use crate::world::{Node, World};
 use std::io::Read;
@@ -251,11 +251,4 @@ fn read(file: &std::path::Path) -> String {
         file.read_to_string(&mut text).unwrap();
     }
     text
-}
-
-fn counter(host: &Host, name: &str) -> u64 {
-    let text = host.ctl("counters");
-    let line = text.lines().find(|line| line.starts_with(name));
-    let line = line.expect("a counter");
-    line.rsplit(' ').next().unwrap().parse().unwrap()
 }

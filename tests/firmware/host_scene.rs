@@ -90,13 +90,13 @@ fn device_of<'a>(board: Option<&Board>, system: &'a str) -> Vec<&'a str> {
     }
 }
 
-/// Our host driver on the NCP `number` of this air, in a namespace of its own and so with routes of its own.
-pub(crate) fn another(world: &World, number: u32) -> Host {
+/// Our host driver on this NCP as node `number` of this air, in a namespace of its own and so with routes of its own.
+pub(crate) fn another(world: &World, name: &str, number: u32) -> Host {
     let mut host = Host::new(&world.folder, &format!("bridge{number}"));
     host.start_bridge(&[&format!(
         "system:exec nsenter --net={} -- sh -c '{}'",
         world.host.namespace(),
-        world.shell("ot-ncp-ftd", number)
+        world.shell(name, number)
     )]);
     host
 }
@@ -122,4 +122,15 @@ pub(crate) fn mesh_local(host: &Host) -> Ipv6Addr {
     let status = host.status().expect("a status");
     let address = status["mesh_local_address"].as_str();
     address.expect("an address in the mesh").parse().unwrap()
+}
+
+/// A counter of the driver.
+pub(crate) fn counter(host: &Host, name: &str) -> u64 {
+    let rows = host.ctl("counters");
+    let row = rows.lines().find(|row| row.starts_with(name));
+    let value = row.and_then(|row| row.rsplit(' ').next());
+    value
+        .unwrap_or_else(|| panic!("{name}: {rows}"))
+        .parse()
+        .unwrap()
 }

@@ -153,7 +153,7 @@ fn two_hosts_exchange_files_over_the_mesh_over_spi() {
 fn try_two_hosts_exchange_files_over_the_mesh(bus: Bus) {
     let mut scene = Scene::member(bus, &[]);
     let dataset = scene.node.get("dataset active -x");
-    let other = another(&scene.world, 3);
+    let other = another(&scene.world, "ot-ncp-ftd", 3);
     enter(&other, &dataset);
     let host = scene.host();
     for &size in SIZES {

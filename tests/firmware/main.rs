@@ -11,11 +11,13 @@ mod process;
 mod world;
 
 mod check;
+mod commands;
 mod diff;
 mod frames;
 mod host_command_line;
 mod host_datasets;
 mod host_events;
+mod host_faults;
 mod host_joining;
 mod host_network;
 mod host_radio;

@@ -100,7 +100,7 @@ impl Soak {
     fn new() -> Soak {
         let mut scene = Scene::member(Bus::Spi, &[]);
         let dataset = scene.node.get("dataset active -x");
-        let pipes = another(&scene.world, 3);
+        let pipes = another(&scene.world, "ot-ncp-ftd", 3);
         enter(&pipes, &dataset);
         let radio = scene.world.folder.radio();
         let start = |name: &str, faults: &str| {

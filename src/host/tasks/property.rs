@@ -9,14 +9,14 @@ use crate::wire::packed::{Malformed, Reader};
 use crate::wire::signature::{Formatted, Hex, Items, Signature, Value};
 
 pub(super) fn get(property: Property, known: &Known) -> Result<Script, Failure> {
+    if let Some(info) = property.info() {
+        check_access(info, Access::GET, "read")?;
+        check_needs(info, Access::GET, known)?;
+    }
     let has_none =
         property == Property::THREAD_ACTIVE_DATASET_TLVS && !known.flag(Property::NET_SAVED);
     if has_none || MUTING.contains(&property) {
         log::warn!("{property} is asked for: where there is none, some firmware does not answer, nor anything that is asked afterwards, until it is reset");
-    }
-    if let Some(info) = property.info() {
-        check_access(info, Access::GET, "read")?;
-        check_needs(info, Access::GET, known)?;
     }
     Ok(Script::new().then(Send::get(property)?))
 }
@@ -186,15 +186,25 @@ fn check_access(info: PropertyInfo, access: Access, done: &str) -> Result<(), Fa
         return Ok(());
     }
     let name = info.name;
+    let offered: Vec<_> = [
+        (Access::GET, "read"),
+        (Access::SET, "written"),
+        (Access::INSERT, "added to"),
+        (Access::REMOVE, "taken from"),
+    ]
+    .into_iter()
+    .filter(|(offered, _)| info.access.contains(*offered))
+    .map(|(_, done)| done)
+    .collect();
     Err(not_supported(if info.access.contains(Access::MEMBER) {
         format!("{name} is only part of a dataset: ask for THREAD_ACTIVE_DATASET")
-    } else if access == Access::GET && info.access.contains(Access::EVENTS) {
+    } else if info.access.contains(Access::EVENTS) && (access == Access::GET || offered.is_empty())
+    {
         format!("{name} is an event, it cannot be {done}: monitor it")
+    } else if offered.is_empty() {
+        format!("{name} cannot be {done}: the co-processor alone tells it")
     } else {
-        format!(
-            "{name} cannot be {done}: the protocol offers {} for it",
-            info.access
-        )
+        format!("{name} cannot be {done}: it can be {}", offered.join(", "))
     }))
 }
 

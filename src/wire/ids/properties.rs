@@ -862,9 +862,9 @@ properties! {
     /// Link probe: address, series, length.
     5423 THREAD_LINK_METRICS_PROBE: "6CC", "S", AnyOf(&[C::THREAD_LINK_METRICS]);
     /// Enhanced-ACK probing request.
-    5424 THREAD_LINK_METRICS_MGMT_ENH_ACK: "6Cd", "S", AnyOf(&[C::THREAD_LINK_METRICS]);
+    5424 THREAD_LINK_METRICS_MGMT_ENH_ACK: "6CC", "S", AnyOf(&[C::THREAD_LINK_METRICS]);
     /// Probing report.
-    5425 THREAD_LINK_METRICS_MGMT_ENH_ACK_IE: "SEA(t(CD))", "E", AnyOf(&[C::THREAD_LINK_METRICS]);
+    5425 THREAD_LINK_METRICS_MGMT_ENH_ACK_IE: "SEt(A(t(CD)))", "E", AnyOf(&[C::THREAD_LINK_METRICS]);
     /// Forward-tracking request.
     5426 THREAD_LINK_METRICS_MGMT_FORWARD: "6CCC", "S", AnyOf(&[C::THREAD_LINK_METRICS]);
     /// Status of a request.

@@ -10,6 +10,8 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{
     bind, listen, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr,
 };
+use spinel_bridge::sim::rng::Rng;
+use spinel_bridge::wire::spi::HEADER_LEN;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -20,6 +22,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// The board, and the firmware on it once it has power.
 pub(crate) struct Board {
@@ -61,6 +64,12 @@ struct Shared {
     button: AtomicBool,
     /// Whether a firmware is connected.
     alive: AtomicBool,
+    /// How fast the clock of the bus is, in Hz; 0: transactions cost no time.
+    speed_hz: AtomicU64,
+    /// In so many of a thousand transactions the header is garbage.
+    garbage_of_1000: AtomicU64,
+    /// In so many it was.
+    garbled: AtomicU64,
 }
 
 impl Board {
@@ -162,6 +171,22 @@ impl Board {
         self.shared.unanswered.load(Ordering::SeqCst)
     }
 
+    /// Transactions take as long as they would with this clock, in Hz.
+    pub(crate) fn set_speed(&self, hz: u64) {
+        self.shared.speed_hz.store(hz, Ordering::SeqCst);
+    }
+
+    /// From now on, in so many of a thousand transactions MISO's header is garbage; in half of them the firmware took
+    /// part, and what it gave is lost.
+    pub(crate) fn set_garbage(&self, of_1000: u64) {
+        self.shared.garbage_of_1000.store(of_1000, Ordering::SeqCst);
+    }
+
+    /// In how many transactions it was.
+    pub(crate) fn garbled(&self) -> u64 {
+        self.shared.garbled.load(Ordering::SeqCst)
+    }
+
     /// How often RES was pulled.
     pub(crate) fn resets(&self) -> u64 {
         self.shared.resets.load(Ordering::SeqCst)
@@ -206,6 +231,7 @@ struct Wires {
     is_low: bool,
     reset_is_low: bool,
     shared: Arc<Shared>,
+    dice: Rng,
 }
 
 impl Wires {
@@ -231,6 +257,7 @@ impl Wires {
             is_low: false,
             reset_is_low: false,
             shared,
+            dice: Rng::new(1),
         }
     }
 
@@ -360,7 +387,29 @@ impl Wires {
     fn transfer(&mut self, record: &[u8]) -> Vec<u8> {
         let len = record.len() - EVENT_LEN;
         self.shared.transactions.fetch_add(1, Ordering::SeqCst);
-        let miso = self.ask(record).unwrap_or_else(|| vec![0xff; len]);
+        let start = Instant::now();
+        let garbage = self.shared.garbage_of_1000.load(Ordering::SeqCst);
+        let garbled = self.dice.below(1_000) < garbage;
+        let answer = match garbled && self.dice.below(2) == 0 {
+            true => None,
+            false => self.ask(record),
+        };
+        let mut miso = answer.unwrap_or_else(|| vec![0xff; len]);
+        if garbled {
+            self.shared.garbled.fetch_add(1, Ordering::SeqCst);
+            for octet in miso.iter_mut().take(HEADER_LEN) {
+                *octet = self.dice.below(256) as u8;
+            }
+            // The pattern in its two lowest bits is 2.
+            if let Some(flags) = miso.first_mut() {
+                *flags |= 3;
+            }
+        }
+        let speed = self.shared.speed_hz.load(Ordering::SeqCst);
+        if speed > 0 {
+            let wanted = Duration::from_nanos(len as u64 * 8 * 1_000_000_000 / speed);
+            thread::sleep(wanted.saturating_sub(start.elapsed()));
+        }
         if miso.iter().all(|octet| *octet == 0xff) {
             self.shared.unanswered.fetch_add(1, Ordering::SeqCst);
         }
