@@ -406,9 +406,8 @@ impl Wires {
             }
         }
         let speed = self.shared.speed_hz.load(Ordering::SeqCst);
-        if speed > 0 {
-            let wanted = Duration::from_nanos(len as u64 * 8 * 1_000_000_000 / speed);
-            thread::sleep(wanted.saturating_sub(start.elapsed()));
+        if let Some(wanted) = (len as u64 * 8 * 1_000_000_000).checked_div(speed) {
+            thread::sleep(Duration::from_nanos(wanted).saturating_sub(start.elapsed()));
         }
         if miso.iter().all(|octet| *octet == 0xff) {
             self.shared.unanswered.fetch_add(1, Ordering::SeqCst);
