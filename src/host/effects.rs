@@ -1,21 +1,96 @@
 //! What the floors hand up, and whom it concerns: nothing is decided here.
 
 use super::command::run::{Acted, Desk, Effect, Tasks};
-use super::command::wait::Told;
+use super::command::task::Origin;
 use super::script::{Act, Script};
-use super::session::Phase;
-use super::{Host, Service};
+use super::session::{self, Ground, Phase, Session};
+use super::{failure, tasks, Host, Service};
 use crate::ctl::{Code, Failure};
 use crate::wire::ids::{Command, Property};
 
 impl Host {
+    /// Lets the session decide, and does what follows from it for the rest.
+    pub(super) fn with_session<T>(
+        &mut self,
+        decide: impl FnOnce(&mut Session, &mut Ground<'_>) -> T,
+    ) -> T {
+        let mut ground = Ground {
+            now: self.now,
+            settings: &self.settings,
+            engine: &mut self.engine,
+            outbox: &mut self.outbox,
+            stats: &mut self.stats,
+            tasks: &self.tasks,
+        };
+        let decided = decide(&mut self.session, &mut ground);
+        while let Some(effect) = self.session.poll_effect() {
+            self.session_effect(effect);
+        }
+        decided
+    }
+
+    fn session_effect(&mut self, effect: session::Effect) {
+        use session::Effect;
+        match effect {
+            Effect::Tell(told) => self.with_tasks(|tasks, desk| tasks.tell(told, desk)),
+            Effect::FailTask(id, failure) => {
+                self.with_tasks(|tasks, desk| tasks.end(id, failure, desk));
+            }
+            Effect::FailTasks(failure) => {
+                self.with_tasks(|tasks, desk| tasks.fail(&failure, desk));
+            }
+            Effect::FailAll(failure) => {
+                self.with_tasks(|tasks, desk| tasks.fail_all(&failure, desk));
+            }
+            Effect::FailPending(failure) => self.fail_pending(&failure),
+            Effect::Forgotten => {
+                // Who still waits for an answer gets none any more.
+                let failure = failure::reset("it begins anew");
+                self.with_tasks(|tasks, desk| tasks.fail(&failure, desk));
+                self.netif.ncp_reset();
+                self.netif_waits = false;
+                self.sessions.end();
+                self.requests.permission_lapses(self.now);
+                self.slots.drop_waiting();
+            }
+            Effect::NobodyJoins => self.requests.permit_until = None,
+            Effect::FellAsleep => self.slots.drop_waiting(),
+            Effect::SlowDown => self.slots.slow_down(self.now),
+            Effect::Ready { attaches } => self.ready(attaches),
+            Effect::Associated => self.netif.ncp_ready(&self.session.known),
+            Effect::Up(up) => self.netif.set_up(up),
+            Effect::Learnt(property, value) => {
+                self.netif.ncp_value(property, &value, &self.session.known);
+            }
+            Effect::Upgraded(ok) => self.with_tasks(|tasks, desk| tasks.upgraded(ok, desk)),
+        }
+    }
+
+    /// The order matters: what waited for the start-up goes first, and may be an attach of its own.
+    fn ready(&mut self, attaches: bool) {
+        self.netif.ncp_ready(&self.session.known);
+        self.with_tasks(Tasks::ready);
+        if attaches && self.session.wants_up() && self.tasks.is_free() {
+            log::info!("attaching to the stored network; who led it needs some 35 s to lead again");
+            match tasks::resume(&self.session.known) {
+                // Not `spawn_own`: a client that sniffs is no obstacle.
+                Ok(script) => {
+                    let origin = Origin::default();
+                    self.with_tasks(|tasks, desk| tasks.spawn(origin, script, desk));
+                }
+                Err(failure) => log::warn!("not attaching: {failure}"),
+            }
+        }
+        self.with_tasks(Tasks::end_idle_sniffing);
+    }
+
     /// Lets tasks go on, and does what they want of the rest.
-    pub(in crate::host) fn with_tasks(&mut self, go_on: impl FnOnce(&mut Tasks, &mut Desk<'_>)) {
+    pub(super) fn with_tasks(&mut self, go_on: impl FnOnce(&mut Tasks, &mut Desk<'_>)) {
         let mut desk = Desk {
             now: self.now,
-            known: &self.known,
-            is_awake: self.startup.phase == Phase::Ready,
-            is_ready: self.startup.is_ready(),
+            known: &self.session.known,
+            is_awake: self.session.phase() == Phase::Ready,
+            is_ready: self.session.is_ready(),
             retains: self.settings.retain,
             engine: &mut self.engine,
             outbox: &mut self.outbox,
@@ -33,7 +108,8 @@ impl Host {
                 self.with_tasks(|tasks, desk| tasks.acted(id, acted, desk));
             }
             Effect::Reset(id, how) => {
-                let acted = self.reset_for_client(how);
+                let acted =
+                    self.with_session(|session, ground| session.reset_for_client(ground, how));
                 self.with_tasks(|tasks, desk| tasks.acted(id, acted, desk));
             }
             Effect::Permit(period, _) if period.is_zero() => {
@@ -47,12 +123,12 @@ impl Host {
             }
             Effect::Wrote(command, property, value) => self.wrote(command, property, &value),
             Effect::Retain(tlvs) => {
-                if self.keep.retain(&tlvs) {
+                if self.session.retain(&tlvs) {
                     self.outbox.service(Service::Retain(tlvs));
                 }
             }
             Effect::Forget => {
-                if self.keep.forget() {
+                if self.session.forget_retained() {
                     self.outbox.service(Service::Forget);
                 }
             }
@@ -64,17 +140,17 @@ impl Host {
         match act {
             Act::FallAsleep { was_up } => {
                 let message = "the co-processor was put to sleep: wake it first";
-                self.fail_tasks(&Failure::new(Code::State, message));
-                self.fall_asleep(was_up);
+                let failure = Failure::new(Code::State, message);
+                self.with_tasks(|tasks, desk| tasks.fail(&failure, desk));
+                self.with_session(|session, ground| session.fall_asleep(ground, was_up));
                 Acted::Done
             }
             Act::Upgrade => {
-                self.startup.rescue.forget_upgrades();
-                self.start_upgrade();
+                self.with_session(Session::upgrade_for_client);
                 Acted::Upgrading
             }
-            Act::WakeUp if self.startup.phase != Phase::Ready => {
-                self.find_out_again();
+            Act::WakeUp if self.session.phase() != Phase::Ready => {
+                self.with_session(Session::find_out_again);
                 Acted::Starting
             }
             // It did not sleep: what is known of it holds, and other tasks wait for their answers.
@@ -84,26 +160,15 @@ impl Host {
 
     /// A command of a client succeeded: what else follows from it?
     fn wrote(&mut self, command: Command, property: Property, value: &[u8]) {
-        self.keep.note(command, property, value);
+        self.session.wrote(command, property, value);
         match command {
-            Command::PROP_VALUE_SET if property == Property::NET_STACK_UP => {
-                self.watch.wants_up = value.first() != Some(&0);
-            }
             Command::PROP_VALUE_INSERT => self.netif.user_item(property, value, true),
             Command::PROP_VALUE_REMOVE => self.netif.user_item(property, value, false),
             _ => {}
         }
     }
 
-    pub(in crate::host) fn spawn_own(&mut self, script: Script) {
+    pub(super) fn spawn_own(&mut self, script: Script) {
         self.with_tasks(|tasks, desk| tasks.spawn_own(script, desk));
-    }
-
-    pub(in crate::host) fn tell_tasks(&mut self, told: Told<'_>) {
-        self.with_tasks(|tasks, desk| tasks.tell(told, desk));
-    }
-
-    pub(in crate::host) fn fail_tasks(&mut self, failure: &Failure) {
-        self.with_tasks(|tasks, desk| tasks.fail(failure, desk));
     }
 }

@@ -25,6 +25,7 @@
 pub mod command;
 mod dataset;
 mod effects;
+mod events;
 pub mod failure;
 pub mod kernel;
 pub mod known;
@@ -52,9 +53,7 @@ use netif::Netif;
 use outbox::Outbox;
 use random::Random;
 use requests::Requests;
-use session::keep::Keep;
-use session::recover::Watch;
-use session::startup::Startup;
+use session::Session;
 use stats::Stats;
 use traffic::packet::{self, Sessions};
 use traffic::slots::{self, Slots};
@@ -167,13 +166,10 @@ pub enum ServiceDone {
 pub struct Host {
     settings: Settings,
     now: Instant,
-    known: Known,
     engine: Engine<Owner>,
-    startup: Startup,
-    watch: Watch,
+    session: Session,
     tasks: Tasks,
     requests: Requests,
-    keep: Keep,
     netif: Netif,
     /// A command of `netif` is on its way.
     netif_waits: bool,
@@ -181,8 +177,6 @@ pub struct Host {
     slots: Slots,
     outbox: Outbox,
     random: Random,
-    wants_reset_line: bool,
-    wants_renewal: bool,
     groups_changed: bool,
     stats: Stats,
 }
@@ -191,28 +185,23 @@ impl Host {
     /// A host that begins with the handshake. Its co-processor may have been up for days.
     pub fn new(settings: Settings, now: Instant) -> Host {
         let mut host = Host {
-            known: Known::new(),
             engine: Engine::new(),
-            startup: Startup::new(now),
-            watch: Watch::new(now, settings.auto_resume),
+            session: Session::new(&settings, now),
             tasks: Tasks::default(),
             requests: Requests::default(),
-            keep: Keep::new(settings.retained.clone()),
             netif: Netif::new(settings.netif),
             netif_waits: false,
             sessions: Sessions::new(),
             slots: Slots::new(),
             outbox: Outbox::default(),
             random: Random::new(settings.seed),
-            wants_reset_line: false,
-            wants_renewal: false,
             groups_changed: false,
             stats: Stats::default(),
             settings,
             now,
         };
         host.sessions.set_now(now);
-        host.begin();
+        host.with_session(Session::begin);
         host
     }
 
@@ -222,8 +211,8 @@ impl Host {
         self.sessions.set_now(self.now);
         self.netif.set_now(self.now);
         self.expire_commands();
-        self.startup_time();
-        self.watch_time();
+        self.with_session(Session::startup_time);
+        self.with_session(Session::watch_time);
         self.with_tasks(Tasks::handle_time);
         self.permit_time();
         self.drive();
@@ -233,8 +222,8 @@ impl Host {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [
             self.engine.poll_timeout(),
-            self.startup_timeout(),
-            self.watch_timeout(),
+            self.session.startup_timeout(),
+            self.session.watch_timeout(self.engine.is_idle()),
             self.tasks.poll_timeout(),
             self.slots.poll_timeout(self.now),
             self.permit_timeout(),
@@ -281,7 +270,7 @@ impl Host {
 
     /// Whether the transport is to be closed and opened anew, since nothing comes from it.
     pub fn take_renewal_request(&mut self) -> bool {
-        core::mem::take(&mut self.wants_renewal)
+        self.session.take_renewal_request()
     }
 
     /// What the shell is to do next.
@@ -289,20 +278,45 @@ impl Host {
         self.outbox.poll_service()
     }
 
+    /// The shell did what it was asked for.
+    pub fn service_done(&mut self, done: ServiceDone) {
+        self.with_session(|session, ground| session.service_done(ground, done));
+        self.drive();
+    }
+
+    /// The transport was lost, like a serial port that was unplugged: nothing is asked, and nothing is
+    /// held against the co-processor, until [`Host::transport_opened`].
+    pub fn transport_lost(&mut self) {
+        self.with_session(Session::transport_lost);
+    }
+
+    /// The transport is there again. What the co-processor did meanwhile is not known.
+    pub fn transport_opened(&mut self) {
+        self.with_session(Session::transport_opened);
+    }
+
+    /// What stands in the way of frames, as the transport sees it, or nothing any more. `is_certain`: waiting
+    /// changes nothing. True if it is new.
+    pub fn set_diagnosis(&mut self, diagnosis: Option<&str>, is_certain: bool) -> bool {
+        self.with_session(|session, ground| session.set_diagnosis(ground, diagnosis, is_certain))
+    }
+
     /// What is known of the co-processor.
     pub fn known(&self) -> &Known {
-        &self.known
+        &self.session.known
     }
 
     /// Goes on with everything that can go on.
     fn drive(&mut self) {
-        self.continue_startup();
-        if !self.startup.is_ready() {
+        self.with_session(Session::continue_startup);
+        if !self.session.is_ready() {
             return;
         }
         self.serve_requests();
-        self.serve_refresh();
-        self.serve_keep();
+        self.with_session(Session::serve_refresh);
+        if let Some(script) = self.session.fetch_to_keep(self.settings.retain) {
+            self.spawn_own(script);
+        }
         self.serve_netif();
     }
 }
@@ -317,7 +331,7 @@ impl Upper for Host {
     }
 
     fn slave_was_reset(&mut self) {
-        self.hint_of_reset();
+        self.with_session(Session::hint_of_reset);
     }
 
     fn next_frame(&mut self) -> Option<&[u8]> {
@@ -337,7 +351,7 @@ impl Upper for Host {
     }
 
     fn take_reset_request(&mut self) -> bool {
-        core::mem::take(&mut self.wants_reset_line)
+        self.session.take_reset_request()
     }
 
     /// Room for one packet from the TUN; empty while one waits or the host is about to sleep.
@@ -350,7 +364,7 @@ impl Upper for Host {
 
     fn input_filled(&mut self, n: usize) {
         let path = packet::Path {
-            state: self.known.state,
+            state: self.session.known.state,
             joining: self.tasks.is_joining(),
             netif: &self.netif,
         };

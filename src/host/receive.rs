@@ -2,16 +2,16 @@
 //! tells unasked (protocol §1.2, §1.3).
 
 use super::command::reply::Reply;
-use super::command::transact::Matched;
+use super::command::transact::{Expired, Matched};
 use super::command::wait::Told;
 use super::command::Owner;
+use super::events;
+use super::failure::{self, What};
 use super::known::{self, REMEMBERED};
-use super::session::Phase;
-use super::tasks;
+use super::session::{Phase, Session};
 use super::traffic::packet::{self, Stream};
 use super::traffic::slots::Fate;
 use super::Host;
-use crate::ctl::{Event, Field, Fields};
 use crate::time::{earliest, Instant};
 use crate::wire::ids::{Command, Property, Status};
 use crate::wire::packed::Reader;
@@ -21,7 +21,7 @@ use core::num::NonZeroU8;
 impl Host {
     pub(super) fn receive(&mut self, octets: &[u8]) {
         self.stats.frames += 1;
-        self.watch.heard_at = self.now;
+        self.session.heard(self.now);
         let frame = match Frame::parse(octets) {
             Ok(frame) => frame,
             Err(FrameError::Command(_)) => return self.stats.odd += 1,
@@ -35,7 +35,7 @@ impl Host {
         if self.receive_packet(&frame) {
             return;
         }
-        if !self.startup.listens() {
+        if !self.session.listens() {
             self.listen_for_reset(&frame);
         } else if let Some(tid) = frame.header.tid() {
             self.receive_reply(&frame, tid);
@@ -55,11 +55,11 @@ impl Host {
             Ok((Property::STREAM_NET_INSECURE, _)) => Stream::NetInsecure,
             _ => return false,
         };
-        if !self.startup.is_ready() {
+        if !self.session.is_ready() {
             self.stats.untimely += 1;
             return true;
         }
-        if self.woke_by_itself() {
+        if self.with_session(Session::woke_by_itself) {
             return true;
         }
         let value = frame.property().map_or(&[][..], |(_, value)| value);
@@ -69,7 +69,7 @@ impl Host {
             return true;
         };
         let path = packet::Path {
-            state: self.known.state,
+            state: self.session.known.state,
             joining: self.tasks.is_joining(),
             netif: &self.netif,
         };
@@ -84,10 +84,12 @@ impl Host {
     /// Nothing but the notification of a reset counts now.
     fn listen_for_reset(&mut self, frame: &Frame<'_>) {
         match status_of(frame) {
-            Some(status) if status.is_reset() => self.reset_seen(status),
+            Some(status) if status.is_reset() => {
+                self.with_session(|session, ground| session.reset_seen(ground, status));
+            }
             _ => {
                 self.stats.untimely += 1;
-                self.told_something_in_fault();
+                self.with_session(Session::told_something_in_fault);
             }
         }
     }
@@ -97,7 +99,7 @@ impl Host {
             return self.stats.odd += 1;
         };
         let status = status_of(frame);
-        self.watch.replied_at = self.now;
+        self.session.replied(self.now);
         let matched = self.engine.reply(self.now, tid, status);
         let Matched::Completed {
             owner,
@@ -119,11 +121,12 @@ impl Host {
         };
         if let Some(status) = status.filter(|status| status.is_reset()) {
             if property != Some(Property::LAST_STATUS) || owner == Owner::Hint {
-                return self.reset_seen(status);
+                return self.with_session(|session, ground| session.reset_seen(ground, status));
             }
         }
         if reply.error().is_none() {
-            self.watch.refresh(known::after_success(command, property));
+            self.session
+                .refresh(known::after_success(command, property));
         }
         if let Some(told) = told_property.filter(|_| status.is_none()) {
             if property.is_some_and(|asked| asked != told) {
@@ -139,11 +142,13 @@ impl Host {
 
     fn dispatch(&mut self, owner: Owner, reply: &Reply<'_>) {
         match owner {
-            Owner::Startup => self.startup_answered(reply),
+            Owner::Startup => {
+                self.with_session(|session, ground| session.startup_answered(ground, reply));
+            }
             Owner::Task(id) => self.with_tasks(|tasks, desk| tasks.answered(id, reply, desk)),
             Owner::Netif => self.netif_answered(reply.error()),
-            Owner::Refresh => self.refresh_answered(),
-            Owner::Alive => self.life_answered(),
+            Owner::Refresh => self.session.refresh_answered(),
+            Owner::Alive => self.session.life_answered(),
             Owner::Packet => self.packet_answered(reply.error()),
             Owner::Hint | Owner::Answer => {}
         }
@@ -153,9 +158,9 @@ impl Host {
         self.stats.unsolicited += 1;
         let status = status_of(frame);
         if let Some(status) = status.filter(|status| status.is_reset()) {
-            return self.reset_seen(status);
+            return self.with_session(|session, ground| session.reset_seen(ground, status));
         }
-        if self.woke_by_itself() {
+        if self.with_session(Session::woke_by_itself) {
             return;
         }
         if let Some(answered) = self.answer_offload(frame) {
@@ -171,21 +176,21 @@ impl Host {
                     if REMEMBERED.binary_search(&property).is_err() {
                         self.tell_unasked(frame.command, property, value);
                     }
-                    self.watch
-                        .refresh(known::after_update(property, &self.known));
-                    self.tell_tasks(Told::Value(property, value));
+                    self.session
+                        .refresh(known::after_update(property, &self.session.known));
+                    self.with_tasks(|tasks, desk| tasks.tell(Told::Value(property, value), desk));
                 }
             }
             (Command::PROP_VALUE_INSERTED | Command::PROP_VALUE_REMOVED, _) => {
                 let is_inserted = frame.command == Command::PROP_VALUE_INSERTED;
                 self.tell_unasked(frame.command, property, value);
                 self.netif
-                    .ncp_item(property, value, is_inserted, &self.known);
+                    .ncp_item(property, value, is_inserted, &self.session.known);
                 if REMEMBERED.binary_search(&property).is_ok() {
-                    self.watch.refresh(&[property]);
+                    self.session.refresh(&[property]);
                 }
                 if is_inserted {
-                    self.tell_tasks(Told::Value(property, value));
+                    self.with_tasks(|tasks, desk| tasks.tell(Told::Value(property, value), desk));
                 }
             }
             _ => self.stats.odd += 1,
@@ -194,43 +199,83 @@ impl Host {
 
     fn update_status(&mut self, status: Status) {
         match status {
-            Status::NOMEM | Status::DROPPED => self.lost_something(),
-            status if status.is_join() => self.join_outcome(status),
+            Status::NOMEM | Status::DROPPED => self.with_session(Session::lost_something),
+            status if status.is_join() => {
+                self.with_session(|session, ground| session.join_outcome(ground, status));
+            }
             status => log::debug!("the co-processor reports {status}"),
         }
     }
 
     /// The whole value of a property, asked for or not; false if the co-processor was given up for it.
-    pub(super) fn take_value(&mut self, property: Property, value: &[u8]) -> bool {
-        if matches!(property, Property::STREAM_DEBUG | Property::STREAM_LOG) {
-            self.co_processor_log(property, value);
+    fn take_value(&mut self, property: Property, value: &[u8]) -> bool {
+        if events::is_log(property) {
+            if let Some(event) = events::log(property, value) {
+                self.outbox.event(event);
+            }
             return true;
         }
-        let is_new = self.known.remember(property, value);
-        if is_new && property == Property::NCP_VERSION && self.startup.is_ready() {
-            self.misbehaving("its firmware changed without a reset");
+        let learnt = self.with_session(|session, ground| session.learn(ground, property, value));
+        let Some(is_new) = learnt else {
             return false;
-        }
-        if is_new && self.startup.before.value(property) != Some(value) {
-            self.property_event(Command::PROP_VALUE_IS, property, value);
-        }
-        self.netif.ncp_value(property, value, &self.known);
-        self.state_value(property);
-        // The PSKc is not remembered; whatever tells it, it may be another one.
-        if is_new || property == Property::NET_PSKC {
-            self.keep_value(property);
-        }
+        };
+        // Before what follows for the state: an association gives the co-processor what its table lacks.
+        self.netif.ncp_value(property, value, &self.session.known);
+        self.with_session(|session, ground| session.value_means(ground, property, is_new));
         true
     }
 
-    /// What the co-processor tells of its own accord, for who monitors: also what is not known here, and
-    /// what is an event and no state. Frames have their own listeners, log lines their own event.
     fn tell_unasked(&mut self, command: Command, property: Property, value: &[u8]) {
-        let is_frame = matches!(property.0, 113..=115);
-        let is_log = matches!(property, Property::STREAM_DEBUG | Property::STREAM_LOG);
-        if !is_frame && !is_log {
-            self.property_event(command, property, value);
+        if let Some(event) = events::told_unasked(command, property, value) {
+            self.outbox.event(event);
         }
+    }
+
+    /// What got no reply, or never went out.
+    pub(super) fn expire_commands(&mut self) {
+        while let Some(expired) = self.engine.expire(self.now) {
+            match expired {
+                Expired::Stuck => self.with_session(Session::stuck),
+                Expired::Unanswered {
+                    owner,
+                    command,
+                    property,
+                    since,
+                } => self.unanswered(owner, What(command, property), since),
+            }
+        }
+    }
+
+    fn unanswered(&mut self, owner: Owner, what: What, since: Instant) {
+        match owner {
+            Owner::Packet => {
+                self.slots.unanswered();
+                return self.with_session(Session::ask_for_life);
+            }
+            Owner::Answer => return,
+            _ => {}
+        }
+        let seconds =
+            self.with_session(|session, ground| session.unanswered(ground, owner, what, since));
+        let Some(seconds) = seconds else {
+            return;
+        };
+        match owner {
+            Owner::Task(id) => {
+                let failure = failure::unanswered(what, seconds);
+                self.with_tasks(|tasks, desk| tasks.undo_id(id, failure, desk));
+            }
+            // As if it had no room for it: it is tried again later.
+            Owner::Netif => self.netif_answered(Some(Status::BUSY)),
+            _ => {}
+        }
+        // Behind what undoes the task: commands go out in this order.
+        self.with_session(Session::ask_for_life);
+    }
+
+    /// Queues a command of the host's own; false if too many wait.
+    fn submit_own(&mut self, owner: Owner, command: Command, payload: Vec<u8>) -> bool {
+        self.with_session(|_, ground| ground.submit(owner, command, payload))
     }
 
     /// A block that the co-processor wants to keep in this host's memory, or to have back (§1.3): there is
@@ -256,51 +301,6 @@ impl Host {
         Some(true)
     }
 
-    fn property_event(&mut self, command: Command, property: Property, value: &[u8]) {
-        let row = tasks::property_row(command, property, value);
-        let mut fields = Fields::new();
-        for (name, value) in row.0 {
-            fields.push("name", Field::Word(name));
-            let shown = if property.is_secret() {
-                Field::word("hidden")
-            } else {
-                value
-            };
-            fields.push("value", shown);
-        }
-        match command {
-            Command::PROP_VALUE_INSERTED => fields.push("change", Field::word("inserted")),
-            Command::PROP_VALUE_REMOVED => fields.push("change", Field::word("removed")),
-            _ => {}
-        }
-        self.outbox.event(Event {
-            name: "property",
-            fields,
-        });
-    }
-
-    /// Text to the end, or to a zero octet (errata E33).
-    fn co_processor_log(&mut self, property: Property, value: &[u8]) {
-        let text = value.split(|octet| *octet == 0).next().unwrap_or_default();
-        let metadata = value.get(text.len() + 1..).unwrap_or_default();
-        let text = String::from_utf8_lossy(text);
-        let text = text.trim_end();
-        if text.is_empty() {
-            return;
-        }
-        log::info!(target: LOG_TARGET, "{}", text.escape_debug());
-        let mut fields = Fields::new().with("text", Field::text(text));
-        if property == Property::STREAM_LOG {
-            if let Ok(level) = Reader::new(metadata).uint8() {
-                fields.push("level", level);
-            }
-        }
-        self.outbox.event(Event {
-            name: "log",
-            fields,
-        });
-    }
-
     /// Whether the co-processor had room for a packet (§7.9).
     fn packet_answered(&mut self, error: Option<Status>) {
         match self.slots.replied(self.now, error) {
@@ -311,7 +311,7 @@ impl Host {
     }
 
     pub(super) fn serve_netif(&mut self) {
-        while !self.netif_waits && self.startup.phase == Phase::Ready {
+        while !self.netif_waits && self.session.phase() == Phase::Ready {
             let Some(send) = self.netif.poll_command() else {
                 return;
             };
@@ -325,7 +325,7 @@ impl Host {
 
     /// When an address, or what is like it, is to be tried again on either side.
     pub(super) fn netif_timeout(&self) -> Option<Instant> {
-        let can_ask = !self.netif_waits && self.startup.phase == Phase::Ready;
+        let can_ask = !self.netif_waits && self.session.phase() == Phase::Ready;
         let command = self.netif.command_timeout().filter(|_| can_ask);
         earliest(self.netif.change_timeout(), command)
     }
@@ -333,8 +333,8 @@ impl Host {
     pub(super) fn netif_answered(&mut self, error: Option<Status>) {
         self.netif_waits = false;
         self.netif.command_done(error);
-        self.known.no_room.clear();
-        self.known.no_room.extend(self.netif.without_room());
+        self.session.known.no_room.clear();
+        self.session.known.no_room.extend(self.netif.without_room());
     }
 }
 
@@ -360,6 +360,3 @@ fn status_of(frame: &Frame<'_>) -> Option<Status> {
         _ => None,
     }
 }
-
-/// Where the co-processor's own log goes, beside the event.
-const LOG_TARGET: &str = "co-processor";

@@ -78,7 +78,7 @@ impl Host {
 
     /// Requests that waited for the start-up.
     pub(super) fn serve_requests(&mut self) {
-        while self.startup.is_ready() && !self.tasks.is_resuming() {
+        while self.session.is_ready() && !self.tasks.is_resuming() {
             let Some((ticket, request)) = self.requests.pending.pop_front() else {
                 return;
             };
@@ -94,7 +94,7 @@ impl Host {
         let needs_nothing = match request {
             Request::Status | Request::StatusValue(_) | Request::ListProperties => true,
             // Without a co-processor they are our own alone, and may tell why there is none.
-            Request::Counters { .. } => !self.known.state.is_initialized(),
+            Request::Counters { .. } => !self.session.known.state.is_initialized(),
             _ => false,
         };
         let begins_anew = matches!(request, Request::Reset(_) | Request::Upgrade);
@@ -106,16 +106,20 @@ impl Host {
         if needs_nothing && !is_finding_out {
             return Admission::Now;
         }
-        match self.startup.phase {
+        match self.session.phase() {
             Phase::Ready if !is_finding_out && !self.tasks.is_resuming() => Admission::Now,
             Phase::Upgrading => Admission::Never(Failure::new(
                 Code::Busy,
                 "the firmware is being replaced: try again when that is done",
             )),
-            Phase::Gone if *request != Request::Upgrade => Admission::Never(self.gone_failure()),
+            Phase::Gone if *request != Request::Upgrade => {
+                Admission::Never(self.session.gone_failure())
+            }
             _ if begins_anew => Admission::Now,
             // Also while it is looked for.
-            _ if self.known.state == State::Fault => Admission::Never(self.fault_failure()),
+            _ if self.session.known.state == State::Fault => {
+                Admission::Never(self.session.fault_failure())
+            }
             Phase::Asleep { .. } if sleeps => Admission::Now,
             Phase::Asleep { .. } => Admission::Never(Failure::new(
                 Code::State,
@@ -127,7 +131,10 @@ impl Host {
             _ if self.requests.pending.len() >= PENDING_MAX => {
                 Admission::Never(failure::too_many())
             }
-            _ => self.diagnosed().map_or(Admission::Later, Admission::Never),
+            _ => self
+                .session
+                .diagnosed()
+                .map_or(Admission::Later, Admission::Never),
         }
     }
 
@@ -148,12 +155,14 @@ impl Host {
                 | Request::Leave
                 | Request::PermitJoin { .. }
         );
-        (decides || forgets) && self.startup.phase == Phase::Ready && self.watch.asks_for(DECISIVE)
+        (decides || forgets)
+            && self.session.phase() == Phase::Ready
+            && self.session.asks_for(DECISIVE)
     }
 
     fn start_request(&mut self, ticket: Ticket, request: &Request) {
         let context = self.context();
-        let script = match tasks::script(request, &self.known, &context) {
+        let script = match tasks::script(request, &self.session.known, &context) {
             Ok(script) => script,
             Err(failure) => return self.outbox.answer(ticket, Answer::Failed(failure)),
         };
@@ -168,7 +177,7 @@ impl Host {
             Request::HostSleep => self.requests.sleeps = true,
             Request::HostDidWake => self.requests.sleeps = false,
             Request::Reset(ResetKind::Factory) => {
-                self.keep.forget_settings();
+                self.session.forget_settings();
                 self.netif.forget_user();
             }
             _ => {}
@@ -183,7 +192,7 @@ impl Host {
     /// When devices may not join any more; not before the co-processor can be told.
     pub(super) fn permit_timeout(&self) -> Option<Instant> {
         let until = self.requests.permit_until.map(|(at, _)| at);
-        until.filter(|_| self.startup.phase == Phase::Ready)
+        until.filter(|_| self.session.phase() == Phase::Ready)
     }
 
     /// Devices may not join any more: what let them is taken back.
@@ -200,7 +209,7 @@ impl Host {
             port,
         };
         let context = self.context();
-        match tasks::script(&request, &self.known, &context) {
+        match tasks::script(&request, &self.session.known, &context) {
             Ok(script) => self.spawn_own(script),
             Err(failure) => log::warn!("devices may still join: {failure}"),
         }
@@ -215,6 +224,13 @@ impl Host {
             has_upgrade_command: self.settings.has_upgrade_command,
             is_sniffing: self.tasks.is_sniffing(),
             is_commanding: self.tasks.is_commanding(),
+        }
+    }
+
+    /// Requests that wait for the end of the start-up get `failure`.
+    pub(super) fn fail_pending(&mut self, failure: &Failure) {
+        for (ticket, _) in core::mem::take(&mut self.requests.pending) {
+            self.outbox.answer(ticket, Answer::Failed(failure.clone()));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::ids::{Command, Property, Status};
 
 /// Something that was told, for whom it may concern.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::host) enum Told<'a> {
     /// The state changed.
     State,

@@ -5,12 +5,11 @@
 //! a reset, when its transport comes back, and from time to time. Meanwhile the state stays FAULT with its
 //! reason, which is still the best that can be said, until a handshake succeeds.
 
-use super::{Phase, FAILURES_MAX};
+use super::{Effect, Ground, Phase, Session, FAILURES_MAX};
 use crate::ctl::{Code, Event, Failure, Field, Fields};
 use crate::host::failure;
 use crate::host::known::State;
 use crate::host::script::Reset;
-use crate::host::Host;
 use crate::time::{Duration, Instant};
 
 /// How FAULT is left.
@@ -19,13 +18,13 @@ pub(in crate::host) struct Rescue {
     /// When to look for it.
     pub(in crate::host) at: Option<Instant>,
     /// The pause before the next look.
-    pause: Duration,
+    pub(super) pause: Duration,
     /// It was silent: a reset may help, once in each look.
-    resets: bool,
+    pub(super) resets: bool,
     /// Firmware that was replaced by our own decision, and when: the last of them.
-    upgrades: Vec<Instant>,
+    pub(super) upgrades: Vec<Instant>,
     /// It was told that no more will be.
-    told: bool,
+    pub(super) told: bool,
 }
 
 impl Rescue {
@@ -43,37 +42,38 @@ impl Rescue {
     }
 }
 
-impl Host {
+impl Session {
     /// Too many failures: another firmware may help, once; then FAULT.
-    pub(in crate::host) fn give_up(&mut self, why: &str) {
-        if !self.startup.tried_upgrade && self.may_upgrade() {
+    pub(in crate::host) fn give_up(&mut self, ground: &mut Ground<'_>, why: &str) {
+        if !self.startup.tried_upgrade && self.may_upgrade(ground) {
             self.startup.tried_upgrade = true;
-            self.note_upgrade();
+            self.note_upgrade(ground);
             log::warn!("the co-processor cannot be initialised: {why}: replacing its firmware");
-            return self.start_upgrade();
+            return self.start_upgrade(ground);
         }
         // What the transport sees is the better reason for silence.
-        let silent = (self.stats.frames == self.startup.frames).then_some(self.settings.silence);
+        let silent =
+            (ground.stats.frames == self.startup.frames).then_some(ground.settings.silence);
         let seen = self.known.diagnosis.as_deref().or(silent.flatten());
         let why = seen.unwrap_or(why).to_owned();
-        self.fault(why);
+        self.fault(ground, why);
         self.startup.rescue.resets = true;
     }
 
     /// FAULT, and when to look again.
-    pub(in crate::host) fn fault(&mut self, why: String) {
+    pub(in crate::host) fn fault(&mut self, ground: &mut Ground<'_>, why: String) {
         let pause = self.startup.rescue.pause.saturating_mul(2);
         let pause = pause.clamp(RESCUE_FIRST, RESCUE_LONGEST);
         let rescue = &mut self.startup.rescue;
         rescue.pause = pause;
         rescue.resets = false;
-        rescue.at = Some(self.now + pause);
-        self.fault_until_told(why);
+        rescue.at = Some(ground.now + pause);
+        self.fault_until_told(ground, why);
     }
 
     /// FAULT until the co-processor tells of a reset, its transport comes back, or an operator resets it:
     /// nobody asks meanwhile.
-    pub(in crate::host) fn fault_until_told(&mut self, why: String) {
+    pub(in crate::host) fn fault_until_told(&mut self, ground: &mut Ground<'_>, why: String) {
         let is_known =
             self.known.state == State::Fault && self.known.fault.as_deref() == Some(why.as_str());
         if is_known {
@@ -86,24 +86,29 @@ impl Host {
         }
         self.known.fault = Some(why);
         let failure = self.fault_failure();
-        self.with_tasks(|tasks, desk| tasks.fail_all(&failure, desk));
-        self.fail_pending(&failure);
-        self.forget_coprocessor();
-        self.startup.phase = Phase::Fault;
+        self.effects.push_back(Effect::FailAll(failure.clone()));
+        self.effects.push_back(Effect::FailPending(failure));
+        self.forget_coprocessor(ground);
+        self.phase = Phase::Fault;
         if !is_known {
             let why = self.known.fault.clone().unwrap_or_default();
             let fields = Fields::new().with("reason", Field::text(why));
-            self.outbox.event(Event {
+            ground.outbox.event(Event {
                 name: "fault",
                 fields,
             });
         }
-        self.set_state(State::Fault);
+        self.set_state(ground, State::Fault);
     }
 
     /// What stands in the way of frames, as the transport sees it, or nothing any more. `is_certain`: waiting
     /// changes nothing. True if it is new.
-    pub fn set_diagnosis(&mut self, diagnosis: Option<&str>, is_certain: bool) -> bool {
+    pub(in crate::host) fn set_diagnosis(
+        &mut self,
+        ground: &mut Ground<'_>,
+        diagnosis: Option<&str>,
+        is_certain: bool,
+    ) -> bool {
         let is_certain = is_certain && diagnosis.is_some();
         let is_new = self.known.diagnosis.as_deref() != diagnosis;
         if !is_new && self.startup.is_certain == is_certain {
@@ -114,14 +119,14 @@ impl Host {
             self.known.diagnosis = diagnosis.map(str::to_owned);
             if let Some(diagnosis) = diagnosis {
                 let fields = Fields::new().with("text", Field::text(diagnosis));
-                self.outbox.event(Event {
+                ground.outbox.event(Event {
                     name: "diagnosis",
                     fields,
                 });
             }
         }
         if let Some(failure) = self.diagnosed() {
-            self.fail_pending(&failure);
+            self.effects.push_back(Effect::FailPending(failure));
         }
         is_new
     }
@@ -129,7 +134,7 @@ impl Host {
     /// What a request that would wait for the start-up is told instead, where that is of no use.
     pub(in crate::host) fn diagnosed(&self) -> Option<Failure> {
         let diagnosis = self.known.diagnosis.as_deref();
-        let certain = diagnosis.filter(|_| self.startup.is_certain && !self.startup.is_ready())?;
+        let certain = diagnosis.filter(|_| self.startup.is_certain && !self.is_ready())?;
         let message = format!("the co-processor cannot be talked to: {certain}");
         Some(Failure::new(Code::State, message))
     }
@@ -156,82 +161,55 @@ impl Host {
     }
 
     /// FAULT was left, or never was: nothing is known yet. While it is looked for in FAULT, that stays.
-    pub(in crate::host) fn becomes_uninitialized(&mut self) {
+    pub(in crate::host) fn becomes_uninitialized(&mut self, ground: &mut Ground<'_>) {
         if self.known.state != State::Fault {
-            self.set_state(State::Uninitialized);
+            self.set_state(ground, State::Uninitialized);
         }
     }
 
     /// It is time to look whether it can be used now: one attempt.
-    pub(in crate::host) fn look_again(&mut self) {
+    pub(in crate::host) fn look_again(&mut self, ground: &mut Ground<'_>) {
         log::debug!("looking whether the co-processor can be used now");
         self.startup.rescue.at = None;
         self.startup.failures = FAILURES_MAX;
-        self.forget_coprocessor();
-        self.start_asking();
+        self.forget_coprocessor(ground);
+        self.start_asking(ground);
     }
 
     /// A sign of life in FAULT: it is looked for, but never more often than restarts allow.
-    pub(in crate::host) fn shows_life(&mut self, soon: Duration) {
-        if self.startup.phase != Phase::Fault {
+    pub(in crate::host) fn shows_life(&mut self, ground: &mut Ground<'_>, soon: Duration) {
+        if self.phase != Phase::Fault {
             return;
         }
-        let soon = self.now + soon;
+        let soon = ground.now + soon;
         let at = &mut self.startup.rescue.at;
         *at = Some(at.map_or(soon, |at| at.min(soon)));
     }
 
     /// It tells of a reset, and is looked for; one that restarts all the time less and less often.
-    pub(in crate::host) fn told_of_reset_in_fault(&mut self) {
-        let pause = self.watch.runaway_pause(self.now);
-        self.shows_life(AFTER_RESET + pause);
+    pub(in crate::host) fn told_of_reset_in_fault(&mut self, ground: &mut Ground<'_>) {
+        let pause = self.watch.runaway_pause(ground.now);
+        self.shows_life(ground, AFTER_RESET + pause);
     }
 
     /// A frame that nobody asked for: whoever was silent is so no more.
-    pub(in crate::host) fn told_something_in_fault(&mut self) {
+    pub(in crate::host) fn told_something_in_fault(&mut self, ground: &mut Ground<'_>) {
         if self.startup.rescue.resets {
-            self.shows_life(AFTER_FRAME);
+            self.shows_life(ground, AFTER_FRAME);
         }
     }
 
     /// It said nothing in a look: true if it is reset for once, as it may have hung.
-    pub(in crate::host) fn resets_in_look(&mut self) -> bool {
+    pub(in crate::host) fn resets_in_look(&mut self, ground: &mut Ground<'_>) -> bool {
         let may = self.known.state == State::Fault && self.startup.rescue.resets;
         if may {
             self.startup.rescue.resets = false;
-            self.startup.phase = Phase::Retrying {
-                until: self.now,
+            self.phase = Phase::Retrying {
+                until: ground.now,
                 reset: Reset::Hard,
             };
         }
         may
-    }
-
-    /// Whether the firmware may be replaced without an operator. Flash wears out, and a firmware that is
-    /// replaced again and again is not mended by that.
-    pub(in crate::host) fn may_upgrade(&mut self) -> bool {
-        if !self.settings.has_upgrade_command || !self.settings.auto_upgrade {
-            return false;
-        }
-        let now = self.now;
-        let rescue = &mut self.startup.rescue;
-        rescue.upgrades.retain(|at| now < *at + UPGRADE_PERIOD);
-        if rescue.upgrades.len() < UPGRADES_MAX {
-            rescue.told = false;
-            return true;
-        }
-        if !core::mem::replace(&mut rescue.told, true) {
-            log::error!(
-                "the firmware was replaced {UPGRADES_MAX} times within a day, and is to be replaced again: it \
-                 is left as it is for the day; look at the check command, or run `spinelctl upgrade`"
-            );
-        }
-        false
-    }
-
-    /// The firmware is replaced by our own decision.
-    pub(in crate::host) fn note_upgrade(&mut self) {
-        self.startup.rescue.upgrades.push(self.now);
     }
 }
 
@@ -245,8 +223,3 @@ const RESCUE_LONGEST: Duration = Duration::from_secs(5 * 60);
 pub(in crate::host) const AFTER_RESET: Duration = Duration::from_secs(1);
 /// After a frame that nobody asked for.
 const AFTER_FRAME: Duration = Duration::from_secs(1);
-
-/// A new firmware, one that was tried because it failed, and one that mended that.
-const UPGRADES_MAX: usize = 3;
-/// Flash is made for 10,000 cycles: three a day are ten years.
-const UPGRADE_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,9 +1,9 @@
 //! What a reset of the co-processor must not lose: settings of the user (protocol §7.3, step 12) and
 //! the network's credentials.
 
+use super::Session;
 use crate::host::known::{State, DATASET};
 use crate::host::script::{Retain, Script, Step};
-use crate::host::Host;
 use crate::wire::ids::{Command, Property};
 
 pub(in crate::host) struct Keep {
@@ -15,7 +15,7 @@ pub(in crate::host) struct Keep {
     is_outdated: bool,
 }
 
-impl Host {
+impl Session {
     /// A property changed: is it one of those that a dataset is made of?
     pub(in crate::host) fn keep_value(&mut self, property: Property) {
         let is_member = property == Property::NET_PSKC || DATASET.contains(&property);
@@ -24,21 +24,42 @@ impl Host {
         }
     }
 
+    /// A command of a client, or what undoes it, succeeded.
+    pub(in crate::host) fn wrote(&mut self, command: Command, property: Property, value: &[u8]) {
+        self.keep.note(command, property, value);
+        if (command, property) == (Command::PROP_VALUE_SET, Property::NET_STACK_UP) {
+            self.watch.wants_up = value.first() != Some(&0);
+        }
+    }
+
+    /// The credentials are these now: whether that is news.
+    pub(in crate::host) fn retain(&mut self, tlvs: &[u8]) -> bool {
+        self.keep.retain(tlvs)
+    }
+
+    /// No credentials are to be kept: whether there were any.
+    pub(in crate::host) fn forget_retained(&mut self) -> bool {
+        self.keep.forget()
+    }
+
+    /// The factory settings count again.
+    pub(in crate::host) fn forget_settings(&mut self) {
+        self.keep.settings.clear();
+    }
+
     /// The credentials of the network that it is in may be others than those that are kept.
     pub(in crate::host) fn keep_network(&mut self) {
         self.keep.is_outdated = true;
     }
 
-    /// Fetches the credentials to keep them, when it is known whether there are any.
-    pub(in crate::host) fn serve_keep(&mut self) {
-        let is_settled = self.startup.is_ready() && !self.watch.asks_for(DATASET);
+    /// What fetches the credentials to keep them, when it is known whether there are any.
+    pub(in crate::host) fn fetch_to_keep(&mut self, retains: bool) -> Option<Script> {
+        let is_settled = self.is_ready() && !self.watch.asks_for(DATASET);
         if !self.keep.is_outdated || self.known.state != State::Associated || !is_settled {
-            return;
+            return None;
         }
         self.keep.is_outdated = false;
-        if self.settings.retain && self.known.flag(Property::NET_SAVED) {
-            self.spawn_own(fetch());
-        }
+        (retains && self.known.flag(Property::NET_SAVED)).then(fetch)
     }
 }
 
@@ -79,11 +100,6 @@ impl Keep {
     pub(in crate::host) fn settings(&self) -> impl Iterator<Item = (Command, Property, &[u8])> {
         let settings = self.settings.iter();
         settings.map(|(command, property, value)| (*command, *property, &value[..]))
-    }
-
-    /// The factory settings count again.
-    pub(in crate::host) fn forget_settings(&mut self) {
-        self.settings.clear();
     }
 
     pub(in crate::host) fn retained(&self) -> Option<&[u8]> {

@@ -3,15 +3,13 @@
 
 use super::fault::AFTER_RESET;
 use super::startup::STATE;
-use super::{Phase, FAILURES_MAX};
-use crate::ctl::{Code, Event, Failure, Fields};
+use super::{Effect, Ground, Phase, Session, FAILURES_MAX};
+use crate::ctl::{Event, Fields};
 use crate::host::command::run::Acted;
-use crate::host::command::transact::Expired;
 use crate::host::command::Owner;
 use crate::host::failure::{self, What};
 use crate::host::known::State;
 use crate::host::script::Reset;
-use crate::host::{Host, Service};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Capability, Command, Property, Status};
 use core::mem;
@@ -25,9 +23,9 @@ pub(in crate::host) struct Watch {
     /// When the last reply to anything came.
     pub(in crate::host) replied_at: Instant,
     /// A NOOP is on its way.
-    alive_waits: bool,
+    pub(super) alive_waits: bool,
     /// When to ask whether it was reset.
-    hint_at: Option<Instant>,
+    pub(super) hint_at: Option<Instant>,
     /// Unexpected resets, one forgotten from time to time (§7.3, step 2).
     resets: u32,
     resets_since: Instant,
@@ -37,11 +35,11 @@ pub(in crate::host) struct Watch {
     /// What is to be asked for again, one after the other.
     refresh: VecDeque<Property>,
     /// What was asked for, and is not answered.
-    refreshing: Option<Property>,
+    pub(super) refreshing: Option<Property>,
     /// The stack is to run: it does, or it did before the reset.
     pub(in crate::host) wants_up: bool,
     /// It was put to sleep with its stack running: that is to run again when the sleep is over.
-    resumes: bool,
+    pub(super) resumes: bool,
 }
 
 impl Watch {
@@ -119,34 +117,53 @@ impl Watch {
     }
 }
 
-impl Host {
+impl Session {
+    /// A frame came.
+    pub(in crate::host) fn heard(&mut self, now: Instant) {
+        self.watch.heard_at = now;
+    }
+
+    /// A reply came.
+    pub(in crate::host) fn replied(&mut self, now: Instant) {
+        self.watch.replied_at = now;
+    }
+
+    /// Asks for properties again, when it is their turn.
+    pub(in crate::host) fn refresh(&mut self, properties: &[Property]) {
+        self.watch.refresh(properties);
+    }
+
+    /// Whether one of these is to be asked for, or is not answered yet.
+    pub(in crate::host) fn asks_for(&self, properties: &[Property]) -> bool {
+        self.watch.asks_for(properties)
+    }
+
+    /// The stack is to run: it does, or it did before the reset.
+    pub(in crate::host) fn wants_up(&self) -> bool {
+        self.watch.wants_up
+    }
+
     /// The co-processor begins anew, or is given up: nothing that it had counts any more.
-    pub(in crate::host) fn forget_coprocessor(&mut self) {
-        self.engine.clear();
-        // Who still waits for an answer gets none any more.
-        self.fail_tasks(&failure::reset("it begins anew"));
+    pub(in crate::host) fn forget_coprocessor(&mut self, ground: &mut Ground<'_>) {
+        ground.engine.clear();
+        self.effects.push_back(Effect::Forgotten);
         self.startup.forget_plan();
-        self.netif.ncp_reset();
-        self.netif_waits = false;
-        self.sessions.end();
-        self.requests.permission_lapses(self.now);
-        self.slots.drop_waiting();
         self.watch.forget();
-        self.watch.heard_at = self.now;
+        self.watch.heard_at = ground.now;
         self.watch.wants_up |= mem::take(&mut self.watch.resumes);
-        if self.startup.is_ready() {
+        if self.is_ready() {
             self.startup.before = self.known.clone();
         }
         self.known.clear();
     }
 
     /// LAST_STATUS 112..=127.
-    pub(in crate::host) fn reset_seen(&mut self, status: Status) {
-        self.stats.resets += 1;
+    pub(in crate::host) fn reset_seen(&mut self, ground: &mut Ground<'_>, status: Status) {
+        ground.stats.resets += 1;
         self.startup.saw_reset = true;
         // With what lets devices join.
-        self.requests.permit_until = None;
-        let is_expected = match self.startup.phase {
+        self.effects.push_back(Effect::NobodyJoins);
+        let is_expected = match self.phase {
             Phase::Resetting { .. } | Phase::Pausing { .. } => true,
             // It was powered on together with us, and says so when it is asked for the first time.
             Phase::Asking => {
@@ -159,43 +176,46 @@ impl Host {
             log::info!("the co-processor was reset: {reason}");
         } else {
             log::warn!("the co-processor was reset unexpectedly: {reason}");
-            self.stats.unexpected_resets += 1;
+            ground.stats.unexpected_resets += 1;
         }
-        self.outbox.event(Event {
+        ground.outbox.event(Event {
             name: "reset",
             fields: Fields::new()
                 .with("reason", crate::ctl::Field::word(status))
                 .with("status", status.0)
                 .with("expected", is_expected),
         });
-        match self.startup.phase {
-            Phase::Resetting { .. } => self.pause(),
+        match self.phase {
+            Phase::Resetting { .. } => self.pause(ground),
             Phase::Pausing { .. } => {
-                self.watch.count_reset(self.now);
-                self.pause();
+                self.watch.count_reset(ground.now);
+                self.pause(ground);
             }
             Phase::Asking | Phase::Checking => {
-                self.watch.count_reset(self.now);
+                self.watch.count_reset(ground.now);
                 self.startup.failures += 1;
                 if self.startup.failures > FAILURES_MAX {
-                    self.give_up("it restarts during each start-up");
-                    return self.told_of_reset_in_fault();
+                    self.give_up(ground, "it restarts during each start-up");
+                    return self.told_of_reset_in_fault(ground);
                 }
-                self.pause();
+                self.pause(ground);
             }
             Phase::Fault => {
-                self.watch.count_reset(self.now);
-                self.told_of_reset_in_fault();
+                self.watch.count_reset(ground.now);
+                self.told_of_reset_in_fault(ground);
             }
             Phase::Ready | Phase::Asleep { .. } => {
-                self.watch.count_reset(self.now);
+                self.watch.count_reset(ground.now);
                 let crashed = if status.is_crash() {
                     "it crashed: "
                 } else {
                     ""
                 };
-                self.fail_tasks(&failure::reset(&format!("{crashed}{reason}")));
-                self.pause();
+                self.effects
+                    .push_back(Effect::FailTasks(failure::reset(&format!(
+                        "{crashed}{reason}"
+                    ))));
+                self.pause(ground);
             }
             Phase::Retrying { .. } | Phase::Upgrading | Phase::Gone => {}
         }
@@ -203,17 +223,17 @@ impl Host {
 
     /// The transport saw a sign of a reset. It is a hint only (errata E26): if no notification follows,
     /// LAST_STATUS is asked for.
-    pub(in crate::host) fn hint_of_reset(&mut self) {
-        self.shows_life(AFTER_RESET);
-        if self.startup.phase == Phase::Ready && self.watch.hint_at.is_none() {
-            self.watch.hint_at = Some(self.now + HINT_DELAY);
+    pub(in crate::host) fn hint_of_reset(&mut self, ground: &mut Ground<'_>) {
+        self.shows_life(ground, AFTER_RESET);
+        if self.phase == Phase::Ready && self.watch.hint_at.is_none() {
+            self.watch.hint_at = Some(ground.now + HINT_DELAY);
         }
     }
 
     /// The transport was lost, like a serial port that was unplugged: nothing is asked, and nothing is
     /// held against the co-processor, until [`Host::transport_opened`].
-    pub fn transport_lost(&mut self) {
-        if matches!(self.startup.phase, Phase::Upgrading | Phase::Gone) {
+    pub(in crate::host) fn transport_lost(&mut self, ground: &mut Ground<'_>) {
+        if matches!(self.phase, Phase::Upgrading | Phase::Gone) {
             return;
         }
         if self.known.state == State::Fault {
@@ -223,118 +243,87 @@ impl Host {
         }
         self.known.pause = None;
         let failure = failure::unreachable();
-        self.fail_tasks(&failure);
-        self.forget_coprocessor();
-        self.startup.phase = Phase::Gone;
-        self.set_state(State::Uninitialized);
-        self.fail_pending(&failure);
+        self.effects.push_back(Effect::FailTasks(failure.clone()));
+        self.forget_coprocessor(ground);
+        self.phase = Phase::Gone;
+        self.set_state(ground, State::Uninitialized);
+        self.effects.push_back(Effect::FailPending(failure));
     }
 
     /// The transport is there again. What the co-processor did meanwhile is not known.
-    pub fn transport_opened(&mut self) {
-        if self.startup.phase == Phase::Gone {
-            self.startup.frames = self.stats.frames;
-            self.pause();
+    pub(in crate::host) fn transport_opened(&mut self, ground: &mut Ground<'_>) {
+        if self.phase == Phase::Gone {
+            self.startup.frames = ground.stats.frames;
+            self.pause(ground);
         }
     }
 
     /// A time-out, or something that no sane co-processor does (§7.2).
-    pub(in crate::host) fn misbehaving(&mut self, why: &str) {
-        self.stats.misbehaved += 1;
+    pub(in crate::host) fn misbehaving(&mut self, ground: &mut Ground<'_>, why: &str) {
+        ground.stats.misbehaved += 1;
         self.startup.failures += 1;
         log::error!("the co-processor misbehaves: {why}: resetting it");
-        self.fail_tasks(&failure::reset(why));
+        self.effects
+            .push_back(Effect::FailTasks(failure::reset(why)));
         if self.startup.failures > FAILURES_MAX {
-            return self.give_up(why);
+            return self.give_up(ground, why);
         }
-        self.start_reset(Reset::Hard);
+        self.start_reset(ground, Reset::Hard);
     }
 
     /// An operator's reset: what failed before does not count any more.
-    pub(in crate::host) fn reset_for_client(&mut self, how: Reset) -> Acted {
+    pub(in crate::host) fn reset_for_client(
+        &mut self,
+        ground: &mut Ground<'_>,
+        how: Reset,
+    ) -> Acted {
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
         self.startup.rescue.forget();
         self.startup.rescue.forget_upgrades();
         self.watch.forgive_resets();
-        self.fail_tasks(&failure::reset("a client asked for it"));
+        self.effects
+            .push_back(Effect::FailTasks(failure::reset("a client asked for it")));
         if how == Reset::Soft(Some(BOOTLOADER)) {
             // Nothing that speaks Spinel comes back, and whoever loads a firmware is not to be disturbed.
-            self.fault_until_told("it was sent to its bootloader".to_owned());
-            self.engine.reset(self.now, Some(BOOTLOADER));
+            self.fault_until_told(ground, "it was sent to its bootloader".to_owned());
+            ground.engine.reset(ground.now, Some(BOOTLOADER));
             return Acted::Done;
         }
-        self.set_state(State::Uninitialized);
-        self.start_reset(how);
+        self.set_state(ground, State::Uninitialized);
+        self.start_reset(ground, how);
         Acted::Starting
     }
 
-    /// UPGRADING: the transport is closed until the command ends (§7.12).
-    pub(in crate::host) fn start_upgrade(&mut self) {
-        let failure = Failure::new(
-            Code::Busy,
-            "the firmware is being replaced: try again when that is done",
-        );
-        self.fail_tasks(&failure);
-        self.fail_pending(&failure);
-        self.forget_coprocessor();
-        self.startup.phase = Phase::Upgrading;
-        self.set_state(State::Upgrading);
-        self.outbox.service(Service::Upgrade);
-    }
-
-    pub(in crate::host) fn upgraded(&mut self, ok: bool) {
-        self.with_tasks(|tasks, desk| tasks.upgraded(ok, desk));
-        if ok {
-            self.startup.failures = 0;
-            return self.pause();
-        }
-        log::error!("the upgrade command failed");
-        self.startup.failures += 1;
-        if self.startup.failures > FAILURES_MAX {
-            return self.give_up("the upgrade command failed");
-        }
-        self.pause();
-    }
-
-    pub(in crate::host) fn expire_commands(&mut self) {
-        while let Some(expired) = self.engine.expire(self.now) {
-            match expired {
-                Expired::Stuck => {
-                    let why = "it takes no frame for 5 s";
-                    match self.startup.phase {
-                        Phase::Asking => self.fail_attempt(why),
-                        Phase::Ready | Phase::Asleep { .. } => self.misbehaving(why),
-                        _ => {}
-                    }
-                }
-                Expired::Unanswered {
-                    owner,
-                    command,
-                    property,
-                    since,
-                } => self.unanswered(owner, What(command, property), since),
-            }
+    /// The link took no frame for a while.
+    pub(in crate::host) fn stuck(&mut self, ground: &mut Ground<'_>) {
+        let why = "it takes no frame for 5 s";
+        match self.phase {
+            Phase::Asking => self.fail_attempt(ground, why),
+            Phase::Ready | Phase::Asleep { .. } => self.misbehaving(ground, why),
+            _ => {}
         }
     }
 
     /// No reply came to a command that was sent first at `since`. A co-processor is reset for it only if
     /// it said nothing at all meanwhile, or answers nothing any more (errata E46); a reply that a bad
-    /// line swallowed costs one command.
-    fn unanswered(&mut self, owner: Owner, what: What, since: Instant) {
-        if owner == Owner::Packet {
-            self.slots.unanswered();
-            return self.ask_for_life();
-        }
-        if owner == Owner::Answer {
-            return;
-        }
-        let seconds = self.now.since(since).as_secs();
+    /// line swallowed costs one command. That is so if this returns how many seconds were waited in vain.
+    pub(in crate::host) fn unanswered(
+        &mut self,
+        ground: &mut Ground<'_>,
+        owner: Owner,
+        what: What,
+        since: Instant,
+    ) -> Option<u64> {
+        let seconds = ground.now.since(since).as_secs();
         let why = format!("no answer to {what} within {seconds} s");
-        match self.startup.phase {
-            Phase::Asking => return self.fail_attempt(&why),
+        match self.phase {
+            Phase::Asking => {
+                self.fail_attempt(ground, &why);
+                return None;
+            }
             Phase::Ready | Phase::Asleep { .. } => {}
-            _ => return,
+            _ => return None,
         }
         let is_silent = self.watch.heard_at <= since;
         let is_mute = owner == Owner::Alive && self.watch.replied_at <= since;
@@ -344,28 +333,22 @@ impl Host {
         if is_silent || is_mute {
             if let Owner::Task(id) = owner {
                 let failure = failure::silent(what, seconds);
-                self.with_tasks(|tasks, desk| tasks.end(id, failure, desk));
+                self.effects.push_back(Effect::FailTask(id, failure));
             }
-            return self.misbehaving(&why);
+            self.misbehaving(ground, &why);
+            return None;
         }
         log::warn!("{why}, but the co-processor talks: going on without");
-        match owner {
-            Owner::Task(id) => {
-                let failure = failure::unanswered(what, seconds);
-                self.with_tasks(|tasks, desk| tasks.undo_id(id, failure, desk));
-            }
-            // As if it had no room for it: it is tried again later.
-            Owner::Netif => self.netif_answered(Some(Status::BUSY)),
-            Owner::Refresh => self.refresh_answered(),
-            _ => {}
+        if owner == Owner::Refresh {
+            self.refresh_answered();
         }
-        self.ask_for_life();
+        Some(seconds)
     }
 
     /// Whether it still answers.
-    fn ask_for_life(&mut self) {
+    pub(in crate::host) fn ask_for_life(&mut self, ground: &mut Ground<'_>) {
         if !self.watch.alive_waits {
-            self.watch.alive_waits = self.submit_own(Owner::Alive, Command::NOOP, Vec::new());
+            self.watch.alive_waits = ground.submit(Owner::Alive, Command::NOOP, Vec::new());
         }
     }
 
@@ -373,33 +356,30 @@ impl Host {
         self.watch.alive_waits = false;
     }
 
-    pub(in crate::host) fn watch_timeout(&self) -> Option<Instant> {
-        if !self.startup.is_ready() {
+    pub(in crate::host) fn watch_timeout(&self, is_idle: bool) -> Option<Instant> {
+        if !self.is_ready() {
             return None;
         }
-        let silent = self
-            .engine
-            .is_idle()
-            .then(|| self.watch.heard_at + self.silence_max());
+        let silent = is_idle.then(|| self.watch.heard_at + self.silence_max());
         [silent, self.watch.hint_at, self.watch.lost_at]
             .into_iter()
             .flatten()
             .min()
     }
 
-    pub(in crate::host) fn watch_time(&mut self) {
-        if !self.startup.is_ready() {
+    pub(in crate::host) fn watch_time(&mut self, ground: &mut Ground<'_>) {
+        if !self.is_ready() {
             return;
         }
-        let now = self.now;
-        if self.engine.is_idle() && now >= self.watch.heard_at + self.silence_max() {
-            self.ask_for_life();
+        let now = ground.now;
+        if ground.engine.is_idle() && now >= self.watch.heard_at + self.silence_max() {
+            self.ask_for_life(ground);
         }
         if self.watch.hint_at.is_some_and(|at| at <= now) {
             self.watch.hint_at = None;
             let payload =
                 crate::host::command::transact::property_payload(Property::LAST_STATUS, &[]);
-            self.submit_own(Owner::Hint, Command::PROP_VALUE_GET, payload);
+            ground.submit(Owner::Hint, Command::PROP_VALUE_GET, payload);
         }
         if self.watch.lost_at.is_some_and(|at| at <= now) {
             self.watch.lost_at = None;
@@ -413,17 +393,17 @@ impl Host {
     }
 
     /// The co-processor dropped something (§7.9): slower, and later ask for what may be lost.
-    pub(in crate::host) fn lost_something(&mut self) {
-        self.stats.slowed_down += 1;
-        self.slots.slow_down(self.now);
-        let soon = self.now + LOST_DELAY;
+    pub(in crate::host) fn lost_something(&mut self, ground: &mut Ground<'_>) {
+        ground.stats.slowed_down += 1;
+        self.effects.push_back(Effect::SlowDown);
+        let soon = ground.now + LOST_DELAY;
         let again = self.watch.asked_for_lost_at.map(|at| at + LOST_PERIOD);
         let at = again.map_or(soon, |again| again.max(soon));
         self.watch.lost_at.get_or_insert(at);
     }
 
-    pub(in crate::host) fn serve_refresh(&mut self) {
-        if self.watch.refreshing.is_some() || self.startup.phase != Phase::Ready {
+    pub(in crate::host) fn serve_refresh(&mut self, ground: &mut Ground<'_>) {
+        if self.watch.refreshing.is_some() || self.phase != Phase::Ready {
             return;
         }
         let Some(property) = self.watch.refresh.front().copied() else {
@@ -431,7 +411,7 @@ impl Host {
         };
         let payload = crate::host::command::transact::property_payload(property, &[]);
         // What finds no room stays the next.
-        if self.submit_own(Owner::Refresh, Command::PROP_VALUE_GET, payload) {
+        if ground.submit(Owner::Refresh, Command::PROP_VALUE_GET, payload) {
             self.watch.refresh.pop_front();
             self.watch.refreshing = Some(property);
         }
@@ -441,64 +421,42 @@ impl Host {
         self.watch.refreshing = None;
     }
 
-    /// Queues a command of the host's own; false if too many wait, which is no misfortune for any.
-    pub(in crate::host) fn submit_own(
-        &mut self,
-        owner: Owner,
-        command: Command,
-        payload: Vec<u8>,
-    ) -> bool {
-        let submitted = self.engine.submit(self.now, owner, command, payload);
-        if let Err(refused) = submitted {
-            log::debug!("{command} of the host's own was refused: {refused:?}");
-        }
-        submitted.is_ok()
-    }
-
     /// A frame from a co-processor that is to be asleep: true if that is so.
-    pub(in crate::host) fn woke_by_itself(&mut self) -> bool {
-        let Phase::Asleep { quiet_at } = self.startup.phase else {
+    pub(in crate::host) fn woke_by_itself(&mut self, ground: &mut Ground<'_>) -> bool {
+        let Phase::Asleep { quiet_at } = self.phase else {
             return false;
         };
-        if self.now < quiet_at || !self.engine.is_idle() {
+        if ground.now < quiet_at || !ground.engine.is_idle() {
             return false;
         }
-        self.misbehaving("it talks in its sleep");
+        self.misbehaving(ground, "it talks in its sleep");
         true
     }
 
     /// Only step 10 onwards is needed after a sleep, but a co-processor that lost its memory says so
     /// in the steps before.
-    pub(in crate::host) fn find_out_again(&mut self) {
-        self.forget_coprocessor();
-        self.set_state(State::Uninitialized);
-        self.start_asking();
+    pub(in crate::host) fn find_out_again(&mut self, ground: &mut Ground<'_>) {
+        self.forget_coprocessor(ground);
+        self.set_state(ground, State::Uninitialized);
+        self.start_asking(ground);
     }
 
-    pub(in crate::host) fn fall_asleep(&mut self, was_up: bool) {
-        self.startup.phase = Phase::Asleep {
-            quiet_at: self.now + FALL_ASLEEP,
+    pub(in crate::host) fn fall_asleep(&mut self, ground: &mut Ground<'_>, was_up: bool) {
+        self.phase = Phase::Asleep {
+            quiet_at: ground.now + FALL_ASLEEP,
         };
         self.watch.forget();
         self.watch.resumes = was_up;
         // Repeated, or sent at last, it would wake what has just gone to sleep.
-        self.engine.clear();
-        self.slots.drop_waiting();
-        self.set_state(State::DeepSleep);
+        ground.engine.clear();
+        self.effects.push_back(Effect::FellAsleep);
+        self.set_state(ground, State::DeepSleep);
     }
 
     fn silence_max(&self) -> Duration {
-        match self.startup.phase {
+        match self.phase {
             Phase::Asleep { .. } => SILENCE_ASLEEP,
             _ => SILENCE,
-        }
-    }
-
-    /// Requests that wait for the end of the start-up get `failure`.
-    pub(in crate::host) fn fail_pending(&mut self, failure: &Failure) {
-        for (ticket, _) in mem::take(&mut self.requests.pending) {
-            let answer = crate::ctl::Answer::Failed(failure.clone());
-            self.outbox.answer(ticket, answer);
         }
     }
 }

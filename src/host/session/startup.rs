@@ -2,7 +2,7 @@
 //! follows when an attempt fails.
 
 use super::fault::Rescue;
-use super::{Phase, FAILURES_MAX};
+use super::{Effect, Ground, Phase, Session, FAILURES_MAX};
 use crate::host::command::reply::Reply;
 use crate::host::command::transact::property_payload;
 use crate::host::command::Owner;
@@ -10,7 +10,6 @@ use crate::host::dataset::Dataset;
 use crate::host::failure::What;
 use crate::host::known::{Known, State, DATASET};
 use crate::host::script::Reset;
-use crate::host::{Host, Service, ServiceDone};
 use crate::time::{Duration, Instant};
 use crate::wire::ids::{Capability, Command, Property, Status};
 use crate::wire::packed::{Reader, Writer};
@@ -37,21 +36,20 @@ enum Ask {
 
 #[derive(Debug)]
 pub(in crate::host) struct Startup {
-    pub(in crate::host) phase: Phase,
     plan: VecDeque<Ask>,
     asked: Option<Ask>,
     /// Attempts that failed since the last that did not.
     pub(in crate::host) failures: u32,
     /// The version that is being checked.
-    checking: Option<String>,
+    pub(super) checking: Option<String>,
     /// The version that was checked last: once is enough.
-    checked: Option<String>,
+    pub(super) checked: Option<String>,
     /// A firmware was tried as a remedy since the last attempt that succeeded. Once is enough: one that
     /// does not start would be written over and over.
     pub(in crate::host) tried_upgrade: bool,
     /// A join that was left half-way was ended by a reset since the last start-up that succeeded: what is
     /// up again then starts by itself.
-    ended_join: bool,
+    pub(super) ended_join: bool,
     /// The co-processor reported a reset since the last start-up that succeeded: what runs was started by
     /// its firmware, not by us.
     pub(in crate::host) saw_reset: bool,
@@ -66,9 +64,8 @@ pub(in crate::host) struct Startup {
 }
 
 impl Startup {
-    pub(in crate::host) fn new(now: Instant) -> Self {
+    pub(in crate::host) fn new() -> Self {
         Startup {
-            phase: Phase::Pausing { until: now },
             plan: VecDeque::new(),
             asked: None,
             failures: 0,
@@ -84,16 +81,6 @@ impl Startup {
         }
     }
 
-    /// The co-processor can be talked to.
-    pub(in crate::host) fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Asleep { .. })
-    }
-
-    /// Values that arrive now count.
-    pub(in crate::host) fn listens(&self) -> bool {
-        self.is_ready() || matches!(self.phase, Phase::Asking | Phase::Checking)
-    }
-
     /// A start-up succeeded.
     pub(in crate::host) fn forget_reset(&mut self) {
         self.ended_join = false;
@@ -106,41 +93,41 @@ impl Startup {
     }
 }
 
-impl Host {
+impl Session {
     /// Step 0: a reset only if one is wanted; the co-processor may have been up for days.
-    pub(in crate::host) fn begin(&mut self) {
-        if self.settings.reset_at_start {
-            self.start_reset(Reset::Hard);
+    pub(in crate::host) fn begin(&mut self, ground: &mut Ground<'_>) {
+        if ground.settings.reset_at_start {
+            self.start_reset(ground, Reset::Hard);
         } else {
-            self.pause();
+            self.pause(ground);
         }
     }
 
     /// Step 1, with what the co-processor had forgotten.
-    pub(in crate::host) fn start_reset(&mut self, how: Reset) {
-        self.forget_coprocessor();
+    pub(in crate::host) fn start_reset(&mut self, ground: &mut Ground<'_>, how: Reset) {
+        self.forget_coprocessor(ground);
         self.known.pause = None;
         match how {
-            Reset::Hard if self.settings.has_hardware_reset => self.wants_reset_line = true,
-            Reset::Hard => self.engine.reset(self.now, None),
-            Reset::Soft(kind) => self.engine.reset(self.now, kind),
+            Reset::Hard if ground.settings.has_hardware_reset => self.wants_reset_line = true,
+            Reset::Hard => ground.engine.reset(ground.now, None),
+            Reset::Soft(kind) => ground.engine.reset(ground.now, kind),
         }
-        self.startup.phase = Phase::Resetting {
-            until: self.now + RESET_TIMEOUT + self.settings.reset_allowance,
+        self.phase = Phase::Resetting {
+            until: ground.now + RESET_TIMEOUT + ground.settings.reset_allowance,
         };
-        self.becomes_uninitialized();
+        self.becomes_uninitialized(ground);
     }
 
     /// Step 2.
-    pub(in crate::host) fn pause(&mut self) {
-        self.forget_coprocessor();
-        let runaway = self.watch.runaway_pause(self.now);
+    pub(in crate::host) fn pause(&mut self, ground: &mut Ground<'_>) {
+        self.forget_coprocessor(ground);
+        let runaway = self.watch.runaway_pause(ground.now);
         self.tell_pause(runaway);
         let pause = PAUSE + runaway;
-        self.startup.phase = Phase::Pausing {
-            until: self.now + pause,
+        self.phase = Phase::Pausing {
+            until: ground.now + pause,
         };
-        self.becomes_uninitialized();
+        self.becomes_uninitialized(ground);
     }
 
     /// Why nothing happens for a while, and what to do about it.
@@ -159,7 +146,7 @@ impl Host {
     }
 
     pub(in crate::host) fn startup_timeout(&self) -> Option<Instant> {
-        match self.startup.phase {
+        match self.phase {
             Phase::Resetting { until }
             | Phase::Pausing { until }
             | Phase::Retrying { until, .. } => Some(until),
@@ -168,20 +155,20 @@ impl Host {
         }
     }
 
-    pub(in crate::host) fn startup_time(&mut self) {
-        if self.startup_timeout().map_or(true, |at| self.now < at) {
+    pub(in crate::host) fn startup_time(&mut self, ground: &mut Ground<'_>) {
+        if self.startup_timeout().map_or(true, |at| ground.now < at) {
             return;
         }
-        match self.startup.phase {
-            Phase::Resetting { .. } => self.fail_attempt("it reported no reset within 5 s"),
-            Phase::Retrying { reset, .. } => self.start_reset(reset),
-            Phase::Fault => self.look_again(),
-            _ => self.start_asking(),
+        match self.phase {
+            Phase::Resetting { .. } => self.fail_attempt(ground, "it reported no reset within 5 s"),
+            Phase::Retrying { reset, .. } => self.start_reset(ground, reset),
+            Phase::Fault => self.look_again(ground),
+            _ => self.start_asking(ground),
         }
     }
 
     /// Steps 3 to 12 from the beginning.
-    pub(in crate::host) fn start_asking(&mut self) {
+    pub(in crate::host) fn start_asking(&mut self, ground: &mut Ground<'_>) {
         self.known.pause = None;
         self.startup.plan = VecDeque::from([
             Ask::Get(Property::PROTOCOL_VERSION),
@@ -193,25 +180,25 @@ impl Host {
             Ask::Get(Property::HWADDR),
             Ask::Rest,
         ]);
-        self.startup.phase = Phase::Asking;
-        self.engine.set_one_at_a_time(self.now, true);
+        self.phase = Phase::Asking;
+        ground.engine.set_one_at_a_time(ground.now, true);
     }
 
     /// Asks the next thing, unless an answer is awaited.
-    pub(in crate::host) fn continue_startup(&mut self) {
-        while self.startup.phase == Phase::Asking && self.startup.asked.is_none() {
+    pub(in crate::host) fn continue_startup(&mut self, ground: &mut Ground<'_>) {
+        while self.phase == Phase::Asking && self.startup.asked.is_none() {
             match self.startup.plan.pop_front() {
-                None => self.become_ready(),
-                Some(Ask::Check) => self.check_firmware(),
+                None => self.become_ready(ground),
+                Some(Ask::Check) => self.check_firmware(ground),
                 Some(Ask::Rest) => self.plan_rest(),
-                Some(Ask::Judge) => self.judge(),
-                Some(Ask::Apply) => self.plan_apply(),
-                Some(ask) => self.ask(ask),
+                Some(Ask::Judge) => self.judge(ground),
+                Some(Ask::Apply) => self.plan_apply(ground),
+                Some(ask) => self.ask(ground, ask),
             }
         }
     }
 
-    fn ask(&mut self, ask: Ask) {
+    fn ask(&mut self, ground: &mut Ground<'_>, ask: Ask) {
         let (command, payload) = match &ask {
             Ask::Get(property) => (Command::PROP_VALUE_GET, property_payload(*property, &[])),
             Ask::GetMany(properties) => {
@@ -224,7 +211,7 @@ impl Host {
             Ask::Check | Ask::Rest | Ask::Judge | Ask::Apply => return,
         };
         let owner = Owner::Startup;
-        match self.engine.submit(self.now, owner, command, payload) {
+        match ground.engine.submit(ground.now, owner, command, payload) {
             Ok(()) => self.startup.asked = Some(ask),
             // The queue is empty now, so it is too long: a setting from the configuration.
             Err(_) => log::warn!("left out at start-up: {ask:?} does not fit into a frame"),
@@ -232,18 +219,20 @@ impl Host {
     }
 
     /// The answer to what was asked last.
-    pub(in crate::host) fn startup_answered(&mut self, reply: &Reply<'_>) {
+    pub(in crate::host) fn startup_answered(&mut self, ground: &mut Ground<'_>, reply: &Reply<'_>) {
         let Some(ask) = self.startup.asked.take() else {
             return;
         };
         let what = What(reply.asked, reply.asked_property);
         match ask {
-            Ask::Get(property) if reply.value_of(property).is_some() => self.check(property),
+            Ask::Get(property) if reply.value_of(property).is_some() => {
+                self.check(ground, property)
+            }
             Ask::Get(property) if REQUIRED.contains(&property) => {
-                self.fail_attempt(&format!("{what}: {}", reply.outcome()));
+                self.fail_attempt(ground, &format!("{what}: {}", reply.outcome()));
             }
             Ask::Get(_) => log::debug!("at start-up: {what}: {}", reply.outcome()),
-            Ask::GetMany(properties) => self.take_many(&properties, reply),
+            Ask::GetMany(properties) => self.take_many(ground, &properties, reply),
             // What is to be so is so.
             _ if reply.error().map_or(true, Status::is_done_already) => {}
             Ask::Tell(Command::PROP_VALUE_SET, _)
@@ -261,7 +250,7 @@ impl Host {
     /// What was asked for at once. Whatever the answer does not decide is asked for singly: firmware may list the
     /// capability and not have the command, have no room for all values in one frame, or not read some of them
     /// this way (INVALID_COMMAND_FOR_PROP in their place, protocol §1.3).
-    fn take_many(&mut self, properties: &[Property], reply: &Reply<'_>) {
+    fn take_many(&mut self, ground: &mut Ground<'_>, properties: &[Property], reply: &Reply<'_>) {
         let mut values = Reader::new(match reply.told {
             Command::PROP_VALUES_ARE => reply.value,
             _ => &[],
@@ -275,7 +264,11 @@ impl Host {
             });
             match entry {
                 Some((told, entry)) if told == asked => {
-                    let _ = self.take_value(told, entry.rest());
+                    let value = entry.rest();
+                    if let Some(is_new) = self.learn(ground, told, value) {
+                        self.effects.push_back(Effect::Learnt(told, value.to_vec()));
+                        self.value_means(ground, told, is_new);
+                    }
                 }
                 Some((Property::LAST_STATUS, mut entry)) => {
                     let status = entry.uint_packed().map(Status);
@@ -295,7 +288,7 @@ impl Host {
         }
     }
 
-    fn check(&mut self, property: Property) {
+    fn check(&mut self, ground: &mut Ground<'_>, property: Property) {
         let mut value = Reader::new(self.known.value(property).unwrap_or_default());
         match property {
             Property::PROTOCOL_VERSION => match (value.uint_packed(), value.uint_packed()) {
@@ -303,14 +296,14 @@ impl Host {
                     log::info!("the co-processor speaks Spinel {MAJOR}.{minor}; {MAJOR}.{MINOR} is known here");
                 }
                 (Ok(MAJOR), _) => {}
-                (Ok(major), _) => self.fault(format!(
+                (Ok(major), _) => self.fault(ground, format!(
                     "it speaks Spinel {major}, not {MAJOR}: replace its firmware"
                 )),
-                (Err(_), _) => self.fail_attempt("its protocol version cannot be read"),
+                (Err(_), _) => self.fail_attempt(ground, "its protocol version cannot be read"),
             },
             Property::NCP_VERSION => match value.utf8() {
                 Ok([]) | Err(_) => {
-                    self.fault("its firmware has no version: replace its firmware".into());
+                    self.fault(ground, "its firmware has no version: replace its firmware".into());
                 }
                 Ok(version) => log::info!(
                     "the co-processor runs {}",
@@ -319,26 +312,26 @@ impl Host {
             },
             Property::INTERFACE_TYPE => match value.uint_packed() {
                 Ok(THREAD) => {}
-                Ok(BOOTLOADER) if !self.startup.tried_upgrade && self.may_upgrade() => {
+                Ok(BOOTLOADER) if !self.startup.tried_upgrade && self.may_upgrade(ground) => {
                     log::warn!("the co-processor is in its bootloader: replacing the firmware");
                     self.startup.tried_upgrade = true;
-                    self.note_upgrade();
-                    self.start_upgrade();
+                    self.note_upgrade(ground);
+                    self.start_upgrade(ground);
                 }
-                Ok(BOOTLOADER) if self.startup.tried_upgrade => self.fault(
+                Ok(BOOTLOADER) if self.startup.tried_upgrade => self.fault(ground,
                     "it is in its bootloader again after the upgrade command: look at that command's output"
                         .into(),
                 ),
-                Ok(BOOTLOADER) => self.fault(
+                Ok(BOOTLOADER) => self.fault(ground,
                     "it is in its bootloader: install a firmware, or configure an upgrade command"
                         .into(),
                 ),
-                Ok(kind) => self.fault(format!(
+                Ok(kind) => self.fault(ground, format!(
                     "its interface type is {kind}, not Thread ({THREAD}): replace its firmware"
                 )),
-                Err(_) => self.fail_attempt("its interface type cannot be read"),
+                Err(_) => self.fail_attempt(ground, "its interface type cannot be read"),
             },
-            Property::CAPS if self.is_radio_alone() => self.fault(
+            Property::CAPS if self.is_radio_alone() => self.fault(ground,
                 "it is an RCP, a radio without a stack: load an NCP firmware, or use it without --tun for otbr-agent"
                     .into(),
             ),
@@ -351,47 +344,6 @@ impl Host {
         let has = |capability| self.known.has(capability);
         let has_stack = has(Capability::CONFIG_FTD) || has(Capability::CONFIG_MTD);
         !has_stack && (has(Capability::CONFIG_RADIO) || has(Capability::MAC_RAW))
-    }
-
-    /// §7.12: the check command decides, once for each version.
-    fn check_firmware(&mut self) {
-        let version = self.known.text(Property::NCP_VERSION);
-        if !self.settings.check_firmware || version == self.startup.checked {
-            return;
-        }
-        let Some(version) = version else {
-            return;
-        };
-        self.startup.phase = Phase::Checking;
-        self.startup.checking = Some(version.clone());
-        self.outbox.service(Service::CheckFirmware { version });
-    }
-
-    /// The shell did what it was asked for.
-    pub fn service_done(&mut self, done: ServiceDone) {
-        match (done, self.startup.phase) {
-            (ServiceDone::FirmwareChecked { upgrade }, Phase::Checking) => {
-                self.startup.phase = Phase::Asking;
-                self.startup.checked = self.startup.checking.take();
-                if upgrade && self.may_upgrade() {
-                    log::info!("the firmware is to be replaced");
-                    self.note_upgrade();
-                    self.start_upgrade();
-                } else if upgrade && self.settings.has_upgrade_command && self.settings.auto_upgrade
-                {
-                    // Too often: told already.
-                } else if upgrade && self.settings.has_upgrade_command {
-                    log::warn!("the firmware is to be replaced: run spinelctl upgrade, or start me with --auto-upgrade");
-                } else if upgrade {
-                    log::warn!(
-                        "the firmware is to be replaced, but no upgrade command is configured"
-                    );
-                }
-            }
-            (ServiceDone::Upgraded { ok }, Phase::Upgrading) => self.upgraded(ok),
-            (done, _) => log::debug!("too late: {done:?}"),
-        }
-        self.drive();
     }
 
     /// Steps 9 to 12. The order is that of the steps, then wpantund's.
@@ -425,7 +377,7 @@ impl Host {
 
     /// Step 10: nobody watches over a join that was left half-way. Some firmware starts its stack by
     /// itself after each reset: what has no network to look for, or was not asked for, is taken down.
-    fn judge(&mut self) {
+    fn judge(&mut self, ground: &mut Ground<'_>) {
         if !self.known.flag(Property::NET_STACK_UP) {
             return;
         }
@@ -436,7 +388,7 @@ impl Host {
         if half_way && !unwanted && may_reset {
             log::warn!("the co-processor was joining, and nobody knows for whom: resetting it");
             self.startup.ended_join = true;
-            return self.start_reset(Reset::Soft(None));
+            return self.start_reset(ground, Reset::Soft(None));
         }
         if half_way || unwanted {
             log::info!("the co-processor's firmware starts its stack by itself: taking it down");
@@ -452,7 +404,7 @@ impl Host {
     }
 
     /// Step 12: what a reset made it forget.
-    fn plan_apply(&mut self) {
+    fn plan_apply(&mut self, ground: &mut Ground<'_>) {
         let set = Command::PROP_VALUE_SET;
         let mut plan = VecDeque::new();
         if self.known.uint8(Property::MCU_POWER_STATE) == Some(MCU_LOW_POWER) {
@@ -465,7 +417,7 @@ impl Host {
             let payload = property_payload(Property::UNSOL_UPDATE_FILTER, &[]);
             plan.push_back(Ask::Tell(set, payload));
         }
-        let configured = self.settings.reapply.iter();
+        let configured = ground.settings.reapply.iter();
         plan.extend(
             configured.map(|(property, value)| Ask::Tell(set, property_payload(*property, value))),
         );
@@ -473,7 +425,7 @@ impl Host {
         plan.extend(kept.map(|(command, property, value)| {
             Ask::Tell(command, property_payload(property, value))
         }));
-        let sniffing = self.tasks.sniffers_setup();
+        let sniffing = ground.tasks.sniffers_setup();
         plan.extend(sniffing.map(|(command, payload)| Ask::Tell(command, payload.to_vec())));
         let is_blank =
             !self.known.flag(Property::NET_SAVED) && !self.known.flag(Property::NET_STACK_UP);
@@ -504,7 +456,7 @@ impl Host {
     }
 
     /// An attempt failed: another one after a reset (§7.3), or none any more.
-    pub(in crate::host) fn fail_attempt(&mut self, why: &str) {
+    pub(in crate::host) fn fail_attempt(&mut self, ground: &mut Ground<'_>, why: &str) {
         self.startup.failures += 1;
         if self.known.state == State::Fault {
             log::debug!("the co-processor still cannot be initialised: {why}");
@@ -514,25 +466,25 @@ impl Host {
                 self.startup.failures
             );
         }
-        self.forget_coprocessor();
-        if self.resets_in_look() {
+        self.forget_coprocessor(ground);
+        if self.resets_in_look(ground) {
             return;
         }
         if self.startup.failures > FAILURES_MAX {
-            return self.give_up(why);
+            return self.give_up(ground, why);
         }
-        let is_silent = self.stats.frames == self.startup.frames;
+        let is_silent = ground.stats.frames == self.startup.frames;
         self.wants_renewal =
-            self.settings.can_renew && is_silent && self.startup.failures == HARD_RESET_AT;
-        self.startup.phase = Phase::Retrying {
-            until: self.now + RETRY_PAUSE,
+            ground.settings.can_renew && is_silent && self.startup.failures == HARD_RESET_AT;
+        self.phase = Phase::Retrying {
+            until: ground.now + RETRY_PAUSE,
             reset: if self.startup.failures == HARD_RESET_AT {
                 Reset::Hard
             } else {
                 Reset::Soft(None)
             },
         };
-        self.becomes_uninitialized();
+        self.becomes_uninitialized(ground);
     }
 }
 

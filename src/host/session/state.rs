@@ -1,18 +1,16 @@
 //! The states (protocol §7.2) and what leads from one to another.
 
 use super::Phase;
+use super::{Effect, Ground, Session};
 use crate::ctl::{Event, Field, Fields};
-use crate::host::command::run::Tasks;
-use crate::host::command::task::Origin;
 use crate::host::command::wait::Told;
+use crate::host::events;
 use crate::host::known::State;
-use crate::host::tasks;
-use crate::host::Host;
-use crate::wire::ids::{Property, Status};
+use crate::wire::ids::{Command, Property, Status};
 
-impl Host {
+impl Session {
     /// A new state, told to everyone.
-    pub(in crate::host) fn set_state(&mut self, state: State) {
+    pub(in crate::host) fn set_state(&mut self, ground: &mut Ground<'_>, state: State) {
         let was = self.known.state;
         if state != State::Fault {
             self.known.fault = None;
@@ -25,7 +23,7 @@ impl Host {
         let fields = Fields::new()
             .with("state", Field::word(state))
             .with("was", Field::word(was));
-        self.outbox.event(Event {
+        ground.outbox.event(Event {
             name: "state",
             fields,
         });
@@ -33,19 +31,19 @@ impl Host {
         if state == State::Associated && was.is_initialized() {
             self.associated();
         }
-        self.tell_tasks(Told::State);
+        self.effects.push_back(Effect::Tell(Told::State));
     }
 
     /// The handshake is over: the state is what the co-processor says, and a stack that runs is kept.
-    pub(in crate::host) fn become_ready(&mut self) {
-        self.startup.phase = Phase::Ready;
+    pub(in crate::host) fn become_ready(&mut self, ground: &mut Ground<'_>) {
+        self.phase = Phase::Ready;
         self.startup.failures = 0;
         self.startup.tried_upgrade = false;
         self.startup.rescue.forget();
-        self.startup.frames = self.stats.frames;
+        self.startup.frames = ground.stats.frames;
         self.startup.forget_reset();
-        self.watch.heard_at = self.now;
-        self.engine.set_one_at_a_time(self.now, false);
+        self.watch.heard_at = ground.now;
+        ground.engine.set_one_at_a_time(ground.now, false);
         let is_up = self.known.flag(Property::NET_STACK_UP);
         let state = if self.is_attached() {
             State::Associated
@@ -54,28 +52,51 @@ impl Host {
         } else {
             self.state_down()
         };
-        self.set_state(state);
-        self.netif.ncp_ready(&self.known);
+        self.set_state(ground, state);
         self.keep_network();
-        self.with_tasks(Tasks::ready);
-        if is_up {
-            self.watch.wants_up = true;
-        } else if state == State::Commissioned && self.watch.wants_up && self.tasks.is_free() {
-            log::info!("attaching to the stored network; who led it needs some 35 s to lead again");
-            // Not `spawn_own`: a client that sniffs is no obstacle.
-            match tasks::resume(&self.known) {
-                Ok(script) => {
-                    self.with_tasks(|tasks, desk| tasks.spawn(Origin::default(), script, desk))
-                }
-                Err(failure) => log::warn!("not attaching: {failure}"),
-            }
+        self.watch.wants_up |= is_up;
+        self.effects.push_back(Effect::Ready {
+            attaches: state == State::Commissioned && !is_up,
+        });
+    }
+
+    /// The whole value of a property, asked for or not, and whether it is new; `None` if the co-processor is given up
+    /// for it. [`Session::value_means`] has to follow.
+    pub(in crate::host) fn learn(
+        &mut self,
+        ground: &mut Ground<'_>,
+        property: Property,
+        value: &[u8],
+    ) -> Option<bool> {
+        let is_new = self.known.remember(property, value);
+        if is_new && property == Property::NCP_VERSION && self.is_ready() {
+            self.misbehaving(ground, "its firmware changed without a reset");
+            return None;
         }
-        self.with_tasks(Tasks::end_idle_sniffing);
+        if is_new && self.startup.before.value(property) != Some(value) {
+            let event = events::property(Command::PROP_VALUE_IS, property, value);
+            ground.outbox.event(event);
+        }
+        Some(is_new)
+    }
+
+    /// What follows from a value that was learnt, for the state and for what is kept.
+    pub(in crate::host) fn value_means(
+        &mut self,
+        ground: &mut Ground<'_>,
+        property: Property,
+        is_new: bool,
+    ) {
+        self.state_value(ground, property);
+        // The PSKc is not remembered; whatever tells it, it may be another one.
+        if is_new || property == Property::NET_PSKC {
+            self.keep_value(property);
+        }
     }
 
     /// A value came, remembered or not: what does it mean for the state?
-    pub(in crate::host) fn state_value(&mut self, property: Property) {
-        if self.startup.phase != Phase::Ready {
+    pub(in crate::host) fn state_value(&mut self, ground: &mut Ground<'_>, property: Property) {
+        if self.phase != Phase::Ready {
             return;
         }
         let state = self.known.state;
@@ -83,51 +104,54 @@ impl Host {
             Property::NET_STACK_UP if self.known.flag(property) => {
                 self.watch.wants_up = true;
                 if !state.is_up() {
-                    self.set_state(self.state_without_parent());
+                    self.set_state(ground, self.state_without_parent());
                 }
             }
-            Property::NET_STACK_UP => self.stack_is_down(),
+            Property::NET_STACK_UP => self.stack_is_down(ground),
             // Today's firmware tells of its stack by the role alone.
             Property::NET_ROLE if self.known.uint8(property) == Some(DISABLED) => {
                 self.known.remember(Property::NET_STACK_UP, &[0]);
-                self.stack_is_down();
+                self.stack_is_down(ground);
             }
             Property::NET_ROLE if self.is_attached() => {
                 self.known.remember(Property::NET_STACK_UP, &[1]);
                 self.watch.wants_up = true;
-                self.set_state(State::Associated);
+                self.set_state(ground, State::Associated);
                 // A child that becomes a router gets another one.
                 self.watch.refresh(&[Property::THREAD_RLOC16]);
             }
             Property::NET_ROLE if state == State::Associated => {
                 // Updates come in any order: it may be known already that the stack is down.
-                self.set_state(match self.known.flag(Property::NET_STACK_UP) {
-                    true => State::Isolated,
-                    false => self.state_down(),
-                });
+                self.set_state(
+                    ground,
+                    match self.known.flag(Property::NET_STACK_UP) {
+                        true => State::Isolated,
+                        false => self.state_down(),
+                    },
+                );
             }
-            Property::NET_SAVED if !state.is_up() => self.set_state(self.state_down()),
+            Property::NET_SAVED if !state.is_up() => self.set_state(ground, self.state_down()),
             Property::NET_IF_UP => self.update_interface(),
             _ => {}
         }
     }
 
-    fn stack_is_down(&mut self) {
+    fn stack_is_down(&mut self, ground: &mut Ground<'_>) {
         if self.known.state.is_up() {
-            self.set_state(self.state_down());
+            self.set_state(ground, self.state_down());
             self.watch.refresh(&[Property::NET_SAVED]);
         }
-        self.tell_tasks(Told::StackDown);
+        self.effects.push_back(Effect::Tell(Told::StackDown));
     }
 
     /// LAST_STATUS 104..=111, unasked.
-    pub(in crate::host) fn join_outcome(&mut self, status: Status) {
+    pub(in crate::host) fn join_outcome(&mut self, ground: &mut Ground<'_>, status: Status) {
         let state = self.known.state;
         let joins = matches!(state, State::Associating | State::CredentialsNeeded);
         if status == Status::JOIN_SUCCESS && (joins || !state.is_up()) {
             // During the handshake the state is not known yet; what it found out may be out of date.
-            if self.startup.phase == Phase::Ready {
-                self.set_state(State::Commissioned);
+            if self.phase == Phase::Ready {
+                self.set_state(ground, State::Commissioned);
             }
             self.watch.refresh(&[
                 Property::NET_SAVED,
@@ -135,9 +159,9 @@ impl Host {
                 Property::NET_ROLE,
             ]);
         } else if status != Status::JOIN_SUCCESS && joins {
-            self.set_state(State::CredentialsNeeded);
+            self.set_state(ground, State::CredentialsNeeded);
         }
-        self.tell_tasks(Told::Status(status));
+        self.effects.push_back(Effect::Tell(Told::Status(status)));
     }
 
     /// Child, router or leader. A role that is not known here is one of an attached node, too (§4.7).
@@ -166,7 +190,7 @@ impl Host {
 
     fn associated(&mut self) {
         self.watch.refresh(AFTER_ASSOCIATION);
-        self.netif.ncp_ready(&self.known);
+        self.effects.push_back(Effect::Associated);
         self.keep_network();
     }
 
@@ -174,15 +198,15 @@ impl Host {
     /// changes nothing: it would take the addresses from the interface, and it is over in a second.
     fn update_interface(&mut self) {
         let state = self.known.state;
-        if state == State::Uninitialized || self.startup.phase == Phase::Asking {
+        if state == State::Uninitialized || self.phase == Phase::Asking {
             return;
         }
         let is_open = matches!(
             state,
             State::Associated | State::Isolated | State::CredentialsNeeded
         );
-        self.netif
-            .set_up(is_open && self.known.flag(Property::NET_IF_UP));
+        self.effects
+            .push_back(Effect::Up(is_open && self.known.flag(Property::NET_IF_UP)));
     }
 }
 
