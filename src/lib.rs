@@ -46,23 +46,26 @@
 //!
 //! # Rooms
 //!
-//! | room | what lives there |
-//! | --- | --- |
-//! | [`wire`] | formats: SPI header, FCS, Spinel frame, frames of the air, packing, identifiers, decoding for the log |
-//! | [`link`] | the SPI link engine: planning, acceptance, CRC, back-off, counters |
-//! | [`hdlc`], [`raw`] | the faces towards a client, without descriptors |
-//! | [`host`] | the face towards the kernel: the Spinel host, without descriptors |
-//! | [`ctl`] | what control clients can ask for, and the lines that they say it in |
-//! | [`pcapng`] | frames of the air, and of Spinel, as a file for Wireshark |
-//! | [`bridge`] | where link, bus and face meet |
-//! | [`bus`] | the one seam to hardware |
-//! | [`io`] | every descriptor, one kind of device per file; the only room where `unsafe` could be |
-//! | [`event_loop`] | the turn, and the only clock that decides anything (log and captures have one for their dates) |
-//! | [`cli`], [`config`] | the command line, parsed once into units and ranges |
-//! | [`settings_file`] | the configuration file: lines into keys and values, ours and wpantund's |
-//! | [`check`] | `--check`: what is wrong with the hardware, and what to do |
-//! | [`sim`] | a simulated co-processor with faults to order |
-//! | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`], [`number`] | small things that the others share |
+//! | folder | room | what lives there |
+//! | --- | --- | --- |
+//! | `core` | [`wire`] | formats: SPI header, FCS, Spinel frame, frames of the air, packing, identifiers, decoding for the log |
+//! | | [`link`] | the SPI link engine: planning, acceptance, CRC, back-off, counters |
+//! | | [`bridge`] | where link, bus and face meet |
+//! | | [`bus`] | the one seam to hardware |
+//! | | [`time`], [`buffer`], [`trace`], [`error`], [`nearest`], [`number`] | small things that the others share |
+//! | `faces` | [`hdlc`], [`raw`] | the faces towards a client, without descriptors |
+//! | | [`ctl`] | what control clients can ask for, and the lines that they say it in |
+//! | `host` | [`host`] | the face towards the kernel: the Spinel host, without descriptors |
+//! | `shell` | [`io`] | every descriptor, one kind of device per file; the only room where `unsafe` could be |
+//! | | [`event_loop`] | the turn, and the only clock that decides anything (log and captures have one for their dates) |
+//! | | [`cli`], [`config`] | the command line, parsed once into units and ranges |
+//! | | [`settings_file`] | the configuration file: lines into keys and values, ours and wpantund's |
+//! | `tools` | [`check`] | `--check`: what is wrong with the hardware, and what to do |
+//! | | [`sim`] | a simulated co-processor with faults to order |
+//! | | [`pcapng`] | frames of the air, and of Spinel, as a file for Wireshark |
+//!
+//! A folder imports nothing of those below it in this table, but the shell can have a tool for its device or its capture.
+//! The folders are to find one's way by: the path of a room does not name its folder.
 //!
 //! # Who may import whom
 //!
@@ -111,25 +114,14 @@
 //! | offer | RECV_LEN, what the sender of a header takes in this transaction |
 //! | TID, property | as in the Spinel specification |
 
-pub mod bridge;
-pub mod buffer;
-pub mod bus;
-pub mod check;
-pub mod cli;
-pub mod config;
-pub mod ctl;
-pub mod error;
-pub mod event_loop;
-pub mod hdlc;
+// The folders are floors to find one's way by; every room keeps its short path.
+mod core;
+mod faces;
 pub mod host;
-pub mod io;
-pub mod link;
-pub mod nearest;
-pub mod number;
-pub mod pcapng;
-pub mod raw;
-pub mod settings_file;
-pub mod sim;
-pub mod time;
-pub mod trace;
-pub mod wire;
+mod shell;
+mod tools;
+
+pub use self::core::{bridge, buffer, bus, error, link, nearest, number, time, trace, wire};
+pub use self::faces::{ctl, hdlc, raw};
+pub use self::shell::{cli, config, event_loop, io, settings_file};
+pub use self::tools::{check, pcapng, sim};

@@ -28,7 +28,7 @@ builders=" anyhow generic-array getrandom libc memoffset nix num-traits paste pr
 # Where unsafe code is allowed: an ioctl that no crate has, tests that run between fork and exec, and one that counts
 # allocations. Each says why where it stands.
 unsafes="benches/table.rs
-src/io/pty.rs
+src/shell/io/pty.rs
 tests/no_alloc.rs
 tests/process/mod.rs"
 

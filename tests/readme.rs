@@ -232,7 +232,7 @@ fn the_keys_of_wpantund_are_those_that_are_taken() {
         assert!(taken(key), "{key} is not taken");
     }
     // The names of all keys: words with colons between quotes.
-    let source = read("src/settings_file/wpantund.rs");
+    let source = read("src/shell/settings_file/wpantund.rs");
     let (source, _) = source.split_once("#[cfg(test)]").unwrap();
     let keys = source.split('"').filter(|word| {
         word.contains(':')

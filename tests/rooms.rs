@@ -108,6 +108,13 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) {
         if parts.last() == Some(&"mod") {
             parts.pop();
         }
+        // The floors are to find one's way by; each room has its short path.
+        if ["core", "faces", "shell", "tools"].contains(&parts[0]) {
+            parts.remove(0);
+        }
+        if parts.is_empty() {
+            continue;
+        }
         files.insert(parts.join("::"), path);
     }
 }
@@ -267,6 +274,29 @@ fn floors_know_nothing_of_what_is_above_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The core needs nobody, and a face the core.
+#[test]
+fn no_folder_imports_what_is_above_it() {
+    let source = Source::read();
+    let folder = |module: &str| {
+        let room = module.split("::").next().unwrap();
+        let path = &source.files[room];
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let relative = path.strip_prefix(root).unwrap().iter().next().unwrap();
+        relative.to_str().unwrap().to_owned()
+    };
+    let mut wrong = Vec::new();
+    for (from, to) in &source.edges {
+        let (here, there) = (folder(from), folder(to));
+        let may = FOLDERS.iter().find(|(folder, _)| *folder == here);
+        let may = may.expect("a folder of FOLDERS").1;
+        if here != there && !may.contains(&there.as_str()) {
+            wrong.push(format!("{from} ({here}) may not import {to} ({there})"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// A reader of imports that finds none would hold nothing.
 #[test]
 fn paths_are_read() {
@@ -285,3 +315,12 @@ fn paths_are_read() {
 
 /// A whole, and what lies below it, the lowest first.
 const FLOORS: &[(&str, &[&str])] = &[("sim::ncp", &["spinel", "thread"])];
+
+/// The folders of `src`, and which others each may import.
+const FOLDERS: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("faces", &["core"]),
+    ("host", &["core", "faces"]),
+    ("shell", &["core", "faces", "host", "tools"]),
+    ("tools", &["core", "faces", "shell"]),
+];

@@ -215,9 +215,9 @@ fn nothing_but_time_stamps_comes_from_the_wall_clock() {
     // Time stamps of captures, of the log, and a salt with the time stamp of a folder.
     let known = [
         "src/bin/spinelctl/capture.rs",
-        "src/io/log.rs",
-        "src/io/radio.rs",
-        "src/io/tap.rs",
+        "src/shell/io/log.rs",
+        "src/shell/io/radio.rs",
+        "src/shell/io/tap.rs",
     ];
     assert_eq!(readers, known);
 }
