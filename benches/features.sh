@@ -16,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly combinations=('' 'check' 'host' 'sim' 'tap' 'check,host' 'check,sim' 'host,sim' 'check,host,sim' 'check,host,sim,tap')
+readonly combinations=('' 'check' 'host' 'sim' 'tap' 'transports' 'check,host' 'check,sim' 'host,sim' 'check,host,sim' 'check,host,sim,tap,transports')
 
 # What an embedded image has for the translator alone, in octets and in kB.
 readonly OCTETS_MAX=600000 RESIDENT_MAX=2000

@@ -75,7 +75,7 @@
 //! | room | imports |
 //! | --- | --- |
 //! | [`link`] | `bus`, `error`, `time`, `trace`, `wire` |
-//! | [`hdlc`] | `bridge`, `buffer`, `trace`, `wire` |
+//! | [`hdlc`] | `bridge`, `buffer`, `time`, `trace`, `wire` |
 //! | [`raw`] | `bridge`, `buffer`, `wire` |
 //! | [`host`] | `bridge`, `buffer`, `ctl`, `time`, `wire` |
 //! | [`bridge`] | `bus`, `link`, `time` |

@@ -520,13 +520,12 @@ fn messages_about_the_device() {
         ("/sys/class/spidev/spidev0.0", "/sys/class/spidev/spidev0.0: a sysfs path; write the device node, like /dev/spidev0.0"),
         (
             "/dev/ttyACM0",
-            "/dev/ttyACM0: a serial port, not an SPI device; with --tun write serial: before it, else give \
-             it to the host program itself, or write /dev/spidevX.Y here",
+            "/dev/ttyACM0: a serial port, not an SPI device; write serial: before it, or /dev/spidevX.Y here",
         ),
         (
             "/dev/serial/by-id/usb-x",
-            "/dev/serial/by-id/usb-x: a serial port, not an SPI device; with --tun write serial: before it, \
-             else give it to the host program itself, or write /dev/spidevX.Y here",
+            "/dev/serial/by-id/usb-x: a serial port, not an SPI device; write serial: before it, or \
+             /dev/spidevX.Y here",
         ),
         (
             "/dev/gpiochip0",

@@ -479,8 +479,6 @@ fn messages_about_the_host_driver() {
         ("--pty-link /x --tun sim:", "--tun does not go with --pty-link: the host driver talks to the co-processor itself; remove one"),
         ("--user nobody sim:", "--user is for the host driver; add --tun"),
         ("--stdio --no-routes sim:", "--no-routes is for the host driver; add --tun"),
-        ("serial:/dev/ttyACM0", "serial:/dev/ttyACM0:115200 is for the host driver; add --tun"),
-        ("--stdio tcp:127.0.0.1:9000", "tcp:127.0.0.1:9000 is for the host driver; add --tun"),
         ("--tun=a:b sim:", "--tun a:b: not a name of an interface; write 1 to 15 octets without space, slash, colon and percent, like wpan0"),
         ("--tun --user a:b:c sim:", "--user a:b:c: write a user, like nobody, or a user and a group, like nobody:netdev"),
         ("--tun --control-group a:b sim:", "--control-group a:b: write a group by its name or number, like netdev"),

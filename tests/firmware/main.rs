@@ -34,3 +34,4 @@ mod soak;
 mod spi_driver;
 mod spinel_cli;
 mod start;
+mod transports;

@@ -16,7 +16,7 @@ fn posix_host(world: &World, board: &Board, url: &str) -> Node {
 }
 
 /// The host is the leader of a network; a second node joins it; they ping each other.
-fn network(world: &World, host: &mut Node) -> Node {
+pub(crate) fn network(world: &World, host: &mut Node) -> Node {
     let dataset = host.form("posix");
     let mut second = world.node(2);
     second.attach(&dataset, &["child", "router"]);

@@ -6,7 +6,7 @@
 //!   beacon. No Zigbee device can be had for the simulated radio, so nothing joins it.
 
 use crate::process::{Client, Program, Said};
-use crate::world::{ask, program, target_dir, Board, Line, World, IS, SET};
+use crate::world::{ask, program, target_dir, Board, Line, Translator, World, IS, SET};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,6 +34,10 @@ fn aiospinel_probes_listens_and_resets() {
     let world = World::new();
     let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
     let translator = world.translator(&board, &[]);
+    aiospinel(&world, &translator);
+}
+
+pub(crate) fn aiospinel(world: &World, translator: &Translator) {
     let mut leader = world.node(2);
     leader.run("dataset init new");
     leader.run(&format!("dataset channel {CHANNEL}"));
@@ -59,7 +63,10 @@ fn zigbee_on_host_forms_its_network_and_answers_beacon_requests() {
     let world = World::new();
     let board = Board::start(&world, "ot-rcp-spi", 1, &[]);
     let translator = world.translator(&board, &[]);
+    zigbee_on_host(&world, &translator);
+}
 
+pub(crate) fn zigbee_on_host(world: &World, translator: &Translator) {
     let mut command = in_venv("node");
     command
         .arg(client("zigbee_client.js"))
@@ -73,7 +80,7 @@ fn zigbee_on_host_forms_its_network_and_answers_beacon_requests() {
     });
     coordinator.wait_for("its network", |line| line == "formed");
 
-    let beacon = ask_for_a_beacon(&world);
+    let beacon = ask_for_a_beacon(world);
     assert_eq!(beacon[3..7], [0x62, 0x1a, 0, 0], "{beacon:02x?}");
     coordinator.wait_for("the beacon request", |line| line.starts_with("frame "));
     coordinator.close();

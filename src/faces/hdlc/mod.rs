@@ -8,6 +8,7 @@ pub mod decode;
 pub mod encode;
 mod heard;
 pub mod host;
+pub mod revive;
 
 use crate::bridge::Upper;
 use crate::buffer::Buffer;

@@ -16,8 +16,9 @@ is the host itself and makes a network interface of it (--tun, see below).
 Usage: spinel-bridge [OPTIONS] DEVICE
 
   DEVICE is /dev/spidevX.Y, or sim:... for a simulated co-processor (below).
-  With --tun also serial:/dev/ttyACM0:115200, tcp:127.0.0.1:9000 or
-  system:COMMAND (HDLC on the command's standard input and output).
+  Or one that speaks HDLC: serial:/dev/ttyACM0:115200, tcp:127.0.0.1:9000 or
+  system:COMMAND (on the command's standard input and output). It may go and
+  come: the pty stays, and the co-processor is reset when it is back.
 
 Examples:
   # without hardware; prints the pty to connect to
@@ -129,8 +130,9 @@ SPI:
                              if the slave has it)
 
 Reset:
-  --no-reset[=yes|no]        leave RES alone at start and at exit, so that a
-                             network lives on; --tun always does (default no)
+  --no-reset[=yes|no]        make no reset at start, at exit and when a device
+                             is back, so that a network lives on; --tun never
+                             makes one (default no)
   --spi-reset-pulse N        how long RES is active
                              ({pulse}; default {pulse_default})
   --spi-reset-delay N        how long to leave the co-processor alone after RES,

@@ -306,12 +306,6 @@ impl Args {
         if cfg!(feature = "host") {
             config.host = self.host(warnings)?;
         }
-        let is_host = matches!(config.face, Face::Tun { .. });
-        // --check looks at what is there, whoever is to use it.
-        if config.device.is_stream() && !is_host && !self.check {
-            let what = config.device.to_string();
-            return Err(Usage::NeedsTun { what });
-        }
         if let Device::Sim(_) = config.device {
             for (option, line) in [
                 ("--gpio-int", &mut config.interrupt),

@@ -116,9 +116,9 @@ pub enum Usage {
         /// That option.
         option: &'static str,
     },
-    /// An option or a device that only the host driver can use.
+    /// An option that only the host driver can use.
     NeedsTun {
-        /// The option, or the device.
+        /// The option.
         what: String,
     },
     /// Two places where the network's credentials are kept.

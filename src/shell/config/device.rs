@@ -16,7 +16,7 @@ pub enum Device {
     Spi(PathBuf),
     /// `sim:…`, the simulated co-processor.
     Sim(Spec),
-    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts` or `:now` behind it: a serial port. For the host driver only, as are those below.
+    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts` or `:now` behind it: a serial port.
     Serial {
         /// The device node.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// Whether it speaks HDLC over a stream of octets, which only the host driver can use.
+    /// Whether it speaks HDLC over a stream of octets.
     pub const fn is_stream(&self) -> bool {
         matches!(
             self,
@@ -210,8 +210,7 @@ impl fmt::Display for DeviceError {
             DeviceError::NoFolder => "not a path; write it with its folder, like /dev/spidev0.0",
             DeviceError::Sysfs => "a sysfs path; write the device node, like /dev/spidev0.0",
             DeviceError::Serial => {
-                "a serial port, not an SPI device; with --tun write serial: before it, else give it to \
-                 the host program itself, or write /dev/spidevX.Y here"
+                "a serial port, not an SPI device; write serial: before it, or /dev/spidevX.Y here"
             }
             DeviceError::GpioChip => {
                 "a GPIO chip; lines go after --gpio-int and --gpio-res, the device is /dev/spidevX.Y"

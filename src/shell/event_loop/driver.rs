@@ -9,7 +9,9 @@ mod carrier;
 mod services;
 
 use super::alive::Alive;
-use super::{after, announce, confine, print_counter, start, Clock, Error, Flow, ROUNDS, TURN_MAX};
+use super::{
+    after, announce, confine, print_counter, start, warn_of, Clock, Error, Flow, ROUNDS, TURN_MAX,
+};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Device, Face};
 use crate::ctl::{Answer, Field, Fields, Request, Ticket};
@@ -80,7 +82,8 @@ impl<'c> Driver<'c> {
                 .map_err(start("epoll"))?;
         }
         if let Some(link) = carrier.as_ref().and_then(Carrier::link) {
-            announce(config, link);
+            warn_of(config, link);
+            announce(config);
         }
         log::info!("{} is {}", config.device, tun.name());
         let alive = Alive::from_env();

@@ -5,17 +5,20 @@ mod alive;
 mod confine;
 mod driver;
 mod ending;
+mod lower;
+mod stream;
 mod translator;
 
 use crate::bus::{Bus, Line};
 use crate::config::{Config, Device, Face};
 use crate::io::signal::{Received, Signals};
 use crate::io::spi::SpiBus;
-use crate::io::{control, netlink, privileges, pty, radio, sandbox, spi, stream, tun, Io, Source};
+use crate::io::{control, netlink, privileges, pty, radio, sandbox, spi, tun, Io, Source};
 use crate::link::{Link, Settings};
 use crate::sim;
 use crate::time::Instant;
 use crate::trace::COUNTERS;
+use lower::{Lower, OnBus, OnStream};
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
@@ -35,7 +38,7 @@ pub enum Error {
     /// There is no control socket.
     Control(control::OpenError),
     /// The stream to the co-processor cannot be opened.
-    Stream(stream::OpenError),
+    Stream(crate::io::stream::OpenError),
     /// The rights that are not needed cannot be given up.
     Privileges(privileges::Error),
     /// The process cannot be confined.
@@ -116,8 +119,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         Face::Tun { .. } if cfg!(not(feature = "host")) => Err(left_out("--tun")),
         Face::Tun { .. } => driver::run(config, clock, io, signals),
         _ => {
-            let device = open_device(config, &clock)?;
-            translator::run(config, device, clock, io, signals)
+            let lower = open_lower(config, &clock, &io)?;
+            translator::run(config, lower, clock, io, signals)
         }
     }
 }
@@ -134,7 +137,25 @@ pub fn run_on(device: OpenDevice, config: &Config) -> Result<(), Error> {
         return Err(start("the host driver")(why));
     }
     let (clock, io, signals) = begin(config)?;
-    translator::run(config, device, clock, io, signals)
+    let lower = on_bus(config, device, &clock, &io)?;
+    translator::run(config, lower, clock, io, signals)
+}
+
+fn open_lower(config: &Config, clock: &Clock, io: &Io) -> Result<Box<dyn Lower>, Error> {
+    match config.device.is_stream() {
+        true if cfg!(not(feature = "transports")) => Err(left_out("serial:, system: and tcp:")),
+        true => Ok(Box::new(OnStream::open(config, clock)?)),
+        false => on_bus(config, open_device(config, clock)?, clock, io),
+    }
+}
+
+fn on_bus(
+    config: &Config,
+    device: OpenDevice,
+    clock: &Clock,
+    io: &Io,
+) -> Result<Box<dyn Lower>, Error> {
+    Ok(Box::new(OnBus::new(config, device, clock, io)?))
 }
 
 fn begin(config: &Config) -> Result<(Clock, Io, Signals), Error> {
@@ -201,7 +222,7 @@ fn open_device(config: &Config, clock: &Clock) -> Result<OpenDevice, Error> {
                 max_transfer: usize::MAX,
             })
         }
-        // The command line has seen to it that only the host driver gets these, on a carrier of their own.
+        // These have carriers of their own.
         Device::Serial { .. } | Device::System(_) | Device::Tcp(_) => {
             Err(start("the device is no bus")(
                 io::ErrorKind::Unsupported.into(),
@@ -221,8 +242,18 @@ fn settings(config: &Config, device: &OpenDevice) -> Settings {
     config.link_settings(device.max_transfer, bus.has_interrupt(), bus.has_reset())
 }
 
-/// Says what was set up, and what the set-up makes impossible.
-fn announce(config: &Config, link: &Link) {
+/// Says what was set up.
+fn announce(config: &Config) {
+    log::info!(
+        "{} {}: bridging {}",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_VERSION"),
+        config.device
+    );
+}
+
+/// Says what the set-up makes impossible.
+fn warn_of(config: &Config, link: &Link) {
     if config.interrupt.is_none() && matches!(config.device, Device::Spi(_)) {
         log::warn!("no INT line: polling, which costs CPU and latency; name it with --gpio-int");
     }
@@ -232,12 +263,6 @@ fn announce(config: &Config, link: &Link) {
             link.frame_max()
         );
     }
-    log::info!(
-        "{} {}: bridging {}",
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_VERSION"),
-        config.device
-    );
 }
 
 fn start(what: &'static str) -> impl FnOnce(io::Error) -> Error {

@@ -3,19 +3,16 @@
 use super::alive::Alive;
 use super::ending::{Ending, Moved};
 use super::{
-    after, announce, confine, print_counter, reset_at_exit, settings, start, Clock, Error, Flow,
-    OpenDevice, ROUNDS, TURN_MAX,
+    after, announce, confine, print_counter, start, Clock, Error, Flow, Lower, ROUNDS, TURN_MAX,
 };
-use crate::bridge::{Bridge, Step, Upper};
-use crate::bus::Bus;
+use crate::bridge::{Step, Upper};
 use crate::config::{Config, Face};
 use crate::io::client::{Client, Read, Write};
 use crate::io::log::{clear_lost, lost, LOST_LABEL};
 use crate::io::pty::Pty;
 use crate::io::signal::Signals;
 use crate::io::stdio::Stdio;
-use crate::io::{Io, Source};
-use crate::link::Link;
+use crate::io::Io;
 use crate::time::{earliest, Instant};
 use crate::{hdlc, raw};
 use std::io::{self, Write as _};
@@ -23,23 +20,18 @@ use std::time::Duration;
 
 pub(super) fn run(
     config: &Config,
-    device: OpenDevice,
+    lower: Box<dyn Lower>,
     clock: Clock,
     mut io: Io,
     mut signals: Signals,
 ) -> Result<(), Error> {
-    if let Some(fd) = device.interrupt_fd {
-        io.watch(fd, Source::Interrupt)
-            .map_err(start("INT events"))?;
-    }
-    let has_reset = device.bus.has_reset();
+    let has_reset = lower.has_reset_line();
     let (client, upper) = match open_client(config, has_reset, &mut io) {
         // Whoever started us hung up meanwhile: that is no failure.
         Err(_) if signals.drain().end.is_some() => return Ok(()),
         result => result?,
     };
-    let link = Link::new(settings(config, &device), clock.now());
-    announce(config, &link);
+    announce(config);
     let pty = match &client {
         Client::Pty(pty) => Some(pty),
         _ => None,
@@ -53,11 +45,8 @@ pub(super) fn run(
         io,
         signals,
         client,
-        bridge: Bridge {
-            bus: device.bus,
-            link,
-            upper,
-        },
+        lower,
+        upper,
         again: false,
         ending: None,
         moved: Moved::default(),
@@ -69,7 +58,7 @@ pub(super) fn run(
     confine::enter(rules)?;
     let result = turn.run();
     turn.alive.stopping();
-    reset_at_exit(config, &turn.bridge.link, &mut turn.bridge.bus, &clock);
+    turn.lower.end(config, &clock);
     result.map_err(Error::Lost)?;
     match turn.client_lost {
         Some((what, source)) => Err(Error::Client { what, source }),
@@ -124,7 +113,8 @@ struct Turn {
     io: Io,
     signals: Signals,
     client: Client,
-    bridge: Bridge<Box<dyn Bus>, Box<dyn Upper>>,
+    lower: Box<dyn Lower>,
+    upper: Box<dyn Upper>,
     /// The last turn ended with work left that neither an event nor a deadline announces.
     again: bool,
     /// The input ended: what was on its way is finished first.
@@ -158,23 +148,20 @@ impl Turn {
         let mut now = start;
         self.again = true;
         for _ in 0..ROUNDS {
-            self.take_edges(now)?;
+            self.lower.take_edges(&mut self.io, now)?;
             if self.read(now) == Flow::End {
                 return Ok(Flow::End);
             }
             let step = match self.is_draining() {
                 true => Step::Idle,
-                false => self.bridge.step(now)?,
+                false => {
+                    let (upper, io) = (&mut self.upper, &mut self.io);
+                    self.lower.step(upper, io, &self.clock, now)?
+                }
             };
-            if self.bridge.link.wants_time() {
-                // No system call: the kernel lets programs read the clock themselves.
-                self.bridge.link.took(self.clock.now().since(now));
-            }
             // More than one step's worth of frames may wait behind a link that is quiet, and without room
             // nobody knows what the co-processor has to say.
-            let is_quiet = step == Step::Idle
-                && self.bridge.upper.has_room()
-                && self.bridge.link.is_quiet(now);
+            let is_quiet = step == Step::Idle && self.upper.has_room() && self.lower.is_quiet(now);
             if self.write()? == Flow::End {
                 return Ok(Flow::End);
             }
@@ -190,7 +177,7 @@ impl Turn {
                 break;
             }
         }
-        let is_ready = self.bridge.link.is_up() || !self.ready_when_up;
+        let is_ready = self.lower.is_up() || !self.ready_when_up;
         self.alive.tell(now, is_ready);
         Ok(Flow::Continue)
     }
@@ -210,16 +197,20 @@ impl Turn {
     /// Whether there is work that no event will announce.
     fn can_go_on(&mut self, now: Instant) -> bool {
         let can_read =
-            self.io.ready.input && !self.is_input_read() && !self.bridge.upper.input().is_empty();
-        let can_write = self.io.ready.output && !self.bridge.upper.output().is_empty();
-        can_read || can_write || self.bridge_due().is_some_and(|at| at <= now)
+            self.io.ready.input && !self.is_input_read() && !self.upper.input().is_empty();
+        let can_write = self.io.ready.output && !self.upper.output().is_empty();
+        let can_move = self.lower.can_go_on(&self.io.ready, &*self.upper);
+        can_read
+            || can_write
+            || can_move && !self.is_draining()
+            || self.bridge_due().is_some_and(|at| at <= now)
     }
 
     /// When the bridge is due again if nothing happens.
     fn bridge_due(&self) -> Option<Instant> {
         match self.is_draining() {
             true => None,
-            false => self.bridge.poll_timeout(),
+            false => self.lower.poll_timeout(&*self.upper),
         }
     }
 
@@ -241,8 +232,8 @@ impl Turn {
             self.print_counters();
         }
         if received.clear {
-            self.bridge.link.clear_stats();
-            self.bridge.upper.clear_counters();
+            self.lower.clear_counters();
+            self.upper.clear_counters();
             clear_lost();
             log::info!("counters cleared");
         }
@@ -250,19 +241,9 @@ impl Turn {
     }
 
     fn print_counters(&self) {
-        for (label, value) in self.bridge.link.stats().entries() {
-            print_counter(label, value);
-        }
+        self.lower.counters(&mut print_counter);
         print_counter(LOST_LABEL, lost());
-        self.bridge.upper.counters(&mut print_counter);
-    }
-
-    fn take_edges(&mut self, now: Instant) -> io::Result<()> {
-        let due = self.bridge.bus.poll_timeout().is_some_and(|at| at <= now);
-        if core::mem::take(&mut self.io.ready.interrupt) || due {
-            self.bridge.take_edge(now)?;
-        }
-        Ok(())
+        self.upper.counters(&mut print_counter);
     }
 
     /// Reads what the client sent, as far as there is room for it.
@@ -272,7 +253,7 @@ impl Turn {
             self.io.ready.input = true;
         }
         while self.io.ready.input && !self.is_input_read() {
-            let space = self.bridge.upper.input();
+            let space = self.upper.input();
             if space.is_empty() {
                 self.notice_hangup(now);
                 break;
@@ -280,7 +261,7 @@ impl Turn {
             let room = space.len();
             match self.client.read(space) {
                 Ok(Read::Octets(n)) => {
-                    self.bridge.upper.input_filled(n);
+                    self.upper.input_filled(n);
                     self.moved.read = true;
                     let all = n < room && self.client.short_read_is_all();
                     self.io.ready.input = !all || self.io.ready.input_closed;
@@ -295,7 +276,7 @@ impl Turn {
                     return Flow::End;
                 }
             }
-            self.bridge.upper.set_client(self.client.is_there());
+            self.upper.set_client(self.client.is_there());
         }
         Flow::Continue
     }
@@ -312,11 +293,11 @@ impl Turn {
             return;
         }
         self.client.notice_hangup();
-        self.bridge.upper.set_client(self.client.is_there());
+        self.upper.set_client(self.client.is_there());
     }
 
     fn begin_ending(&mut self, now: Instant) -> &mut Ending {
-        let taken = self.bridge.link.stats().frames_sent;
+        let taken = self.lower.taken();
         self.ending.get_or_insert_with(|| Ending::new(now, taken))
     }
 
@@ -332,17 +313,17 @@ impl Turn {
             return Ok(Flow::End);
         }
         while self.io.ready.output {
-            let octets = self.bridge.upper.output();
+            let octets = self.upper.output();
             if octets.is_empty() {
                 break;
             }
             match self.client.write(octets) {
                 Ok(Write::Octets(n)) => {
-                    self.bridge.upper.output_written(n);
+                    self.upper.output_written(n);
                     self.moved.written |= n > 0;
                 }
                 Ok(Write::Blocked) => self.io.ready.output = false,
-                Ok(Write::NoClient) => self.bridge.upper.set_client(false),
+                Ok(Write::NoClient) => self.upper.set_client(false),
                 Ok(Write::End) => {
                     log::info!("the reader of standard output is gone");
                     return Ok(Flow::End);
@@ -367,8 +348,8 @@ impl Turn {
         let Some(ending) = &mut self.ending else {
             return false;
         };
-        let taken = self.bridge.link.stats().frames_sent;
-        let waits = !self.bridge.upper.output().is_empty();
+        let taken = self.lower.taken();
+        let waits = !self.upper.output().is_empty();
         ending.note(now, moved, taken, waits, is_quiet);
         if ending.is_done(waits) {
             return true;
@@ -393,18 +374,18 @@ impl Turn {
 
     /// The frames of the client that the co-processor has not taken, those included that were not read.
     fn count_untaken(&mut self) -> usize {
-        let mut frames = usize::from(self.bridge.link.has_frame());
+        let mut frames = self.lower.untaken();
         loop {
-            while self.bridge.upper.next_frame().is_some() {
+            while self.upper.next_frame().is_some() {
                 frames += 1;
             }
-            let space = self.bridge.upper.input();
+            let space = self.upper.input();
             if space.is_empty() {
                 return frames;
             }
             match self.client.read(space) {
                 // Nobody can send any more, so this is no more than the kernel keeps for us.
-                Ok(Read::Octets(n)) => self.bridge.upper.input_filled(n),
+                Ok(Read::Octets(n)) => self.upper.input_filled(n),
                 _ => return frames,
             }
         }
@@ -414,11 +395,11 @@ impl Turn {
     fn count_unread(&mut self) -> usize {
         let mut octets = 0;
         loop {
-            let len = self.bridge.upper.output().len();
+            let len = self.upper.output().len();
             if len == 0 {
                 return octets;
             }
-            self.bridge.upper.output_written(len);
+            self.upper.output_written(len);
             octets += len;
         }
     }
@@ -431,8 +412,9 @@ const LINGER_STEP: Duration = Duration::from_millis(20);
 mod tests {
     use super::*;
     use crate::bridge::TRANSACTIONS_PER_STEP;
-    use crate::bus::Line;
-    use crate::link::Settings;
+    use crate::bus::{Bus, Line};
+    use crate::event_loop::OnBus;
+    use crate::link::{Link, Settings};
     use std::cell::Cell;
     use std::rc::Rc;
 
@@ -486,14 +468,14 @@ mod tests {
             io: Io::new().expect("epoll"),
             signals: Signals::catch().expect("signals"),
             client: Client::Pty(Pty::open(None).expect("a pty")),
-            bridge: Bridge {
+            lower: Box::new(OnBus {
                 bus: Box::new(Talker {
                     transactions: Rc::clone(&transactions),
                 }),
                 link: Link::new(settings, clock.now()),
-                // Nobody is there: all that comes is thrown away, and there is always room.
-                upper: Box::new(hdlc::Port::new()),
-            },
+            }),
+            // Nobody is there: all that comes is thrown away, and there is always room.
+            upper: Box::new(hdlc::Port::new()),
             again: false,
             ending: None,
             moved: Moved::default(),

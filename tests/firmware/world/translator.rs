@@ -5,7 +5,7 @@ use crate::hosts::{wait, Process};
 use crate::process::{Client, Said};
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// `spinel-bridge --pty-link LINK … /dev/spidev0.0`.
@@ -19,15 +19,24 @@ pub(crate) struct Translator {
 impl World {
     /// The translator on this board, past the making of its pty.
     pub(crate) fn translator(&self, board: &Board, more: &[&str]) -> Translator {
+        let mut command = self.host.command(env!("CARGO_BIN_EXE_spinel-bridge"));
+        board.wire(&mut command).args(more);
+        self.start_translator(command, &Board::arguments())
+    }
+
+    /// The translator on a device that is no board, past the making of its pty.
+    pub(crate) fn translator_on(&self, device: &str) -> Translator {
+        let command = self.host.command(env!("CARGO_BIN_EXE_spinel-bridge"));
+        self.start_translator(command, &[device])
+    }
+
+    fn start_translator(&self, mut command: Command, device: &[&str]) -> Translator {
         let link = self.folder.join("pty");
         let log = self.folder.join("translator.log");
-        let mut command = self.host.command(env!("CARGO_BIN_EXE_spinel-bridge"));
-        board
-            .wire(&mut command)
+        command
             .args(["--log", "stderr", "--pty-link"])
             .arg(&link)
-            .args(more)
-            .args(Board::arguments())
+            .args(device)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap());
@@ -70,6 +79,16 @@ impl Translator {
             }
         }
         panic!("no answer within {limit:?}: {}", self.log());
+    }
+
+    /// The process that it runs for `system:…`, once there is one that is not `but`.
+    pub(crate) fn co_processor(&self, but: u32) -> u32 {
+        let pid = self.program.0.id();
+        wait("the co-processor's process", || {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+            let child = children.split_whitespace().next()?.parse().ok()?;
+            (child != but).then_some(child)
+        })
     }
 
     pub(crate) fn log(&self) -> String {

@@ -4,11 +4,10 @@
 use crate::bridge::{self, Step, Upper};
 use crate::bus::Bus;
 use crate::config::{Config, Device};
-use crate::event_loop::{open_device, release_reset, settings, start, Clock, Error};
+use crate::event_loop::{open_device, release_reset, settings, start, stream, Clock, Error};
 use crate::hdlc::host::Carrier as Hdlc;
 use crate::host::Host;
-use crate::io::client::{Read, Write};
-use crate::io::stream::{Change, Stream};
+use crate::io::stream::Stream;
 use crate::io::{Io, Ready, Source};
 use crate::link::Link;
 use crate::time::{earliest, Duration, Instant};
@@ -276,59 +275,17 @@ fn step_stream(
 ) -> io::Result<Step> {
     if host.take_renewal_request() && stream.is_open() {
         stream.renew(now);
-        lost(hdlc, host, io);
+        stream::lost(hdlc, io);
+        host.transport_lost();
     }
-    if stream.tend(now) == Some(Change::Opened) {
-        if let Some(fd) = stream.fd() {
-            io.watch(fd, Source::Stream)?;
-        }
-        hdlc.opened();
+    if stream::tend(stream, hdlc, io, now)? {
         host.transport_opened();
-        io.ready.stream = true;
-        io.ready.stream_closed = false;
-        io.ready.stream_room = true;
     }
-    if io.ready.stream && !hdlc.input().is_empty() {
-        let room = hdlc.input().len();
-        match stream.read(hdlc.input(), now) {
-            Read::Octets(n) => {
-                hdlc.input_filled(n);
-                io.ready.stream = n == room || io.ready.stream_closed;
-            }
-            Read::Blocked => {
-                io.ready.stream = false;
-                io.ready.stream_closed = false;
-            }
-            Read::NoClient | Read::End => lost(hdlc, host, io),
-        }
+    let exchanged = stream::exchange(stream, hdlc, host, io, now)?;
+    if exchanged.is_lost {
+        host.transport_lost();
     }
-    let mut step = hdlc.step(host);
-    let is_full = !hdlc.takes_frames();
-    while io.ready.stream_room && !hdlc.output().is_empty() {
-        match stream.write(hdlc.output(), now) {
-            Write::Octets(n) => hdlc.output_written(n),
-            Write::Blocked => {
-                io.ready.stream_room = false;
-                if let Some(fd) = stream.fd() {
-                    io.watch_room(fd, Source::Stream, true)?;
-                }
-            }
-            Write::NoClient | Write::End => lost(hdlc, host, io),
-        }
-    }
-    if is_full && hdlc.takes_frames() {
-        // What the host had to keep can follow; no event tells of it.
-        step = Step::Again;
-    }
-    Ok(step)
-}
-
-fn lost(hdlc: &mut Hdlc, host: &mut Host, io: &mut Io) {
-    hdlc.closed();
-    host.transport_lost();
-    io.ready.stream = false;
-    io.ready.stream_closed = false;
-    io.ready.stream_room = false;
+    Ok(exchanged.step)
 }
 
 /// Nothing at all: as long as the answer to each question of the start-up is waited for (protocol §7.3).
