@@ -162,6 +162,7 @@ fn the_host_recovers_from_an_rcp_that_is_reset_or_killed() {
     println!("stopped for {:?}", stopped.elapsed());
     ping_at_last(&mut second, &address);
     host.wait_for_role(&["leader"]);
+    println!("the RCP said: {}", board.said());
 }
 
 /// Pings for up to two minutes: the second node may lead a part of its own by now, and has to come back.

@@ -137,6 +137,11 @@ impl Board {
         chip.as_ref().expect("power").firmware.signal(signal);
     }
 
+    /// What the firmware said on its standard error since it got its power: a failed assertion, say.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.folder.join("firmware.log")).unwrap_or_default()
+    }
+
     /// The arguments of our programs for this board: INT, RES and the bus device.
     pub(crate) fn arguments() -> [&'static str; 5] {
         [
