@@ -23,6 +23,7 @@ impl Host {
             tasks: &self.tasks,
         };
         let decided = decide(&mut self.session, &mut ground);
+        // Only now: what follows may ask the session again, which has to be done with its turn by then.
         while let Some(effect) = self.session.poll_effect() {
             self.session_effect(effect);
         }
@@ -149,11 +150,8 @@ impl Host {
                 self.with_session(Session::upgrade_for_client);
                 Acted::Upgrading
             }
-            Act::WakeUp if self.session.phase() != Phase::Ready => {
-                self.with_session(Session::find_out_again);
-                Acted::Starting
-            }
-            // It did not sleep: what is known of it holds, and other tasks wait for their answers.
+            Act::WakeUp => self.with_session(Session::wake_up),
+            // The others are the tasks' own.
             _ => Acted::Done,
         }
     }

@@ -307,7 +307,7 @@ impl Session {
 
     /// No reply came to a command that was sent first at `since`. A co-processor is reset for it only if
     /// it said nothing at all meanwhile, or answers nothing any more (errata E46); a reply that a bad
-    /// line swallowed costs one command. That is so if this returns how many seconds were waited in vain.
+    /// line swallowed costs one command. In that case this returns how many seconds were waited in vain.
     pub(in crate::host) fn unanswered(
         &mut self,
         ground: &mut Ground<'_>,
@@ -433,9 +433,19 @@ impl Session {
         true
     }
 
+    /// A client wakes it.
+    pub(in crate::host) fn wake_up(&mut self, ground: &mut Ground<'_>) -> Acted {
+        if self.phase == Phase::Ready {
+            // It did not sleep: what is known of it holds, and other tasks wait for their answers.
+            return Acted::Done;
+        }
+        self.find_out_again(ground);
+        Acted::Starting
+    }
+
     /// Only step 10 onwards is needed after a sleep, but a co-processor that lost its memory says so
     /// in the steps before.
-    pub(in crate::host) fn find_out_again(&mut self, ground: &mut Ground<'_>) {
+    fn find_out_again(&mut self, ground: &mut Ground<'_>) {
         self.forget_coprocessor(ground);
         self.set_state(ground, State::Uninitialized);
         self.start_asking(ground);
