@@ -142,9 +142,11 @@ mod tests {
     fn signals_wake_and_are_told_once() {
         const ALONE: &str = "SPINEL_BRIDGE_SIGNAL_TEST";
         if std::env::var_os(ALONE).is_none() {
-            let test = "io::signal::tests::signals_wake_and_are_told_once";
+            // Test programs name their tests without the crate.
+            let (_, here) = module_path!().split_once("::").unwrap();
+            let test = format!("{here}::signals_wake_and_are_told_once");
             let output = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", test])
+                .args(["--exact", &test])
                 .env(ALONE, "1")
                 .output()
                 .unwrap();

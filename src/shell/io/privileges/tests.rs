@@ -8,8 +8,10 @@ const ROLE: &str = "SPINEL_BRIDGE_PRIVILEGES_TEST";
 
 /// Runs the test of this name in a process of its own with `role`, and returns what it printed.
 fn in_child(test: &str, role: &str) -> String {
+    // Test programs name their tests without the crate.
+    let (_, here) = module_path!().split_once("::").unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("io::privileges::tests::{test}")])
+        .args(["--exact", &format!("{here}::{test}")])
         .args(["--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .output()

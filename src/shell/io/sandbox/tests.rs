@@ -26,8 +26,10 @@ fn in_child(test: &str) -> Option<PathBuf> {
         fs::create_dir_all(folder.join(kind)).unwrap();
         fs::write(folder.join(kind).join("file"), kind).unwrap();
     }
+    // Test programs name their tests without the crate.
+    let (_, here) = module_path!().split_once("::").unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("io::sandbox::tests::{test}")])
+        .args(["--exact", &format!("{here}::{test}")])
         .args(["--nocapture", "--test-threads=1"])
         .env(FOLDER, &folder)
         .output()
