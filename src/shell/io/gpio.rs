@@ -271,13 +271,19 @@ fn named_lines(all: &Chips) -> impl Iterator<Item = (&Chip, u32, &str)> {
 /// Up to [`NEAR_NAMES`] line names that somebody who typed `wanted` may have meant, nearest first.
 fn near_names(all: &Chips, wanted: &str) -> Vec<String> {
     let wanted = fold(wanted);
-    let mut near: Vec<(usize, &str)> = named_lines(all)
+    let all: Vec<(usize, &str)> = named_lines(all)
         .map(|(_, _, name)| (distance(&fold(name), &wanted), name))
         .filter(|(distance, _)| *distance <= NEAR_DISTANCE)
         .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.truncate(NEAR_NAMES);
+    let mut near: Vec<(usize, &str)> = Vec::new();
+    while near.len() < NEAR_NAMES {
+        let last = near.last().copied();
+        let farther = all.iter().filter(|&&line| Some(line) > last);
+        match farther.min() {
+            Some(&next) => near.push(next),
+            None => break,
+        }
+    }
     near.into_iter().map(|(_, name)| name.to_owned()).collect()
 }
 
@@ -345,8 +351,7 @@ fn scan_directory(directory: &Path) -> Result<Chips, LineError> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| is_chip_name(path))
         .collect();
-    // By number: gpiochip2 comes before gpiochip10.
-    paths.sort_unstable_by_key(|path| (path.as_os_str().len(), path.clone()));
+    super::sort_by_number(&mut paths);
 
     let (links, nodes): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.is_symlink());
     let mut all = Chips::default();

@@ -317,14 +317,18 @@ fn max_transfer(bufsiz: Option<usize>) -> usize {
 
 /// The `spidev*` in `directory`, as a list to print; empty if there is none.
 fn spidev_nodes(directory: &Path) -> String {
-    let mut nodes: Vec<String> = fs::read_dir(directory)
+    let mut nodes: Vec<PathBuf> = fs::read_dir(directory)
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.starts_with("spidev"))
-        .map(|name| directory.join(name).display().to_string())
+        .map(|name| directory.join(name))
         .collect();
-    nodes.sort_unstable();
+    super::sort_by_number(&mut nodes);
+    let nodes: Vec<String> = nodes
+        .iter()
+        .map(|node| node.display().to_string())
+        .collect();
     nodes.join(", ")
 }
 
