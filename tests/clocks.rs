@@ -16,7 +16,7 @@ use std::time::Duration;
 /// A simulated co-processor in a process of its own, which lives on meanwhile.
 fn device() -> String {
     let bridge = env!("CARGO_BIN_EXE_spinel-bridge");
-    format!("system:{bridge} --log none --stdio sim:hurry:auto-init:seed=1")
+    format!("system:{bridge} --log none --stdio sim:hurry:seed=1")
 }
 
 /// The network is as it was, and nothing was reset, given up or repaired.

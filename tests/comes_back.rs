@@ -29,7 +29,7 @@ fn what_waits_for_a_command_is_done_when_the_driver_was_stopped_over_its_end() {
     host.start_bridge(&[
         "--retain-command",
         &command,
-        "sim:hurry:auto-init:extras:seed=1",
+        "sim:hurry:extras:seed=1",
     ]);
     host.ctl("form test");
     let is_there = |name: &str| fs::metadata(name).is_ok().then_some(());

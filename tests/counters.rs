@@ -33,7 +33,7 @@ fn is_ours(name: &str) -> bool {
 #[test]
 fn one_table_has_what_everybody_counted() {
     let folder = Folder::new();
-    let mut host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
+    let mut host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     host.ctl("form test");
     let before = counters(&host);
     for name in [
@@ -79,7 +79,7 @@ fn one_table_has_what_everybody_counted() {
 #[test]
 fn all_of_them_are_cleared() {
     let folder = Folder::new();
-    let mut host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
+    let mut host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     host.ctl("form test");
     let below = ["transactions", "commands sent", "CNTR_TX_SPINEL_TOTAL"];
     let busy = |host: &Host| {
@@ -110,7 +110,7 @@ fn all_of_them_are_cleared() {
 fn a_stream_counts_its_frames() {
     let folder = Folder::new();
     let device = format!(
-        "system:{} --stdio hurry:auto-init:extras:seed=1",
+        "system:{} --stdio hurry:extras:seed=1",
         example("sim-ncp")
     );
     let host = Host::start(&folder, "only", &device);
@@ -149,7 +149,7 @@ fn every_line_that_the_log_does_not_take_is_counted_once() {
         "--log",
         "file:/dev/full",
         "--verbose=-9",
-        "sim:hurry:auto-init:extras:seed=1",
+        "sim:hurry:extras:seed=1",
     ]);
     let lost = |host: &Host| counters(host)["messages that the log did not take"];
     host.ctl("counters clear");

@@ -19,7 +19,7 @@ const PSKD: &str = "J01NME99";
 /// The same simulated co-processor over each transport that this machine can have.
 fn transports() -> [(&'static str, String); 2] {
     let bridge = env!("CARGO_BIN_EXE_spinel-bridge");
-    let ncp = "sim:hurry:auto-init:extras:seed=1";
+    let ncp = "sim:hurry:extras:seed=1";
     [
         ("a bus", ncp.to_owned()),
         (
