@@ -10,7 +10,7 @@ mod services;
 
 use super::alive::Alive;
 use super::{
-    after, announce, confine, print_counter, start, warn_of, Clock, Error, Flow, ROUNDS, TURN_MAX,
+    after, announce, confine, heed, start, warn_of, Clock, Counted, Error, Flow, ROUNDS, TURN_MAX,
 };
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Device, Face};
@@ -57,6 +57,18 @@ struct Driver<'c> {
     seen: Seen,
     /// A signal told so before the loop began.
     is_ended: bool,
+}
+
+impl<'c> Counted for Driver<'c> {
+    fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+        self.own_counters(print);
+        self.host.counters(print);
+    }
+
+    fn clear_counters(&mut self) {
+        self.clear_own_counters();
+        self.host.clear_counters();
+    }
 }
 
 impl<'c> Driver<'c> {
@@ -199,32 +211,18 @@ impl<'c> Driver<'c> {
             return Flow::Continue;
         }
         let received = self.signals.drain();
-        if received.print {
-            crate::io::log::reopen();
-            self.print_counters();
-        }
-        if received.clear {
-            self.clear_counters();
-            self.host.clear_counters();
-            log::info!("counters cleared");
-        }
         self.io.ready.child |= received.child;
-        after(&received)
-    }
-
-    fn print_counters(&self) {
-        self.counters(&mut print_counter);
-        self.host.counters(&mut print_counter);
+        heed(&received, self)
     }
 
     /// What is counted here and below, which the host knows nothing of.
-    fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+    fn own_counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
         self.carrier.counters(print);
         print(LOST_LABEL, lost());
         print("packets that the interface did not take", self.refused);
     }
 
-    fn clear_counters(&mut self) {
+    fn clear_own_counters(&mut self) {
         self.carrier.clear_counters();
         clear_lost();
         self.refused = 0;
@@ -251,7 +249,7 @@ impl<'c> Driver<'c> {
         }
         for (ticket, clear) in counters {
             match clear {
-                true => self.clear_counters(),
+                true => self.clear_own_counters(),
                 false => self.answer_counters(ticket),
             }
         }
@@ -260,7 +258,7 @@ impl<'c> Driver<'c> {
     /// Adds our rows to the host's answer, which comes after them.
     fn answer_counters(&mut self, ticket: Ticket) {
         let mut rows = Vec::new();
-        self.counters(&mut |name, value| {
+        self.own_counters(&mut |name, value| {
             rows.push(
                 Fields::new()
                     .with("name", Field::text(name))

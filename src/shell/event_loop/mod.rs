@@ -290,6 +290,27 @@ fn release_reset(link: &Link, bus: &mut dyn Bus, now: Instant) {
     }
 }
 
+/// What signals print and clear, in either turn.
+trait Counted {
+    fn counters(&self, print: &mut dyn FnMut(&'static str, u64));
+
+    fn clear_counters(&mut self);
+}
+
+/// Does what the signals ask for that came.
+fn heed(received: &Received, turn: &mut dyn Counted) -> Flow {
+    if received.print {
+        // A new file first, for whoever has moved the old one away: the counters are to be in it.
+        crate::io::log::reopen();
+        turn.counters(&mut print_counter);
+    }
+    if received.clear {
+        turn.clear_counters();
+        log::info!("counters cleared");
+    }
+    after(received)
+}
+
 /// What is to be done after these signals.
 fn after(received: &Received) -> Flow {
     match received.end {

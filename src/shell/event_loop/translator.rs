@@ -2,9 +2,7 @@
 
 use super::alive::Alive;
 use super::ending::{Ending, Moved};
-use super::{
-    after, announce, confine, print_counter, start, Clock, Error, Flow, Lower, ROUNDS, TURN_MAX,
-};
+use super::{announce, confine, heed, start, Clock, Counted, Error, Flow, Lower, ROUNDS, TURN_MAX};
 use crate::bridge::{Step, Upper};
 use crate::config::{Config, Face};
 use crate::io::client::{Client, Read, Write};
@@ -130,6 +128,20 @@ struct Turn {
     ready_when_up: bool,
 }
 
+impl Counted for Turn {
+    fn counters(&self, print: &mut dyn FnMut(&'static str, u64)) {
+        self.lower.counters(print);
+        print(LOST_LABEL, lost());
+        self.upper.counters(print);
+    }
+
+    fn clear_counters(&mut self) {
+        self.lower.clear_counters();
+        self.upper.clear_counters();
+        clear_lost();
+    }
+}
+
 impl Turn {
     fn run(&mut self) -> io::Result<()> {
         loop {
@@ -223,27 +235,10 @@ impl Turn {
     }
 
     fn handle_signals(&mut self) -> Flow {
-        if !core::mem::take(&mut self.io.ready.signal) {
-            return Flow::Continue;
+        match core::mem::take(&mut self.io.ready.signal) {
+            true => heed(&self.signals.drain(), self),
+            false => Flow::Continue,
         }
-        let received = self.signals.drain();
-        if received.print {
-            crate::io::log::reopen();
-            self.print_counters();
-        }
-        if received.clear {
-            self.lower.clear_counters();
-            self.upper.clear_counters();
-            clear_lost();
-            log::info!("counters cleared");
-        }
-        after(&received)
-    }
-
-    fn print_counters(&self) {
-        self.lower.counters(&mut print_counter);
-        print_counter(LOST_LABEL, lost());
-        self.upper.counters(&mut print_counter);
     }
 
     /// Reads what the client sent, as far as there is room for it.
