@@ -16,7 +16,7 @@ pub enum Device {
     Spi(PathBuf),
     /// `sim:…`, the simulated co-processor.
     Sim(Spec),
-    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts` or `:now` behind it: a serial port.
+    /// `serial:/dev/ttyACM0:115200`, or with `:rtscts`, `:xonxoff` or `:now` behind it: a serial port.
     Serial {
         /// The device node.
         path: PathBuf,
@@ -24,6 +24,8 @@ pub enum Device {
         speed: u32,
         /// Flow control by RTS and CTS: `:rtscts` behind the speed.
         rtscts: bool,
+        /// Flow control by XON and XOFF, which HDLC escapes: `:xonxoff` behind the speed.
+        xonxoff: bool,
         /// It has to be there at the start: `:now` behind the speed. Else it is waited for.
         now: bool,
     },
@@ -63,7 +65,7 @@ impl FromStr for Device {
 /// What follows `serial:`. A suffix of digits is a speed; the names below `/dev/serial/by-path` hold
 /// colons too.
 fn serial(text: &str) -> Result<Device, DeviceError> {
-    let (text, [rtscts, now]) = serial_words(text);
+    let (text, [rtscts, xonxoff, now]) = serial_words(text);
     let (path, speed) = match text.rsplit_once(':') {
         Some((path, digits)) if is_digits(digits) => (path, integer(digits)),
         _ => (text, Some(SERIAL_SPEED_DEFAULT.into())),
@@ -81,13 +83,14 @@ fn serial(text: &str) -> Result<Device, DeviceError> {
         path: PathBuf::from(path),
         speed: speed.and_then(known).ok_or(DeviceError::SerialSpeed)?,
         rtscts,
+        xonxoff,
         now,
     })
 }
 
 /// Takes the words of [`SERIAL_WORDS`] from the end of a serial device, in any order, and tells which were there.
-pub(crate) fn serial_words(mut text: &str) -> (&str, [bool; 2]) {
-    let mut found = [false; 2];
+pub(crate) fn serial_words(mut text: &str) -> (&str, [bool; 3]) {
+    let mut found = [false; 3];
     while let Some((at, front)) = SERIAL_WORDS
         .iter()
         .zip(0..)
@@ -100,7 +103,7 @@ pub(crate) fn serial_words(mut text: &str) -> (&str, [bool; 2]) {
 }
 
 /// At the end of a serial device: flow control, and that it has to be there at the start.
-pub(crate) const SERIAL_WORDS: [&str; 2] = [":rtscts", ":now"];
+pub(crate) const SERIAL_WORDS: [&str; 3] = [":rtscts", ":xonxoff", ":now"];
 
 /// What follows `tcp:`.
 fn tcp(text: &str) -> Result<Device, DeviceError> {
@@ -153,10 +156,11 @@ impl fmt::Display for Device {
                 path,
                 speed,
                 rtscts,
+                xonxoff,
                 now,
             } => {
                 write!(f, "serial:{}:{speed}", path.display())?;
-                let words = SERIAL_WORDS.iter().zip([*rtscts, *now]);
+                let words = SERIAL_WORDS.iter().zip([*rtscts, *xonxoff, *now]);
                 words
                     .filter(|(_, is_on)| *is_on)
                     .try_for_each(|(word, _)| f.write_str(word))
@@ -253,6 +257,7 @@ mod tests {
             path: path.into(),
             speed,
             rtscts: false,
+            xonxoff: false,
             now: false,
         };
         let by_path = "/dev/serial/by-path/platform-3f98.usb-usb-0:1.2:1.0-port0";
@@ -278,6 +283,7 @@ mod tests {
                     path: "/dev/ttyS1".into(),
                     speed: 115_200,
                     rtscts: true,
+                    xonxoff: false,
                     now: false,
                 },
                 "serial:/dev/ttyS1:115200:rtscts",
@@ -288,9 +294,21 @@ mod tests {
                     path: "/dev/ttyS1".into(),
                     speed: 9_600,
                     rtscts: true,
+                    xonxoff: false,
                     now: true,
                 },
                 "serial:/dev/ttyS1:9600:rtscts:now",
+            ),
+            (
+                "serial:/dev/ttyS1:xonxoff",
+                Device::Serial {
+                    path: "/dev/ttyS1".into(),
+                    speed: 115_200,
+                    rtscts: false,
+                    xonxoff: true,
+                    now: false,
+                },
+                "serial:/dev/ttyS1:115200:xonxoff",
             ),
             (
                 "system: ot-ncp-ftd 1 ",

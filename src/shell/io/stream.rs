@@ -48,7 +48,7 @@ enum Target {
     Serial {
         path: PathBuf,
         speed: u32,
-        rtscts: bool,
+        flow: serial::Flow,
         now: bool,
     },
     System(String),
@@ -400,11 +400,15 @@ impl Target {
                 path,
                 speed,
                 rtscts,
+                xonxoff,
                 now,
             } => Target::Serial {
                 path: path.clone(),
                 speed: *speed,
-                rtscts: *rtscts,
+                flow: serial::Flow {
+                    rtscts: *rtscts,
+                    xonxoff: *xonxoff,
+                },
                 now: *now,
             },
             Device::System(command) => Target::System(command.clone()),
@@ -417,11 +421,8 @@ impl Target {
     fn open(&self) -> io::Result<End> {
         match self {
             Target::Serial {
-                path,
-                speed,
-                rtscts,
-                ..
-            } => serial::Port::open(path, *speed, *rtscts).map(End::Serial),
+                path, speed, flow, ..
+            } => serial::Port::open(path, *speed, *flow).map(End::Serial),
             Target::System(command) => {
                 let (ours, theirs) = UnixStream::pair()?;
                 ours.set_nonblocking(true)?;

@@ -70,11 +70,16 @@ pub fn examine(config: &Config, time: &mut dyn Time, report: &mut Report<'_>) ->
 
 fn opened(device: &Device) -> String {
     match device {
-        Device::Serial { speed, rtscts, .. } => {
-            let flow = if *rtscts {
-                ", flow control by RTS and CTS"
-            } else {
-                ""
+        Device::Serial {
+            speed,
+            rtscts,
+            xonxoff,
+            ..
+        } => {
+            let flow = match (rtscts, xonxoff) {
+                (true, _) => ", flow control by RTS and CTS",
+                (false, true) => ", flow control by XON and XOFF",
+                (false, false) => "",
             };
             format!("open at {speed} bit/s{flow}")
         }
@@ -141,6 +146,7 @@ fn hunt<'t>(device: &Device, time: &'t mut dyn Time) -> Option<(Device, Wire<'t>
         path,
         speed: asked,
         rtscts: flow,
+        xonxoff,
         now,
     } = device
     else {
@@ -158,6 +164,7 @@ fn hunt<'t>(device: &Device, time: &'t mut dyn Time) -> Option<(Device, Wire<'t>
             path: path.clone(),
             speed,
             rtscts,
+            xonxoff: *xonxoff,
             now: *now,
         };
         // A port that does not do it is none of those.

@@ -1,16 +1,25 @@
-//! A serial port: raw octets, 8N1, flow control by RTS and CTS only where it is asked for.
+//! A serial port: raw octets, 8N1, flow control by RTS and CTS or by XON and XOFF only where it is asked for.
 
 use crate::io::lock;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::termios::{
-    cfmakeraw, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags, FlushArg, SetArg,
+    cfmakeraw, tcflush, tcgetattr, tcsetattr, BaudRate, ControlFlags, FlushArg, InputFlags, SetArg,
 };
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Deref;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// Who holds whom up, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flow {
+    /// By RTS and CTS.
+    pub(super) rtscts: bool,
+    /// By XON and XOFF.
+    pub(super) xonxoff: bool,
+}
 
 /// An open port, locked with flock(2) as the bus device is.
 #[derive(Debug)]
@@ -21,7 +30,7 @@ impl Port {
     ///
     /// # Errors
     /// What the system reported, as a text that says what to do where we know it.
-    pub(super) fn open(path: &Path, speed: u32, rtscts: bool) -> io::Result<Port> {
+    pub(super) fn open(path: &Path, speed: u32, flow: Flow) -> io::Result<Port> {
         let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
         let file = OpenOptions::new()
             .read(true)
@@ -30,7 +39,7 @@ impl Port {
             .open(path)
             .map_err(explain)?;
         lock::exclusively(&file).map_err(explain)?;
-        configure(&file, speed, rtscts)?;
+        configure(&file, speed, flow)?;
         Ok(Port(file))
     }
 }
@@ -51,9 +60,9 @@ impl Drop for Port {
     }
 }
 
-/// Raw, 8N1. HDLC escapes XON and XOFF, and RTS and CTS are rarely wired (protocol §6.1): without `rtscts`
-/// there is no flow control.
-fn configure(file: &File, speed: u32, rtscts: bool) -> io::Result<()> {
+/// Raw, 8N1. RTS and CTS are rarely wired, and not every firmware knows XON and XOFF, which HDLC escapes (protocol §6.1):
+/// there is no flow control that was not asked for.
+fn configure(file: &File, speed: u32, flow: Flow) -> io::Result<()> {
     let wanted = baud_rate(speed)
         .ok_or_else(|| other(format!("{speed} bit/s is no speed of a serial port")))?;
     let mut settings = tcgetattr(file).map_err(|errno| match errno {
@@ -63,7 +72,11 @@ fn configure(file: &File, speed: u32, rtscts: bool) -> io::Result<()> {
     cfmakeraw(&mut settings);
     settings.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
     settings.control_flags -= ControlFlags::CRTSCTS | ControlFlags::CSTOPB | ControlFlags::PARENB;
-    if rtscts {
+    if flow.xonxoff {
+        // Both ways; cfmakeraw(3) turned them off.
+        settings.input_flags |= InputFlags::IXON | InputFlags::IXOFF;
+    }
+    if flow.rtscts {
         settings.control_flags |= ControlFlags::CRTSCTS;
     }
     // Hanging up would drop DTR, which resets some co-processors (protocol §6.1).
@@ -79,7 +92,7 @@ fn configure(file: &File, speed: u32, rtscts: bool) -> io::Result<()> {
             "the port does not do {speed} bit/s; write another speed behind its path"
         )));
     }
-    if rtscts
+    if flow.rtscts
         && !tcgetattr(file)?
             .control_flags
             .contains(ControlFlags::CRTSCTS)
@@ -169,7 +182,7 @@ mod tests {
             ("/dev/null", "not a serial port"),
             ("/tmp", "a folder"),
         ] {
-            let error = Port::open(Path::new(path), 115_200, false)
+            let error = Port::open(Path::new(path), 115_200, Flow::default())
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(message), "{path}: {error}");

@@ -1,6 +1,6 @@
 use super::*;
 use nix::pty::{openpty, OpenptyResult};
-use nix::sys::termios::{tcgetattr, ControlFlags, LocalFlags};
+use nix::sys::termios::{tcgetattr, ControlFlags, InputFlags, LocalFlags};
 use std::fs::File;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
@@ -227,6 +227,7 @@ fn a_serial_port_is_raw_and_comes_back_when_it_was_unplugged() {
         path: path.clone(),
         speed: 1_000_000,
         rtscts: false,
+        xonxoff: false,
         now: false,
     };
     let mut clock = clock();
@@ -285,6 +286,7 @@ fn a_serial_port_is_waited_for_unless_it_is_wanted_at_once() {
         path: path.clone(),
         speed: 115_200,
         rtscts: false,
+        xonxoff: false,
         now,
     };
     let start = Instant::ZERO;
@@ -316,6 +318,7 @@ fn each_reason_is_told_once() {
         path: path.clone(),
         speed: 115_200,
         rtscts: false,
+        xonxoff: false,
         now: false,
     };
     let mut now = Instant::ZERO;
@@ -347,4 +350,49 @@ fn what_is_no_stream() {
         .unwrap_err()
         .to_string();
     assert_eq!(error, "cannot open sim:: it is no stream of octets");
+}
+
+#[test]
+fn xoff_holds_a_port_up_that_was_asked_for_it_until_xon() {
+    for xonxoff in [true, false] {
+        let (mut master, name) = pty();
+        let device = Device::Serial {
+            path: name,
+            speed: 115_200,
+            rtscts: false,
+            xonxoff,
+            now: true,
+        };
+        let mut clock = clock();
+        let mut stream = Stream::open(&device, clock.0).unwrap();
+        wait_open(&mut stream, &mut clock);
+        let settings = tcgetattr(&master).unwrap();
+        let flags = InputFlags::IXON | InputFlags::IXOFF;
+        assert_eq!(settings.input_flags.contains(flags), xonxoff);
+        master.write_all(&[0x13]).unwrap();
+        // A pty hands what comes to its other end in a moment of its own.
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let mut taken = 0;
+        while xonxoff {
+            match stream.write(b"~", clock.0) {
+                Write::Octets(n) => taken += n,
+                Write::Blocked => break,
+                other => panic!("{other:?}"),
+            }
+            assert!(std::time::Instant::now() < deadline, "{taken} after XOFF");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        master.write_all(&[0x11]).unwrap();
+        loop {
+            match stream.write(b"!", clock.0) {
+                Write::Octets(1) => break,
+                Write::Blocked => std::thread::sleep(Duration::from_millis(1)),
+                other => panic!("{other:?}"),
+            }
+            assert!(std::time::Instant::now() < deadline, "XON is not heard");
+        }
+        let mut got = vec![0; taken + 1];
+        master.read_exact(&mut got).unwrap();
+        assert_eq!(got.last(), Some(&b'!'));
+    }
 }
