@@ -92,12 +92,18 @@ fn device_of<'a>(board: Option<&Board>, system: &'a str) -> Vec<&'a str> {
 
 /// Our host driver on this NCP as node `number` of this air, in a namespace of its own and so with routes of its own.
 pub(crate) fn another(world: &World, name: &str, number: u32) -> Host {
+    another_with(world, name, number, &[])
+}
+
+/// The same, with more arguments.
+pub(crate) fn another_with(world: &World, name: &str, number: u32, arguments: &[&str]) -> Host {
     let mut host = Host::new(&world.folder, &format!("bridge{number}"));
-    host.start_bridge(&[&format!(
+    let device = format!(
         "system:exec nsenter --net={} -- sh -c '{}'",
         world.host.namespace(),
         world.shell(name, number)
-    )]);
+    );
+    host.start_bridge(&[arguments, &[&device]].concat());
     host
 }
 

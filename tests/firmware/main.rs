@@ -34,4 +34,5 @@ mod soak;
 mod spi_driver;
 mod spinel_cli;
 mod start;
+mod tapped;
 mod transports;
