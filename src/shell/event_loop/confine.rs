@@ -24,12 +24,6 @@ pub(super) fn rules(config: &Config, pty: Option<&Path>, control: Option<&Path>)
     let root = config.host.chroot.as_deref().unwrap_or(Path::new("/"));
     // syslog(3) writes local time.
     rules.allow(&below(root, Path::new("/etc/localtime")), Right::Read);
-    if let Some(Retain::File(path)) = &config.host.retain {
-        // It is read once, and replaced by a new file beside it. What else is in the folder is not for us to read.
-        let path = below(root, path);
-        rules.allow(&path, Right::Read);
-        rules.allow_beside(&path, Right::Replace);
-    }
     if has_commands(config) {
         rules.allow_commands(root);
     }
@@ -93,5 +87,25 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     match root == Path::new("/") {
         true => path.to_owned(),
         false => root.join(path.strip_prefix("/").unwrap_or(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Face;
+
+    /// What is beside the file may be anybody's: it is open before.
+    #[test]
+    fn the_file_with_the_credentials_needs_no_rule() {
+        let mut config = Config::new("sim:".parse().unwrap());
+        config.face = Face::Tun { name: None };
+        config.sandbox = true;
+        let count = |config: &Config| rules(config, None, None).expect("a sandbox").len();
+        let without = count(&config);
+        config.host.retain = Some(Retain::File(std::env::temp_dir().join("key")));
+        assert_eq!(count(&config), without);
+        config.host.retain = Some(Retain::Command("true".into()));
+        assert!(count(&config) > without);
     }
 }

@@ -84,7 +84,7 @@ impl<'c> Driver<'c> {
             Device::System(_) => None,
             _ => Some(open_carrier()?),
         };
-        let services = Services::new(&config.host);
+        let mut services = Services::new(&config.host);
         let mut settings = host_settings(config).map_err(start("/dev/urandom"))?;
         io.watch(tun.fd(), Source::Input)
             .and_then(|()| io.watch(netlink.fd(), Source::Netlink))
@@ -99,7 +99,7 @@ impl<'c> Driver<'c> {
         }
         log::info!("{} is {}", config.device, tun.name());
         let alive = Alive::from_env();
-        give_up_rights(config, tun.name(), control.as_mut())?;
+        give_up_rights(config, tun.name(), control.as_mut(), &mut services)?;
         let carrier = carrier.map_or_else(open_carrier, Ok)?;
         settings.has_hardware_reset = carrier.has_hardware_reset();
         // With the rights and below the root with which it is saved.
@@ -420,6 +420,7 @@ fn give_up_rights(
     config: &Config,
     interface: &str,
     control: Option<&mut Control>,
+    services: &mut Services<'_>,
 ) -> Result<(), Error> {
     let path = config.host.control.path(interface);
     let rules = confine::rules(config, None, path.as_deref());
@@ -429,6 +430,9 @@ fn give_up_rights(
         control.leave_directory();
     }
     privileges::drop(account, root).map_err(Error::Privileges)?;
+    if rules.is_some() {
+        services.hold();
+    }
     confine::enter(rules)
 }
 

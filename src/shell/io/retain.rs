@@ -1,6 +1,9 @@
 //! The network's credentials, kept on this host over a factory reset of the co-processor: a file, or
 //! whatever two commands make of it.
 //!
+//! A process that gives up opening files (`--sandbox`) keeps two of them open, and needs no right in their folder
+//! ([`Held`]).
+//!
 //! What is kept is the active dataset as MeshCoP TLVs (property THREAD_ACTIVE_DATASET_TLVS), which is
 //! secret: the file's mode is 0600.
 
@@ -8,11 +11,15 @@ use super::child::{Child, Output};
 use crate::config::Retain;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+mod held;
+
+pub use held::Held;
 
 /// What was kept; `None` if nothing was.
 ///
@@ -27,31 +34,33 @@ pub fn recall(
     is_ended: &mut dyn FnMut() -> bool,
 ) -> io::Result<Option<Vec<u8>>> {
     let kept = match retain {
-        Retain::File(path) => {
-            // A FIFO would keep us until somebody writes into it.
-            // And a link that somebody put there would have us read something else, with our rights.
-            let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
-            let opened = OpenOptions::new()
-                .read(true)
-                .custom_flags(flags.bits())
-                .open(path);
-            match opened {
+        Retain::File(path) => match held::unfinished(path) {
+            Some(dataset) => dataset,
+            None => match open(path, OpenOptions::new().read(true)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
-                    return Err(other("it is a symbolic link: name the file itself"));
-                }
-                file => {
-                    let file = file?;
-                    if !file.metadata()?.is_file() {
-                        return Err(other("it is no regular file"));
-                    }
-                    bounded(file)?
-                }
-            }
-        }
+                file => bounded(file?)?,
+            },
+        },
         Retain::Command(command) => run(command, limit, is_ended)?,
     };
     Ok(Some(kept).filter(|kept| !kept.is_empty()))
+}
+
+/// Opens a regular file and nothing else.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // A FIFO would keep us until somebody writes into it.
+    // And a link that somebody put there would have us read something else, with our rights.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+    let file = match options.custom_flags(flags.bits()).open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
+            return Err(other("it is a symbolic link: name the file itself"));
+        }
+        file => file?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(other("it is no regular file"));
+    }
+    Ok(file)
 }
 
 fn run(command: &str, limit: Duration, is_ended: &mut dyn FnMut() -> bool) -> io::Result<Vec<u8>> {
@@ -85,9 +94,7 @@ fn other(message: impl Into<String>) -> io::Error {
 /// # Errors
 /// What the system reported.
 pub fn save(path: &Path, dataset: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
+    let new = beside(path);
     // One that a crash left behind, or that somebody put there to have it written to, or to read it.
     forget(&new)?;
     let mut file = OpenOptions::new()
@@ -98,6 +105,13 @@ pub fn save(path: &Path, dataset: &[u8]) -> io::Result<()> {
     file.write_all(dataset)?;
     file.sync_all()?;
     fs::rename(new, path)
+}
+
+/// Where it is written until it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
 }
 
 /// Removes what [`save`] wrote.
@@ -135,9 +149,8 @@ mod tests {
     use super::*;
     use std::fs::Permissions;
     use std::os::unix::fs::{symlink, PermissionsExt};
-    use std::path::PathBuf;
 
-    fn folder(name: &str) -> PathBuf {
+    pub(super) fn folder(name: &str) -> PathBuf {
         let name = format!("bridge-retain-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&path);

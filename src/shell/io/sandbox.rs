@@ -50,10 +50,8 @@ pub enum Right {
     Device,
     /// Remove it, and see what else is there.
     Remove,
-    /// Make, write, replace and remove regular files.
+    /// Make, read, write, replace and remove regular files.
     Keep,
-    /// The same, and read none of them.
-    Replace,
 }
 
 impl Rules {
@@ -93,6 +91,12 @@ impl Rules {
         self.port = Some(port);
     }
 
+    /// How many files and folders are named.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     fn allow_access(&mut self, path: &Path, access: BitFlags<AccessFs>) {
         let is_file = std::fs::metadata(path).is_ok_and(|found| !found.is_dir());
         // A right that only a directory can have is an error on a file.
@@ -114,9 +118,9 @@ impl Right {
             Right::Read => AccessFs::ReadFile | AccessFs::ReadDir,
             Right::Device => AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev,
             Right::Remove => AccessFs::ReadDir | AccessFs::RemoveFile,
-            Right::Keep => Right::Read.access() | Right::Replace.access(),
-            Right::Replace => {
-                AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile
+            Right::Keep => {
+                let write = AccessFs::WriteFile | AccessFs::Truncate;
+                Right::Read.access() | write | AccessFs::MakeReg | AccessFs::RemoveFile
             }
         }
     }

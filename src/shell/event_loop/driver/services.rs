@@ -5,7 +5,8 @@ use crate::config::{self, Retain};
 use crate::ctl::request::UPGRADE_MAX;
 use crate::host::{Service, ServiceDone};
 use crate::io::child::{Child, Output};
-use crate::io::{retain, Io, Source};
+use crate::io::retain::{self, Held};
+use crate::io::{Io, Source};
 use crate::time::{Duration, Instant};
 use core::mem;
 use std::collections::VecDeque;
@@ -13,6 +14,8 @@ use std::io;
 
 pub(super) struct Services<'c> {
     config: &'c config::Host,
+    /// The file of `--retain`, for who may open none later.
+    held: Option<Held>,
     /// One of each kind at most.
     waiting: VecDeque<Service>,
     running: Option<(Child, Kind)>,
@@ -33,15 +36,32 @@ impl<'c> Services<'c> {
     pub(super) fn new(config: &'c config::Host) -> Self {
         Services {
             config,
+            held: None,
             waiting: VecDeque::new(),
             running: None,
             done: VecDeque::new(),
         }
     }
 
+    /// Opens the file of `--retain` while files can be opened.
+    pub(super) fn hold(&mut self) {
+        if let Some(Retain::File(path)) = &self.config.retain {
+            match Held::open(path) {
+                Ok(held) => self.held = Some(held),
+                Err(error) => log::error!(
+                    "{}: {error}: the network's credentials are neither recalled nor kept",
+                    path.display()
+                ),
+            }
+        }
+    }
+
     /// What was kept of the network. `is_ended`: we are to end, so nothing is waited for.
-    pub(super) fn recall(&self, is_ended: &mut dyn FnMut() -> bool) -> Option<Vec<u8>> {
-        let kept = retain::recall(self.config.retain.as_ref()?, CHECK_LIMIT, is_ended);
+    pub(super) fn recall(&mut self, is_ended: &mut dyn FnMut() -> bool) -> Option<Vec<u8>> {
+        let kept = match &mut self.held {
+            Some(held) => held.recall(),
+            None => retain::recall(self.config.retain.as_ref()?, CHECK_LIMIT, is_ended),
+        };
         kept.unwrap_or_else(|error| {
             log::error!("the retained credentials cannot be read and are not used: {error}");
             None
@@ -114,7 +134,11 @@ impl<'c> Services<'c> {
             }
             Service::Retain(dataset) => match &self.config.retain {
                 Some(Retain::File(path)) => {
-                    told("kept in", path, retain::save(path, &dataset));
+                    let saved = match &mut self.held {
+                        Some(held) => held.save(&dataset),
+                        None => retain::save(path, &dataset),
+                    };
+                    told("kept in", path, saved);
                 }
                 Some(Retain::Command(command)) => {
                     self.spawn(Kind::Retain, Some(command), &dataset, "save", io, now);
@@ -122,7 +146,13 @@ impl<'c> Services<'c> {
                 None => {}
             },
             Service::Forget => match &self.config.retain {
-                Some(Retain::File(path)) => told("removed from", path, retain::forget(path)),
+                Some(Retain::File(path)) => {
+                    let forgotten = match &mut self.held {
+                        Some(held) => held.forget(),
+                        None => retain::forget(path),
+                    };
+                    told("removed from", path, forgotten);
+                }
                 Some(Retain::Command(command)) => {
                     self.spawn(Kind::Retain, Some(command), &[], "forget", io, now);
                 }

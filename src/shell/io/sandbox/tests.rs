@@ -106,25 +106,28 @@ fn files_that_no_rule_names_are_out_of_reach() {
     open.write_all(b"more").unwrap();
 }
 
-/// As confine.rs has it for `--retain`.
+/// As the driver does it for `--retain`: what is beside the file is neither read nor touched, whoever we became.
 #[test]
-fn a_file_is_replaced_beside_others_that_stay_secret() {
-    let Some(folder) = in_child("a_file_is_replaced_beside_others_that_stay_secret") else {
+fn a_file_is_kept_without_a_right_in_its_folder() {
+    let Some(folder) = in_child("a_file_is_kept_without_a_right_in_its_folder") else {
         return;
     };
     let keep = folder.join("keep");
-    let secret = keep.join("secret");
-    fs::write(&secret, "secret").unwrap();
-    let mut rules = Rules::new();
-    rules.allow(&keep.join("file"), Right::Read);
-    rules.allow_beside(&keep.join("file"), Right::Replace);
-    let wall = confine(&rules) != Outcome::Nothing;
-    assert_eq!(fs::read(keep.join("file")).unwrap(), b"keep");
-    crate::io::retain::save(&keep.join("file"), b"new").unwrap();
-    crate::io::retain::save(&keep.join("file"), b"newer").unwrap();
-    assert_eq!(is_refused(fs::read(&secret)), wall);
+    let [file, beside] = ["file", "beside"].map(|name| keep.join(name));
+    fs::write(&beside, "secret").unwrap();
+    let mut held = crate::io::retain::Held::open(&file).unwrap();
+    let wall = confine(&Rules::new()) != Outcome::Nothing;
+    assert_eq!(held.recall().unwrap().unwrap(), b"keep");
+    held.save(b"newer").unwrap();
+    held.save(b"new").unwrap();
+    assert_eq!(held.recall().unwrap().unwrap(), b"new");
+    assert_eq!(is_refused(fs::read(&beside)), wall);
     assert_eq!(is_refused(fs::read_dir(&keep)), wall);
-    crate::io::retain::forget(&keep.join("file")).unwrap();
+    assert_eq!(is_refused(fs::write(&beside, "x")), wall);
+    assert_eq!(is_refused(fs::write(keep.join("made"), "x")), wall);
+    assert_eq!(is_refused(fs::remove_file(&beside)), wall);
+    held.forget().unwrap();
+    assert_eq!(held.recall().unwrap(), None);
 }
 
 #[test]
