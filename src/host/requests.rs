@@ -12,6 +12,7 @@ use crate::bridge::Upper;
 use crate::ctl::request::ResetKind;
 use crate::ctl::{Answer, Code, Failure, Field, Fields, Request, Ticket};
 use crate::time::{Duration, Instant};
+use crate::wire::ids::Property;
 use std::collections::VecDeque;
 
 #[derive(Default)]
@@ -161,6 +162,11 @@ impl Host {
     }
 
     fn start_request(&mut self, ticket: Ticket, request: &Request) {
+        if let Some(running) = written(request).and_then(|property| self.tasks.holds(property)) {
+            return self
+                .outbox
+                .answer(ticket, Answer::Failed(failure::busy(running)));
+        }
         let context = self.context();
         let script = match tasks::script(request, &self.session.known, &context) {
             Ok(script) => script,
@@ -247,6 +253,16 @@ impl Host {
         for row in rows {
             self.outbox.answer(ticket, Answer::Row(row));
         }
+    }
+}
+
+/// The property that a client writes to by its name.
+fn written(request: &Request) -> Option<Property> {
+    match request {
+        Request::Set(property, _) | Request::Insert(property, _) | Request::Remove(property, _) => {
+            Some(*property)
+        }
+        _ => None,
     }
 }
 

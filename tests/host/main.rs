@@ -6,6 +6,7 @@ mod fuzz;
 #[path = "../host_world/mod.rs"]
 mod host_world;
 mod lossy;
+mod members;
 mod radio;
 mod recovery;
 mod sim;

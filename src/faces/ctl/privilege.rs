@@ -71,9 +71,12 @@ const WRITING: &[Numbers] = &[
         Property::MAC_RAW_STREAM_ENABLED,
         Property::MAC_PROMISCUOUS_MODE,
     ),
-    one(Property::MAC_RX_ON_WHEN_IDLE_MODE),
+    one(Property::MAC_15_4_SADDR),
+    range(Property::MAC_RX_ON_WHEN_IDLE_MODE, Property::MAC_RX_AT),
     range(Property::RCP_API_VERSION, Property::RCP_LOG_CRASH_DUMP),
     range(Property::UART_BITRATE, Property::UART_XON_XOFF),
+    // The MAC's own settings (protocol §3.1), which include whether anything is encrypted.
+    1024..=1279,
     // The whole of the ranges for RCP and for multi-PAN (protocol §3.1), whatever comes into them; and
     // those of the infrastructure interface and of DNS-SD, who speaks there for the host.
     2048..=2335,

@@ -159,6 +159,18 @@ impl Tasks {
         self.list.iter_mut().find(|task| task.id == id)
     }
 
+    /// What runs and rests on this property: it listens by it, or takes it back at its end.
+    pub(in crate::host) fn holds(&self, property: Property) -> Option<&'static str> {
+        let is_it = |command, payload: &[u8]| property_of(command, payload) == Some(property);
+        let holder = self.list.iter().find(|task| {
+            let mut undo = task.undo.iter();
+            let mut sent = task.sent.iter();
+            undo.any(|send| is_it(send.command, &send.payload))
+                || task.listens() && sent.any(|(command, payload)| is_it(*command, payload))
+        })?;
+        Some(holder.exclusive.unwrap_or("another request"))
+    }
+
     fn take(&mut self, id: u32) -> Option<Task> {
         let index = self.list.iter().position(|task| task.id == id)?;
         Some(self.list.remove(index))

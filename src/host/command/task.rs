@@ -4,6 +4,7 @@ use super::command_line::Output;
 use super::wait::{Scan, Waiting};
 use crate::ctl::{Answer, Ticket};
 use crate::host::script::{Follow, Script, Send, Step};
+use crate::host::tasks::{SCAN, SNIFFING};
 use crate::time::Instant;
 use crate::wire::ids::Command;
 use std::collections::VecDeque;
@@ -29,6 +30,11 @@ pub(super) struct Task {
 }
 
 impl Task {
+    /// Whether it listens to the radio.
+    pub(super) fn listens(&self) -> bool {
+        matches!(self.exclusive, Some(SCAN | SNIFFING))
+    }
+
     pub(super) fn new(id: u32, origin: Origin, script: Script) -> Self {
         Task {
             id,

@@ -40,6 +40,7 @@ pub use counters::counter_rows;
 pub(super) use network::{resume, RESUME};
 pub use property::property_row;
 pub use scan::{beacon_row, energy_row, sniff_row};
+pub(super) use scan::{SCAN, SNIFFING};
 
 use super::known::{Known, State};
 use super::script::Script;

@@ -34,6 +34,7 @@ pub(super) fn set(property: Property, value: &[u8], known: &Known) -> Result<Scr
         check_value(info, info.signature, value)?;
     }
     check_filter(property, value)?;
+    check_power(property, value)?;
     check_member(property, known)?;
     let set = Send::set(property, |writer| writer.data(value))?;
     let report = match property {
@@ -169,6 +170,24 @@ fn check_filter(property: Property, value: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Who sleeps is for the driver to know: it would wait for packets that are held back, or take a co-processor that
+/// sleeps for one that died.
+fn check_power(property: Property, value: &[u8]) -> Result<(), Failure> {
+    let (awake, verbs) = match property {
+        Property::HOST_POWER_STATE => (HOST_ONLINE, "host-sleep and host-did-wake"),
+        Property::MCU_POWER_STATE => (MCU_ON, "begin-low-power and wake"),
+        Property::POWER_STATE => (POWER_ONLINE, "begin-low-power and wake"),
+        _ => return Ok(()),
+    };
+    if value == [awake] {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::Denied,
+        format!("{property} cannot be set to that: the driver would not know who sleeps; {verbs} do that"),
+    ))
+}
+
 /// OpenThread forgets its datasets when one of their members is set alone, without a word of it: who wants another
 /// channel would be left without a network.
 fn check_member(property: Property, known: &Known) -> Result<(), Failure> {
@@ -251,3 +270,8 @@ fn check_value(info: PropertyInfo, signature: Signature<'_>, octets: &[u8]) -> R
         Err(error) => Err(wrong(&error.to_string())),
     }
 }
+
+/// Protocol §4.4, §4.3.
+const HOST_ONLINE: u8 = 4;
+const MCU_ON: u8 = 0;
+const POWER_ONLINE: u8 = 4;

@@ -15,11 +15,15 @@ use crate::wire::packed::{Malformed, Overflow, Reader};
 use crate::wire::signature::Hex;
 use crate::wire::sniffed::Sniffed;
 
+/// The names of what listens.
+pub(in crate::host) const SCAN: &str = "scan";
+pub(in crate::host) const SNIFFING: &str = "sniffing";
+
 /// Looks for networks, or measures energy. Each find is a row ([`beacon_row`], [`energy_row`]).
 pub(super) fn scan(wanted: &Scan, known: &Known) -> Result<Script, Failure> {
     let channels: Vec<u8> = channels_of(scan_mask(wanted, known)?).collect();
     let period = scan_period(wanted)?;
-    let mut script = Script::exclusive("scan");
+    let mut script = Script::exclusive(SCAN);
     let raises_interface = wanted.kind == ScanKind::Discover && !known.flag(Property::NET_IF_UP);
     // A radio without a stack takes one channel for each measurement (protocol §7.6).
     let one_by_one = wanted.kind == ScanKind::Energy && known.has(Capability::CONFIG_RADIO);
@@ -139,7 +143,7 @@ enum Way {
 impl Way {
     /// `change` is the channel to listen on, where that is not the `current` one.
     fn script(self, mode: u8, current: Option<u8>, change: Option<u8>) -> Result<Script, Overflow> {
-        let script = Script::exclusive("sniffing");
+        let script = Script::exclusive(SNIFFING);
         let promiscuous =
             |mode| Send::set(Property::MAC_PROMISCUOUS_MODE, |value| value.uint8(mode));
         let flag = |property, on| Send::set(property, |value| value.boolean(on));
