@@ -5,8 +5,12 @@
 //!
 //! Runs as root, because a TUN interface takes that.
 
+#[path = "hostile/client.rs"]
+mod client;
 #[path = "hostile/coprocessor.rs"]
 mod coprocessor;
+#[path = "hostile/floods.rs"]
+mod floods;
 #[path = "hosts/mod.rs"]
 mod hosts;
 #[path = "hostile/lies.rs"]

@@ -2,6 +2,7 @@
 //! one, whose answers are altered on their way as the test says, and frames of the test's own.
 
 use super::lies::{frame, packed, Liar, UNASKED};
+use crate::hosts::{Host, Process};
 use spinel_bridge::hdlc::decode::{Decoder, Event};
 use spinel_bridge::hdlc::encode::{encode, encoded_max};
 use spinel_bridge::sim::radio::Surroundings;
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -24,6 +26,14 @@ pub(crate) struct Coprocessor {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     socket: PathBuf,
+}
+
+/// By what it is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Command,
+    Tcp,
+    Serial,
 }
 
 #[derive(Default)]
@@ -67,9 +77,30 @@ impl Coprocessor {
         }
     }
 
-    /// The device for the driver.
-    pub(crate) fn device(&self) -> String {
-        format!("system:exec socat - UNIX-CONNECT:{}", self.socket.display())
+    /// The device for the driver in the namespace of `host`, and what is between it and us.
+    pub(crate) fn device(&self, transport: Transport, host: &Host) -> (String, Option<Process>) {
+        let socket = format!("UNIX-CONNECT:{}", self.socket.display());
+        let between = |listens: &str| {
+            let mut command = host.command("socat");
+            command.args([listens, &socket]).stdin(Stdio::null());
+            Process(command.spawn().unwrap())
+        };
+        match transport {
+            Transport::Command => (format!("system:exec socat - {socket}"), None),
+            Transport::Tcp => {
+                let socat = between("TCP4-LISTEN:4000,bind=127.0.0.1,reuseaddr,fork");
+                host.wait_for("a listener", |host| {
+                    host.listens("tcp", 4_000).then_some(())
+                });
+                ("tcp:127.0.0.1:4000".to_owned(), Some(socat))
+            }
+            Transport::Serial => {
+                let port = self.socket.with_file_name("port");
+                let socat = between(&format!("PTY,link={},rawer,wait-slave", port.display()));
+                host.wait_for("a port", |_| port.exists().then_some(()));
+                (format!("serial:{}", port.display()), Some(socat))
+            }
+        }
     }
 
     /// From now on so many of 100 frames to the host are altered.

@@ -1,7 +1,7 @@
 //! The victim: a host with a LAN, a VPN and a way out, and our driver in it. Looked at from outside: `ip`, `/proc`, and
 //! whom its services hear from.
 
-use super::coprocessor::Coprocessor;
+use super::coprocessor::{Coprocessor, Transport};
 use crate::hosts::{Folder, Host, Process};
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,6 +18,7 @@ pub(crate) struct World {
     descriptors: usize,
     began: Instant,
     pub(crate) slowest: Duration,
+    _between: Option<Process>,
     /// Interfaces with somebody at the other end.
     _wires: [Process; 2],
 }
@@ -32,8 +33,28 @@ struct Elsewhere {
 }
 
 impl World {
-    /// The driver is in a network of its own.
+    /// The driver is in a network of its own, and its co-processor at the end of a pipe.
     pub(crate) fn new(seed: u64, options: &[&str]) -> World {
+        World::over(Transport::Command, seed, options)
+    }
+
+    /// The same with the co-processor somewhere else.
+    pub(crate) fn over(transport: Transport, seed: u64, options: &[&str]) -> World {
+        World::with(seed, options, |coprocessor, host| {
+            coprocessor.device(transport, host)
+        })
+    }
+
+    /// The same with a device of its own: the co-processor is not used.
+    pub(crate) fn on(device: &str, options: &[&str]) -> World {
+        World::with(0, options, |_, _| (device.to_owned(), None))
+    }
+
+    fn with(
+        seed: u64,
+        options: &[&str],
+        device: impl FnOnce(&Coprocessor, &Host) -> (String, Option<Process>),
+    ) -> World {
         let folder = Folder::new();
         let mut host = Host::new(&folder, "victim");
         let wires = ["eth0", "vpn0"].map(|name| wire(&host, name));
@@ -42,7 +63,7 @@ impl World {
         }
         let coprocessor = Coprocessor::start(folder.path(), seed);
         let before = Elsewhere::of(&host);
-        let device = coprocessor.device();
+        let (device, between) = device(&coprocessor, &host);
         host.start_bridge(&[options, &[&device]].concat());
         let mut world = World {
             coprocessor,
@@ -53,6 +74,7 @@ impl World {
             descriptors: 0,
             began: Instant::now(),
             slowest: Duration::ZERO,
+            _between: between,
             _wires: wires,
         };
         world.host.ctl("form victim -M fdaa:0:0:1::/64");
@@ -159,6 +181,12 @@ impl World {
             host.try_ctl("form again").status.success().then_some(())
         });
         self.is_unharmed();
+    }
+
+    /// What it costs counts from now on.
+    pub(crate) fn begins_anew(&mut self) {
+        (self.memory, self.descriptors) = self.size();
+        self.slowest = Duration::ZERO;
     }
 
     /// RssAnon in kB, and descriptors.
