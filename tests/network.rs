@@ -41,12 +41,12 @@ fn two_hosts(folder: &Folder, faults: &str) -> (Host, Host) {
     let first = Host::start(
         folder,
         "first",
-        &format!("sim:hurry:auto-init:extras:seed=1:{radio}{faults}"),
+        &format!("sim:hurry:extras:seed=1:{radio}{faults}"),
     );
     let second = Host::start(
         folder,
         "second",
-        &format!("sim:hurry:auto-init:extras:seed=2:{radio}{faults}"),
+        &format!("sim:hurry:extras:seed=2:{radio}{faults}"),
     );
     first.ctl("form test");
     join(&first, &second);
@@ -87,7 +87,7 @@ fn assert_tables_are_equal(host: &Host) {
 #[test]
 fn a_network_is_formed_and_its_addresses_are_the_interface_s() {
     let folder = Folder::new();
-    let host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
+    let host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     assert_eq!(host.state(), "offline");
     host.ctl("form test");
     host.wait_for_state("associated");
@@ -192,14 +192,14 @@ fn kill_9_and_a_restart_keep_the_running_network() {
     let (_ncp, device) = ncp_on_tcp(
         &first,
         &folder,
-        &format!("hurry:auto-init:extras:seed=1:{radio}"),
+        &format!("hurry:extras:seed=1:{radio}"),
     );
     first.start_bridge(&[&device]);
     first.ctl("form test");
     let second = Host::start(
         &folder,
         "second",
-        &format!("sim:hurry:auto-init:extras:seed=2:{radio}"),
+        &format!("sim:hurry:extras:seed=2:{radio}"),
     );
     join(&first, &second);
     first.run(&["ip", "-6", "address", "add", "fd99::1/64", "dev", "wpan0"]);
@@ -250,7 +250,7 @@ fn a_co_processor_that_restarts_again_and_again_is_followed() {
     let host = Host::start(
         &folder,
         "only",
-        "sim:hurry:auto-init:extras:seed=3:reset=2000ppm",
+        "sim:hurry:extras:seed=3:reset=2000ppm",
     );
     host.wait_for("a network", |host| {
         let output = host.try_ctl("form test");
@@ -337,12 +337,12 @@ fn a_joiner_is_let_in_by_its_passphrase() {
     let first = Host::start(
         &folder,
         "first",
-        &format!("sim:hurry:auto-init:extras:seed=1:{radio}"),
+        &format!("sim:hurry:extras:seed=1:{radio}"),
     );
     let second = Host::start(
         &folder,
         "second",
-        &format!("sim:hurry:auto-init:extras:seed=2:{radio}"),
+        &format!("sim:hurry:extras:seed=2:{radio}"),
     );
     first.ctl("form test -c 20");
     first.ctl("commissioner start");
@@ -378,7 +378,7 @@ fn what_is_kept_survives_a_factory_reset() {
     let folder = Folder::new();
     let file = folder.join("kept").display().to_string();
     let mut host = Host::new(&folder, "only");
-    host.start_bridge(&["--retain", &file, "sim:hurry:auto-init:extras:seed=1"]);
+    host.start_bridge(&["--retain", &file, "sim:hurry:extras:seed=1"]);
     host.ctl("form test");
     let key = host.ctl("get NET_NETWORK_KEY");
     host.wait_for("the kept credentials", |_| {
@@ -386,7 +386,7 @@ fn what_is_kept_survives_a_factory_reset() {
     });
     // `sim:` forgets everything with the process, as a co-processor that was flashed anew.
     host.kill_bridge();
-    host.start_bridge(&["--retain", &file, "sim:hurry:auto-init:extras:seed=1"]);
+    host.start_bridge(&["--retain", &file, "sim:hurry:extras:seed=1"]);
     host.wait_for_state("associated");
     assert_eq!(host.ctl("get NET_NETWORK_KEY"), key);
     host.ctl("leave");
@@ -413,7 +413,7 @@ fn what_is_kept_is_read_where_it_is_written_below_another_root() {
     let confined = ["--user", "nobody", "--chroot", &root_name];
     let arguments = [
         &confined[..],
-        &["--retain", "/kept", "sim:hurry:auto-init:extras:seed=1"],
+        &["--retain", "/kept", "sim:hurry:extras:seed=1"],
     ]
     .concat();
     host.start_bridge(&arguments);
@@ -441,7 +441,7 @@ fn the_firmware_gate_upgrades_once_and_closes_the_device_meanwhile() {
         "--firmware-upgrade",
         &upgrade,
         "--auto-upgrade",
-        "sim:hurry:auto-init:extras:seed=1",
+        "sim:hurry:extras:seed=1",
     ]);
     host.wait_for("the upgrade", |_| {
         fs::metadata(&flashed).is_ok().then_some(())
@@ -464,7 +464,7 @@ fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
             &[
                 "--commissioning-port",
                 "1234",
-                "sim:hurry:auto-init:extras:seed=1",
+                "sim:hurry:extras:seed=1",
             ],
         ]
         .concat(),
@@ -487,7 +487,7 @@ fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
 fn a_co_processor_of_another_major_version_is_a_fault_that_says_so() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    host.start_bridge_anyhow(&["sim:hurry:auto-init:extras:seed=1:major=3"]);
+    host.start_bridge_anyhow(&["sim:hurry:extras:seed=1:major=3"]);
     host.wait_for_state("uninitialized:fault");
     let (code, why) = host.refused("form test");
     assert_eq!(code, 5, "{why}");
@@ -500,10 +500,10 @@ fn two_drivers_side_by_side_on_one_host() {
     let radio = folder.radio();
     let mut host = Host::new(&folder, "both");
     let socket = folder.join("other.sock").display().to_string();
-    let device = format!("sim:hurry:auto-init:extras:seed=2:{radio}");
+    let device = format!("sim:hurry:extras:seed=2:{radio}");
     let arguments = ["--tun", "wpan1", "--control", &socket, &device];
     let mut other = Host::new(&folder, "unused");
-    host.start_bridge(&[&format!("sim:hurry:auto-init:extras:seed=1:{radio}")]);
+    host.start_bridge(&[&format!("sim:hurry:extras:seed=1:{radio}")]);
     host.ctl("form test");
     other.start_beside(&host, &arguments);
     other.wait_for("the other one", |other| other.status());
@@ -518,7 +518,7 @@ fn two_drivers_side_by_side_on_one_host() {
 fn unneeded_rights_are_given_up() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
-    host.start_bridge(&["--user", "nobody", "sim:hurry:auto-init:extras:seed=1"]);
+    host.start_bridge(&["--user", "nobody", "sim:hurry:extras:seed=1"]);
     let pid = host.bridge().0.id();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let field = |name: &str| {
@@ -548,7 +548,7 @@ fn a_co_processor_behind_a_command() {
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     let device = format!(
-        "system:{} --stdio hurry:auto-init:extras:seed=1",
+        "system:{} --stdio hurry:extras:seed=1",
         hosts::example("sim-ncp")
     );
     host.start_bridge(&[&device]);
@@ -557,7 +557,7 @@ fn a_co_processor_behind_a_command() {
     host.run(&[
         "pkill",
         "-f",
-        "^[^ ]*sim-ncp --stdio hurry:auto-init:extras:seed=1",
+        "^[^ ]*sim-ncp --stdio hurry:extras:seed=1",
     ]);
     host.wait_for("the loss in the log", |host| {
         host.log().contains("lost").then_some(())
@@ -572,7 +572,7 @@ fn a_command_has_the_user_s_rights_from_its_first_start() {
     let users = folder_of_nobody(&folder, "users").join("user");
     let ncp = hosts::example("sim-ncp");
     let device = format!(
-        "system:id -un >{}; exec {ncp} --stdio hurry:auto-init:extras:seed=1",
+        "system:id -un >{}; exec {ncp} --stdio hurry:extras:seed=1",
         users.display()
     );
     let mut host = Host::new(&folder, "only");
@@ -599,7 +599,7 @@ fn a_co_processor_on_a_serial_port() {
     let mut host = Host::new(&folder, "only");
     let name = folder.join("pty");
     let mut ncp = std::process::Command::new(hosts::example("sim-ncp"));
-    ncp.args(["--pty", "hurry:auto-init:extras:seed=1"])
+    ncp.args(["--pty", "hurry:extras:seed=1"])
         .stdout(fs::File::create(&name).unwrap());
     let _ncp = hosts::Process(ncp.spawn().unwrap());
     let port = host.wait_for("the pty", |_| {
@@ -614,7 +614,7 @@ fn a_co_processor_on_a_serial_port() {
 #[test]
 fn an_idle_network_costs_nothing() {
     let folder = Folder::new();
-    let mut host = Host::start(&folder, "only", "sim:hurry:auto-init:extras:seed=1");
+    let mut host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     host.ctl("form test");
     // Until the last update has come.
     sleep(Duration::from_secs(3));
