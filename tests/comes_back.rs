@@ -26,11 +26,7 @@ fn what_waits_for_a_command_is_done_when_the_driver_was_stopped_over_its_end() {
          forget) touch {forgotten};; esac"
     );
     let mut host = Host::new(&folder, "only");
-    host.start_bridge(&[
-        "--retain-command",
-        &command,
-        "sim:hurry:extras:seed=1",
-    ]);
+    host.start_bridge(&["--retain-command", &command, "sim:hurry:extras:seed=1"]);
     host.ctl("form test");
     let is_there = |name: &str| fs::metadata(name).is_ok().then_some(());
     host.wait_for("the command that saves", |_| is_there(&begun));

@@ -109,10 +109,7 @@ fn all_of_them_are_cleared() {
 #[test]
 fn a_stream_counts_its_frames() {
     let folder = Folder::new();
-    let device = format!(
-        "system:{} --stdio hurry:extras:seed=1",
-        example("sim-ncp")
-    );
+    let device = format!("system:{} --stdio hurry:extras:seed=1", example("sim-ncp"));
     let host = Host::start(&folder, "only", &device);
     let counted = counters(&host);
     assert!(

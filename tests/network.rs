@@ -189,11 +189,7 @@ fn kill_9_and_a_restart_keep_the_running_network() {
     let folder = Folder::new();
     let radio = folder.radio();
     let mut first = Host::new(&folder, "first");
-    let (_ncp, device) = ncp_on_tcp(
-        &first,
-        &folder,
-        &format!("hurry:extras:seed=1:{radio}"),
-    );
+    let (_ncp, device) = ncp_on_tcp(&first, &folder, &format!("hurry:extras:seed=1:{radio}"));
     first.start_bridge(&[&device]);
     first.ctl("form test");
     let second = Host::start(
@@ -247,11 +243,7 @@ fn a_reset_of_the_co_processor_is_recovered() {
 #[test]
 fn a_co_processor_that_restarts_again_and_again_is_followed() {
     let folder = Folder::new();
-    let host = Host::start(
-        &folder,
-        "only",
-        "sim:hurry:extras:seed=3:reset=2000ppm",
-    );
+    let host = Host::start(&folder, "only", "sim:hurry:extras:seed=3:reset=2000ppm");
     host.wait_for("a network", |host| {
         let output = host.try_ctl("form test");
         (output.status.success() || host.state() == "associated").then_some(())
@@ -461,11 +453,7 @@ fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
     host.start_bridge(
         &[
             &gate[..],
-            &[
-                "--commissioning-port",
-                "1234",
-                "sim:hurry:extras:seed=1",
-            ],
+            &["--commissioning-port", "1234", "sim:hurry:extras:seed=1"],
         ]
         .concat(),
     );
@@ -554,11 +542,7 @@ fn a_co_processor_behind_a_command() {
     host.start_bridge(&[&device]);
     assert_it_works(&host);
     // It dies, and comes back without a network: a new one behind the same command.
-    host.run(&[
-        "pkill",
-        "-f",
-        "^[^ ]*sim-ncp --stdio hurry:extras:seed=1",
-    ]);
+    host.run(&["pkill", "-f", "^[^ ]*sim-ncp --stdio hurry:extras:seed=1"]);
     host.wait_for("the loss in the log", |host| {
         host.log().contains("lost").then_some(())
     });
