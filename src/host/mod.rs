@@ -309,6 +309,7 @@ impl Host {
     /// Goes on with everything that can go on.
     fn drive(&mut self) {
         self.with_session(Session::continue_startup);
+        self.serve_bystanders();
         if !self.session.is_ready() {
             return;
         }

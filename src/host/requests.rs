@@ -91,20 +91,36 @@ impl Host {
         }
     }
 
-    fn admit(&self, request: &Request) -> Admission {
-        let needs_nothing = match request {
+    /// Requests that waited for an answer of the co-processor, and are told without it now: it restarts, or is gone.
+    pub(super) fn serve_bystanders(&mut self) {
+        let mut index = 0;
+        while let Some((_, request)) = self.requests.pending.get(index) {
+            if !self.needs_nothing(request) || self.is_finding_out(request) {
+                index += 1;
+            } else if let Some((ticket, request)) = self.requests.pending.remove(index) {
+                self.start_request(ticket, &request);
+            }
+        }
+    }
+
+    /// Whether it is told from what is known.
+    fn needs_nothing(&self, request: &Request) -> bool {
+        match request {
             Request::Status | Request::StatusValue(_) | Request::ListProperties => true,
             // Without a co-processor they are our own alone, and may tell why there is none.
             Request::Counters { .. } => !self.session.known.state.is_initialized(),
             _ => false,
-        };
+        }
+    }
+
+    fn admit(&self, request: &Request) -> Admission {
         let begins_anew = matches!(request, Request::Reset(_) | Request::Upgrade);
         let sleeps = matches!(
             request,
             Request::Wake | Request::HostSleep | Request::HostDidWake
         );
         let is_finding_out = self.is_finding_out(request);
-        if needs_nothing && !is_finding_out {
+        if self.needs_nothing(request) && !is_finding_out {
             return Admission::Now;
         }
         match self.session.phase() {

@@ -350,3 +350,20 @@ impl Trace {
         }
     }
 }
+
+/// What decides is being asked for, `status` waits for it, and the co-processor restarts: who asked is told that, and does
+/// not wait for the start-up, which may be two minutes away.
+#[test]
+fn who_asks_for_the_status_is_not_left_waiting_by_a_reset() {
+    let mut trace = Trace::ready();
+    // Detached: is the stack still up?
+    trace.send("80 06 43 02");
+    trace.send("80 06 43 00");
+    trace.request(1, Request::Status);
+    assert!(trace.answers(1).is_empty(), "it waits for the answer");
+    trace.send("80 06 00 71");
+    assert!(
+        matches!(trace.answers(1)[..], [Answer::Row(_), Answer::Done]),
+        "the state is known"
+    );
+}
