@@ -8,7 +8,7 @@ mod hosts;
 mod measure;
 mod process;
 
-use measure::slaves::{ours, theirs, us, Draw, FRAMES};
+use measure::slaves::{ours, theirs, us, Draw, Run, FRAMES, SLOW};
 use spinel_bridge::sim::rng::Rng;
 use spinel_bridge::sim::spec::{Rate, Spec};
 use std::time::Duration;
@@ -33,6 +33,8 @@ fn draw(seed: u64) -> Draw {
         speed_hz: one_of(&[1, 2, 4, 8]) as u32 * 1_000_000,
         rearm,
         spread,
+        slow: 0,
+        count: FRAMES,
         since_any: one_of(&[0, 1]) == 1,
         shortest: one_of(&[8, longest]) as usize,
         longest: longest as usize,
@@ -82,7 +84,8 @@ fn no_slower_and_never_less_delivered_than_openthreads_own_host() {
                 window,
                 ..
             } = &draw;
-            wrong.push(format!("sim:{spec}, {speed_hz} Hz, rearm {rearm} + {spread} us, since any {since_any}, {shortest}..={longest} octets, window {window}: ours {ours:?}, theirs {theirs:?}"));
+            let said = |run: &Run| (run.delivered, run.time, run.transactions);
+            wrong.push(format!("sim:{spec}, {speed_hz} Hz, rearm {rearm} + {spread} us, since any {since_any}, {shortest}..={longest} octets, window {window}: ours {:?}, theirs {:?}", said(&ours), said(&theirs)));
         }
     }
     let mean = ratios / compared;
@@ -96,25 +99,56 @@ fn no_slower_and_never_less_delivered_than_openthreads_own_host() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Echoes of 64 octets, one at a time, at 1 MHz.
+fn plain(rearm: u64, since_any: bool) -> Draw {
+    Draw {
+        rearm,
+        spread: 0,
+        slow: 0,
+        count: FRAMES,
+        since_any,
+        speed_hz: 1_000_000,
+        shortest: 64,
+        longest: 64,
+        window: 1,
+        spec: Spec {
+            no_reset: true,
+            ..Spec::default()
+        },
+        seed: 1,
+    }
+}
+
+/// Two seconds of a slow slave, as a busy machine makes one: the frames behind them do not pay for it.
+#[test]
+fn a_slave_that_was_slow_for_a_moment_is_soon_served_as_before() {
+    for slow in [200, 1_000, 5_000, 12_000] {
+        for since_any in [false, true] {
+            let draw = Draw {
+                slow,
+                count: 5_000,
+                ..plain(0, since_any)
+            };
+            let at = ours(&draw).at;
+            let quick = at.partition_point(|at| *at < SLOW);
+            let (from, to) = (quick + 64, quick + 264);
+            assert!(to < at.len(), "{slow} us: {quick} frames in the slow time");
+            let each = (at[to] - at[from]) / 200;
+            let most = us(2 * (100 + (5 + 64) * 8)) * 11 / 10;
+            assert!(
+                each <= most,
+                "slow {slow} us, since any {since_any}: {each:?} an echo"
+            );
+        }
+    }
+}
+
 /// The best fixed gap is the least with which no header is void.
 #[test]
 fn without_an_option_it_comes_close_to_the_best_fixed_gap() {
     for rearm in [0, 60, 150, 500, 1_000, 3_000, 5_000] {
         for since_any in [false, true] {
-            let draw = Draw {
-                rearm,
-                spread: 0,
-                since_any,
-                speed_hz: 1_000_000,
-                shortest: 64,
-                longest: 64,
-                window: 1,
-                spec: Spec {
-                    no_reset: true,
-                    ..Spec::default()
-                },
-                seed: 1,
-            };
+            let draw = plain(rearm, since_any);
             let time = ours(&draw).time;
             // A transaction to the slave and one from it, each followed by the pause.
             let transaction = 100 + (5 + 64) * 8;

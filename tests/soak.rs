@@ -18,7 +18,7 @@ use campaign::run::{Run, Violation};
 use campaign::scenario::{Frame, Scenario};
 use common::spec;
 use spinel_bridge::sim::rng::Rng;
-use spinel_bridge::sim::spec::{Kind, Spec};
+use spinel_bridge::sim::spec::{Kind, Rate, Spec};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -231,13 +231,17 @@ impl Campaign {
 fn without_chance(spec: Spec) -> Spec {
     Spec {
         kind: Kind::Echo,
-        crc: spec.crc,
-        half_duplex: spec.half_duplex,
-        no_reset: spec.no_reset,
-        late_interrupt: spec.late_interrupt,
-        stuck_interrupt: spec.stuck_interrupt,
-        no_interrupt: spec.no_interrupt,
-        ..Spec::default()
+        void: Rate::default(),
+        garbage: Rate::default(),
+        late_header: Rate::default(),
+        data_len: Rate::default(),
+        flip: Rate::default(),
+        flip_any: Rate::default(),
+        refuse: Rate::default(),
+        lose_edge: Rate::default(),
+        reset: Rate::default(),
+        eio: Rate::default(),
+        ..spec
     }
 }
 

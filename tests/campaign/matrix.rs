@@ -21,7 +21,7 @@ pub(crate) struct FaultKind {
 /// How much of it: the name of the row, and what it means for the slave.
 pub(crate) type Level = (&'static str, fn(&mut Spec));
 
-pub(crate) const FAULT_KINDS: [FaultKind; 16] = [
+pub(crate) const FAULT_KINDS: [FaultKind; 24] = [
     FaultKind {
         levels: &[("0 %", |_| {})],
         ..kind("no fault")
@@ -158,6 +158,83 @@ pub(crate) const FAULT_KINDS: [FaultKind; 16] = [
         ],
         ..kind("restarts of the co-processor")
     },
+    FaultKind {
+        permits: "a fault may lose all that is on its way",
+        promise: Promise {
+            lost: WINDOW as u64,
+            doubled: 0,
+        },
+        levels: &[
+            ("FF", |spec| slow_restarts(spec)),
+            ("00", |spec| {
+                slow_restarts(spec);
+                spec.boot_low = true;
+            }),
+            ("INT", |spec| {
+                slow_restarts(spec);
+                spec.boot_interrupt = true;
+            }),
+        ],
+        ..kind("restarts of 1 % that take 30 ms, with FF, 00, or INT active meanwhile")
+    },
+    FaultKind {
+        permits: "a fault may double a frame to the slave",
+        promise: Promise {
+            lost: 0,
+            doubled: 1,
+        },
+        levels: &[
+            ("1 %", |spec| spec.late_header = percent(1)),
+            ("20 %", |spec| spec.late_header = percent(20)),
+        ],
+        ..kind("headers that come late")
+    },
+    FaultKind {
+        levels: &[
+            ("1 %", |spec| spec.data_len = percent(1)),
+            ("20 %", |spec| spec.data_len = percent(20)),
+        ],
+        ..kind("another DATA_LEN than before")
+    },
+    FaultKind {
+        levels: &[
+            ("60us", |spec| rearms(spec, 60, 0)),
+            ("+500us", |spec| rearms(spec, 100, 500)),
+            ("3ms", |spec| rearms(spec, 3_000, 0)),
+        ],
+        ..kind("a slave that arms late, or now sooner and now later")
+    },
+    FaultKind {
+        levels: &[
+            ("1300", |spec| ring(spec, 1_300, 20)),
+            ("1500", |spec| ring(spec, 1_500, 100)),
+            ("4000", |spec| ring(spec, 4_000, 20)),
+        ],
+        ..kind("a ring buffer, of so many octets")
+    },
+    FaultKind {
+        levels: &[
+            ("2048", |spec| spec.buffer = 2_048),
+            ("4096", |spec| spec.buffer = 4_096),
+        ],
+        ..kind("larger buffers")
+    },
+    FaultKind {
+        levels: &[
+            ("700us", |spec| stale(spec, 700)),
+            ("5ms", |spec| stale(spec, 5_000)),
+        ],
+        ..kind("a slave that is busy, and then takes nothing before its reply is fetched")
+    },
+    FaultKind {
+        permits: "a fault may double a frame to the slave",
+        promise: Promise {
+            lost: 0,
+            doubled: 1,
+        },
+        levels: &[("1 %", |spec| odd(spec, 1)), ("20 %", |spec| odd(spec, 20))],
+        ..kind("a ring, late arming, late headers, other DATA_LENs, void headers at once")
+    },
 ];
 
 const fn kind(name: &'static str) -> FaultKind {
@@ -196,6 +273,35 @@ fn all_and_flips(spec: &mut Spec, rate: u32) {
 fn restarts(spec: &mut Spec, rate: u32) {
     spec.reset = percent(rate);
     spec.no_reset = false;
+}
+
+fn slow_restarts(spec: &mut Spec) {
+    restarts(spec, 1);
+    spec.boot = Duration::from_millis(30);
+}
+
+fn rearms(spec: &mut Spec, least: u64, spread: u64) {
+    spec.rearm = Duration::from_micros(least);
+    spec.rearm_spread = Duration::from_micros(spread);
+}
+
+fn ring(spec: &mut Spec, octets: usize, drain: usize) {
+    spec.ring = octets;
+    spec.drain = drain;
+}
+
+fn stale(spec: &mut Spec, busy: u64) {
+    spec.busy = Duration::from_micros(busy);
+    spec.stale_room = true;
+}
+
+fn odd(spec: &mut Spec, rate: u32) {
+    ring(spec, 1_500, 100);
+    rearms(spec, 60, 200);
+    spec.stale_room = true;
+    spec.late_header = percent(rate);
+    spec.data_len = percent(rate);
+    spec.void = percent(rate);
 }
 
 /// Frame lengths, each equally often.

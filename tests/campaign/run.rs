@@ -165,7 +165,7 @@ impl Run {
         } = self.tally;
         let injected = self.pair.bridge.bus.injected();
         // No other fault leaves anything open.
-        let faults = injected.garbage + injected.flip_any + injected.reset;
+        let faults = injected.garbage + injected.late_header + injected.flip_any + injected.reset;
         let Promise {
             lost: may_lose,
             doubled: may_double,

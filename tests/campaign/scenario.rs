@@ -18,7 +18,7 @@ pub(crate) const fn frame(at: u64, len: usize) -> Frame {
 }
 
 /// What may become of the frames, at most and for each fault that leaves open what the slave did: a
-/// garbage header, a bit flipped anywhere, a restart. Those that arrive are in order and unchanged.
+/// garbage header, one that comes late, a bit flipped anywhere, a restart. Those that arrive are in order and unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Promise {
     pub(crate) lost: u64,

@@ -12,11 +12,12 @@ use spinel_bridge::sim::echo::Echo;
 use spinel_bridge::sim::slave::faults::{Fault, Faults};
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::{Rate, Spec};
+use spinel_bridge::sim::wires::Wires;
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::spi::FRAME_MAX;
 
 /// The bus of most tests.
-pub(crate) type EchoBus = Faults<Slave<Echo>>;
+pub(crate) type EchoBus = Faults<Wires<Slave<Echo>>>;
 
 /// Both ends of a link, the HDLC face, and a client behind it.
 pub(crate) struct Pair<B> {
@@ -39,7 +40,8 @@ impl Pair<EchoBus> {
         script: Vec<(u64, Fault)>,
     ) -> Self {
         let now = Instant::from_millis(1_000);
-        let bus = Faults::scripted(Slave::new(Echo::new(), spec, now), spec, script);
+        let slave = Slave::new(Echo::new(), spec, now);
+        let bus = Faults::scripted(Wires::new(slave, spec), spec, script);
         Pair::new(bus, settings, now)
     }
 }

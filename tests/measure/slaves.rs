@@ -28,8 +28,12 @@ pub struct Draw {
     pub speed_hz: u32,
     pub rearm: u64,
     pub spread: u64,
+    /// What it needs to arm at first, for [`SLOW`], if not 0.
+    pub slow: u64,
     /// It is not armed after a transaction that it took no part in either.
     pub since_any: bool,
+    /// How many frames.
+    pub count: usize,
     pub shortest: usize,
     pub longest: usize,
     /// Frames on their way at the same time.
@@ -45,6 +49,7 @@ impl Draw {
             speed_hz: self.speed_hz,
             rearm: self.rearm,
             spread: self.spread,
+            slow: self.slow,
             since_any: self.since_any,
             armed_at: START,
             elapsed_ns: 0,
@@ -56,7 +61,7 @@ impl Draw {
     fn frames(&self) -> Vec<Vec<u8>> {
         let mut rng = Rng::new(self.seed ^ 0xF00D);
         let lengths = (self.longest - self.shortest + 1) as u64;
-        (0..FRAMES)
+        (0..self.count)
             .map(|number| {
                 let len = self.shortest + rng.below(lengths) as usize;
                 let mut frame = vec![0x81 + (number % 8) as u8; len];
@@ -74,6 +79,7 @@ struct Timed {
     speed_hz: u32,
     rearm: u64,
     spread: u64,
+    slow: u64,
     since_any: bool,
     armed_at: Instant,
     /// Since the owner last let it pass.
@@ -97,7 +103,11 @@ impl Bus for Timed {
         let ends = now + Duration::from_nanos(self.elapsed_ns);
         let is_armed = begins >= self.armed_at;
         if is_armed || self.since_any {
-            self.armed_at = ends + us(self.rearm + self.rng.below(self.spread + 1));
+            let slow = match ends.since(START) < SLOW {
+                true => self.slow,
+                false => 0,
+            };
+            self.armed_at = ends + us(slow.max(self.rearm) + self.rng.below(self.spread + 1));
         }
         if !is_armed {
             miso.fill(0xFF);
@@ -133,9 +143,11 @@ impl Bus for Timed {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Run {
     pub delivered: usize,
+    /// When each was, of ours.
+    pub at: Vec<Duration>,
     pub time: Duration,
     pub transactions: u64,
 }
@@ -195,6 +207,7 @@ pub fn ours(draw: &Draw) -> Run {
     let mut client = Client::new(draw);
     let mut decoder = Decoder::new();
     let mut scratch = vec![0; encoded_max(2_043)];
+    let mut at = Vec::new();
     while !client.is_done() && now.since(START) < LIMIT {
         while client.may_send() {
             let len = encode(&client.frames[client.sent], &mut scratch).expect("room");
@@ -223,6 +236,7 @@ pub fn ours(draw: &Draw) -> Run {
             }
         }
         if back < client.back {
+            at.resize(client.back, now.since(START));
             continue;
         }
         // A look at the clock takes a little.
@@ -234,6 +248,7 @@ pub fn ours(draw: &Draw) -> Run {
     }
     Run {
         delivered: client.back,
+        at,
         time: now.since(START),
         transactions: bridge.bus.transactions,
     }
@@ -267,6 +282,7 @@ pub fn theirs(draw: &Draw) -> Run {
     }
     Run {
         delivered: client.back,
+        at: Vec::new(),
         time: now.since(START),
         transactions: bus.transactions,
     }
@@ -276,6 +292,9 @@ const START: Instant = Instant::from_millis(1_000);
 
 /// What a transaction takes beside its octets, in the middle of what was measured (`link::limits`).
 const FIXED_NS: u64 = 100_000;
+
+/// How long a slave is slow that is at first.
+pub const SLOW: Duration = Duration::from_secs(2);
 
 /// Frames of a run.
 pub const FRAMES: usize = 200;

@@ -315,6 +315,8 @@ fn late_slaves(text: &mut String) {
         speed_hz: 1_000_000,
         rearm: 0,
         spread: 0,
+        slow: 0,
+        count: slaves::FRAMES,
         since_any: false,
         shortest: 64,
         longest: 64,

@@ -14,6 +14,10 @@ pub struct Rearm {
     estimate: Duration,
     /// When it took the last frame, or first refused the present one.
     busy_since: Option<Instant>,
+    /// What it takes was learned from the reply that it gave before it takes the frame that waits.
+    learned: bool,
+    /// Frames in a row that it took when they were first offered.
+    ready: u32,
     /// When it first refused the present frame.
     refused_since: Option<Instant>,
     /// Refusals of the present frame without progress, and since when: room that grows is progress.
@@ -33,6 +37,8 @@ impl Rearm {
         Rearm {
             estimate: Duration::ZERO,
             busy_since: None,
+            learned: false,
+            ready: 0,
             refused_since: None,
             refusals: 0,
             stuck_since: None,
@@ -45,18 +51,31 @@ impl Rearm {
     /// The slave took a frame, and has room for `room` octets left if it is one buffer for all.
     pub fn accepted(&mut self, now: Instant, room: usize) {
         self.room = Some((room, now));
+        if !core::mem::take(&mut self.learned) {
+            self.learn(now);
+        }
+        self.busy_since = Some(now);
+        self.began();
+        self.next_offer = now + self.estimate;
+    }
+
+    /// The slave is ready: with what was waited for that, what it takes is learned.
+    fn learn(&mut self, now: Instant) {
         self.estimate = match (self.refused_since, self.busy_since) {
             // One long pause (a write to flash) must not slow all that follow: at most double.
             (Some(_), Some(busy_since)) => now
                 .since(busy_since)
                 .min(self.estimate * 2 + RETRY_MIN)
                 .min(RETRY_MAX),
-            // It was ready when expected; perhaps it is ready earlier.
+            // It was ready when expected; perhaps it is ready earlier. Where that goes on it is another slave
+            // than it was: one that was slow for a moment and is quick again.
+            _ if self.ready >= READY_MANY => self.estimate - self.estimate / 4,
             _ => self.estimate - self.estimate / 32,
         };
-        self.busy_since = Some(now);
-        self.began();
-        self.next_offer = now + self.estimate;
+        self.ready = match self.refused_since {
+            Some(_) => 0,
+            None => self.ready.saturating_add(1),
+        };
     }
 
     /// Another frame is offered from now on.
@@ -100,7 +119,17 @@ impl Rearm {
         Some(now.since(since) * missing / grown + RETRY_MIN / 4)
     }
 
-    /// The slave refused a frame, but gave one itself: that is progress (§5.4).
+    /// The slave refused a frame, but gave one itself: that is progress (§5.4), and the end of what it was
+    /// busy with.
+    pub fn gave(&mut self, now: Instant) {
+        if self.refused_since.is_some() && !self.learned {
+            self.learn(now);
+            self.learned = true;
+        }
+        self.began();
+    }
+
+    /// The refusals so far mean nothing.
     pub fn progressed(&mut self) {
         self.began();
     }
@@ -136,6 +165,9 @@ const RETRY_MIN: Duration = Duration::from_micros(200);
 
 /// The longest pause after a refusal: the last step of the hosts in use (protocol §5.7).
 const RETRY_MAX: Duration = Duration::from_millis(33);
+
+/// After so many frames that it took at once it is believed to be quicker than it was.
+const READY_MANY: u32 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -174,6 +206,41 @@ mod tests {
             assert!(refusals < 0.5, "{busy:?}: {refusals} refusals a frame");
             assert!(waste < 0.35, "{busy:?}: waits {waste} of the time too long");
         }
+    }
+
+    #[test]
+    fn a_slave_that_was_slow_is_quick_again_within_forty_frames() {
+        for busy in [1_000, 5_000, 30_000].map(Duration::from_micros) {
+            let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
+            rearm.accepted(now, 0);
+            run(&mut rearm, &mut now, busy, 100);
+            run(&mut rearm, &mut now, Duration::ZERO, 40);
+            let left = rearm.next_offer_at().since(now);
+            assert!(left < Duration::from_micros(100), "{busy:?}: {left:?}");
+        }
+    }
+
+    /// Such a slave takes nothing until its reply is fetched, which it has when it is ready.
+    #[test]
+    fn it_learns_from_replies_how_long_a_slave_is_busy() {
+        let busy = Duration::from_millis(5);
+        let (mut rearm, mut now) = (Rearm::new(), Instant::from_millis(5));
+        rearm.accepted(now, 0);
+        let mut refusals = 0;
+        for frame in 0..250 {
+            let ready = now + busy;
+            loop {
+                now = now.max(rearm.next_offer_at());
+                if now >= ready {
+                    break;
+                }
+                rearm.refused(now, 0, 64);
+                refusals += u32::from(frame >= 50);
+            }
+            rearm.gave(now);
+            rearm.accepted(now, 0);
+        }
+        assert!(refusals < 100, "{refusals} refusals of 200 frames");
     }
 
     #[test]

@@ -9,9 +9,13 @@
 //! ```
 //!
 //! What is void behind a pause would have been void behind a shorter one, and what is not would not have
-//! been behind a longer one: so each transaction teaches about many pauses. Those that were too short are
-//! believed so less and less, by 1/512 with each transaction, until one is tried again. Void headers that
-//! have nothing to do with the pause make all pauses equally bad, and so the shortest stays the best.
+//! been behind a longer one: so each transaction teaches about many pauses. Void headers that have nothing to
+//! do with the pause make all pauses equally bad, and so the shortest stays the best.
+//!
+//! A slave that was slow for a moment is not slow for ever: now and then half the pause is tried. Where that
+//! was enough it is tried again at once, and believed the sooner the more often it was, down to no pause at
+//! all within some forty transactions. Where it was not, it is tried half as often as before, down to once in
+//! [`PROBE_MAX`] transactions, so that a slave that stays slow hardly pays for it.
 
 use crate::time::Duration;
 
@@ -35,6 +39,13 @@ pub(super) struct Gap {
     misses: u32,
     /// What a void transaction costs, in microseconds.
     transaction: u64,
+    /// The shorter pause that is tried.
+    probed: Option<usize>,
+    /// Transactions in a row for which a shorter pause was enough.
+    enough: u32,
+    /// Transactions behind the best pause since a shorter one was tried, and after how many one is.
+    calm: u32,
+    probe_every: u32,
 }
 
 impl Gap {
@@ -50,12 +61,16 @@ impl Gap {
             begins_anew: true,
             misses: 0,
             transaction: transaction.as_micros() as u64,
+            probed: None,
+            enough: 0,
+            calm: 0,
+            probe_every: PROBE_MIN,
         }
     }
 
     /// The pause after a transaction that the slave took part in.
     pub(super) fn pause(&self) -> Duration {
-        PAUSES[self.best]
+        PAUSES[self.probed.unwrap_or(self.best)]
     }
 
     /// Whether transactions teach anything.
@@ -75,6 +90,11 @@ impl Gap {
             return None;
         }
         self.active = true;
+        self.calm = 0;
+        self.enough = 0;
+        if self.probed.take().is_some() {
+            self.probe_every = (2 * self.probe_every).min(PROBE_MAX);
+        }
         let at = rung(pause);
         // One that is by itself may be chance.
         let weight = match self.in_a_row {
@@ -117,20 +137,40 @@ impl Gap {
         let at = PAUSES.iter().position(|rung| *rung >= pause);
         let (short, long) = self.voids.split_at_mut(at.unwrap_or(RUNGS));
         short.iter_mut().for_each(|share| fade(share, FORGET));
+        let probed = self.probed.take().is_some();
+        self.enough = if probed { self.enough + 1 } else { 0 };
         if let Some((share, longer)) = long.split_first_mut() {
-            fade(share, WEIGHT);
+            // One that is by itself may be chance, here too.
+            fade(
+                share,
+                [WEIGHT, WEIGHT, WEIGHT_IN_A_ROW, 2][self.enough.min(3) as usize],
+            );
             longer
                 .iter_mut()
                 .for_each(|longer| *longer = (*longer).min(*share));
         }
         self.active = self.voids[0] > 0;
         self.choose();
+        self.probe(probed);
+    }
+
+    /// Tries a shorter pause next, if it is time to: at once behind one that was enough.
+    fn probe(&mut self, was_enough: bool) {
+        if was_enough {
+            self.probe_every = PROBE_MIN;
+        }
+        self.calm += 1;
+        if self.best > 0 && (was_enough || self.calm >= self.probe_every) {
+            self.calm = 0;
+            self.probed = Some(rung(PAUSES[self.best] / 2));
+        }
     }
 
     /// Another co-processor may sit there now; its SPI is the same.
     pub(super) fn slave_restarted(&mut self) {
         self.in_a_row = 0;
         self.waited = Duration::ZERO;
+        self.probe_every = PROBE_MIN;
     }
 
     /// Finds the pause that costs least, and returns it.
@@ -195,6 +235,11 @@ const WEIGHT: u16 = 12;
 
 /// The same behind a void header: two in a row are hardly chance.
 const WEIGHT_IN_A_ROW: u16 = 4;
+
+/// After so many transactions a shorter pause is tried, at first and at the least often: a probe that fails
+/// costs about as much as one transaction.
+const PROBE_MIN: u32 = 8;
+const PROBE_MAX: u32 = 64;
 
 /// What one transaction takes from what is believed of pauses that are shorter than its own.
 const FORGET: u16 = 512;
@@ -283,10 +328,18 @@ mod tests {
         let mut gap = Gap::new(Duration::from_micros(TRANSACTION));
         run(&mut gap, 3_000, 0, false, 0);
         assert!(gap.pause() >= Duration::from_millis(1));
+        let mut transactions = 0;
+        while gap.best > 0 {
+            transactions += 1;
+            gap.took_part(gap.pause());
+        }
+        assert!(
+            transactions <= PROBE_MAX + 48,
+            "{transactions} transactions"
+        );
         for _ in 0..20_000 {
             gap.took_part(gap.pause());
         }
-        assert_eq!(gap.pause(), Duration::ZERO);
         assert!(!gap.is_active());
     }
 

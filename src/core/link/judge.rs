@@ -142,7 +142,7 @@ impl Link {
         // A slave that waits for us to fetch its frame first is not to blame if we cannot.
         let our_fault = header.data_len > 0 && self.plan.header.recv_len == 0;
         if fits {
-            self.rearm.progressed();
+            self.rearm.gave(now);
             return;
         }
         self.rearm

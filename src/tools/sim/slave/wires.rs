@@ -59,6 +59,11 @@ impl<B: Bus> Wires<B> {
         }
     }
 
+    /// The bus behind the wires.
+    pub fn inner(&mut self) -> &mut B {
+        &mut self.bus
+    }
+
     /// How long the slave is not armed after a transaction, whoever took part in it.
     fn draw_rearm(&mut self) -> Duration {
         match self.rearm_spread.as_micros() as u64 {
