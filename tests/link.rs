@@ -1307,3 +1307,25 @@ fn what_the_driver_cannot_carry_is_neither_offered_nor_taken() {
     t.queue(&text(&[0x80; 57]));
     assert!(t.clocked() <= 64);
 }
+
+/// Two hundred probes take ten seconds where each takes 50 ms: whoever waits wants to know before.
+#[test]
+fn on_a_slow_machine_silence_is_told_after_seconds_too() {
+    let mut link = Link::new(settings(), Instant::from_millis(1_000));
+    let mut now = Instant::from_millis(1_000);
+    let begun = now;
+    while link.failures_in_a_row() == 0 {
+        assert!(now.since(begun) < Duration::from_secs(4), "not told");
+        now = now.max(link.poll_timeout(true).expect("it is awaited"));
+        if link.wants_level(now, true) {
+            link.handle_level(now, Ok(Some(Line::Inactive))).unwrap();
+        }
+        if let Some(transfer) = link.poll_transfer(now, true) {
+            transfer.miso.fill(0xFF);
+            now = now + Duration::from_millis(50);
+            link.handle_transfer(now);
+        }
+        now = now + Duration::from_micros(1);
+    }
+    assert!(now.since(begun) > Duration::from_secs(2));
+}

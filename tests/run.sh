@@ -48,6 +48,7 @@ step 'documentation' 1 '' '' env RUSTDOCFLAGS='-D warnings' cargo doc --locked -
 step 'dependencies' 1 'crates of other systems' '' tests/deps.sh
 step 'size and memory of the smallest' 2 '' '' benches/features.sh bounds
 step 'build' 2 '' '' cargo build --locked --release
+step 'instructions of an octet' 2 '' 'what' cargo bench --locked --bench table instructions
 lane
 step 'the oldest Rust that Debian has' 2 'Debian 11: Rust 1.78; 400 MB in target/oldest' '' tests/oldest.sh
 step 'udev rules' 1 '' '' tests/udev.sh

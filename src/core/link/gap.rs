@@ -24,6 +24,8 @@ use crate::time::Duration;
 pub(super) struct Gap {
     /// Of each pause: the share of transactions that were void behind it, in 65536ths.
     voids: [u16; RUNGS],
+    /// The same before the void headers that came last: silence that lasts is something else.
+    before: [u16; RUNGS],
     /// The pause that costs least.
     best: usize,
     /// Some share is not 0: otherwise there is nothing to do.
@@ -53,6 +55,7 @@ impl Gap {
     pub(super) fn new(transaction: Duration) -> Self {
         Gap {
             voids: [0; RUNGS],
+            before: [0; RUNGS],
             best: 0,
             active: false,
             in_a_row: 0,
@@ -87,7 +90,11 @@ impl Gap {
     /// `None`: that has not helped often enough, it is something else.
     pub(super) fn void(&mut self, pause: Duration) -> Option<Duration> {
         if self.in_a_row >= RETRIES {
+            self.forget_silence();
             return None;
+        }
+        if self.in_a_row == 0 {
+            self.before = self.voids;
         }
         self.active = true;
         self.calm = 0;
@@ -168,9 +175,19 @@ impl Gap {
 
     /// Another co-processor may sit there now; its SPI is the same.
     pub(super) fn slave_restarted(&mut self) {
+        if self.in_a_row > 0 {
+            self.forget_silence();
+        }
         self.in_a_row = 0;
         self.waited = Duration::ZERO;
         self.probe_every = PROBE_MIN;
+    }
+
+    /// The slave was not there, which has nothing to do with pauses.
+    fn forget_silence(&mut self) {
+        self.voids = self.before;
+        self.active = self.voids[0] > 0;
+        self.choose();
     }
 
     /// Finds the pause that costs least, and returns it.
@@ -351,5 +368,11 @@ mod tests {
             .map(|pause| pause.as_micros())
             .collect();
         assert_eq!(retries, [200, 400, 800, 1_600, 3_200, 6_400, 12_800]);
+        gap.took_part(Duration::from_secs(1));
+        assert_eq!(
+            gap.pause(),
+            Duration::ZERO,
+            "its silence had another reason"
+        );
     }
 }

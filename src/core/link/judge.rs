@@ -36,6 +36,7 @@ impl Link {
             );
         }
         self.bad = 0;
+        self.is_long = false;
         self.shift_seen = 0;
         self.booted(now);
         if header.reset {
@@ -327,7 +328,7 @@ impl Link {
             let soon = self.plan.for_level && self.bad <= BAD_SOON;
             let delay = match self.bad {
                 _ if soon => BAD_DELAY_SOON,
-                0..=BAD_MAX if self.boots_failed == 0 => BAD_DELAY,
+                _ if !self.is_long && self.boots_failed == 0 => BAD_DELAY,
                 _ => BAD_DELAY_DEAD,
             };
             self.not_before = now + delay;
@@ -338,7 +339,12 @@ impl Link {
 
     /// Whether silence has lasted for longer than a boot can.
     fn look_for_failure(&mut self, now: Instant, failure: Failure) {
-        if self.bad < BAD_MAX {
+        // A machine that is slow may take long for so many.
+        let takes_long = self.bad >= BAD_REPORTED && now.since(self.bad_since) >= BAD_TIME;
+        let is_void = matches!(failure, Failure::Void(_));
+        let is_long = self.is_long || self.bad >= BAD_MAX || (is_void && takes_long);
+        let was_long = core::mem::replace(&mut self.is_long, is_long);
+        if !is_long {
             return;
         }
         let wait = self.patience(failure);
@@ -346,8 +352,9 @@ impl Link {
         let silent = now.since(since);
         if silent >= wait {
             self.bad = 0;
+            self.is_long = false;
             self.fail(now, failure);
-        } else if self.bad == BAD_MAX && self.failures == 0 {
+        } else if !was_long && self.failures == 0 {
             self.failed = Some(failure);
             let left = Duration::from_secs((wait - silent).as_secs() + 1);
             log::warn!("{}", failure.waits(self.settings.has_reset, left));

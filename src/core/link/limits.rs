@@ -61,6 +61,10 @@ pub(super) const BAD_SOON: u32 = 4;
 /// Bad headers in a row before the remedial action (§5.7): two seconds.
 pub(super) const BAD_MAX: u32 = 200;
 
+/// Or as long, of void ones, where a machine is too slow for that many; a little more, so that the count
+/// decides elsewhere.
+pub(super) const BAD_TIME: Duration = Duration::from_millis(2_500);
+
 /// Pause after those that follow: whoever is dead for so long is in no hurry, and found an eighth of a
 /// second after it comes back at the latest.
 pub(super) const BAD_DELAY_DEAD: Duration = Duration::from_millis(120);

@@ -178,6 +178,8 @@ pub struct Link {
     /// Bad headers in a row, and since when.
     bad: u32,
     bad_since: Instant,
+    /// They were so many, or took so long, that it is more than a disturbance.
+    is_long: bool,
     /// Since when the slave may be booting: the start, the end of a reset of ours, a RESET command.
     booting_since: Option<Instant>,
     /// The longest boot so far, as long as none has come to its end: how long silence means nothing.
@@ -352,6 +354,7 @@ impl Link {
             phase,
             awaiting_header: true,
             bad: 0,
+            is_long: false,
             bad_since: now,
             booting_since: Some(now),
             boot_time: Duration::ZERO,
@@ -573,7 +576,7 @@ impl Link {
     /// INT became active.
     pub fn handle_edge(&mut self, now: Instant) {
         self.level = Level::Active;
-        if self.bad >= BAD_MAX {
+        if self.is_long {
             // A sign of life: it need not wait for the next probe.
             self.not_before = self.not_before.min(now + BAD_DELAY);
         }
@@ -811,17 +814,19 @@ impl Link {
     }
 
     /// How long after the last transaction the one that is judged was run: at least, and at most. That it
-    /// came later than it could by what a timer takes is no merit of the slave.
+    /// came later than it could is no merit of the slave, where a timer takes that long. And it is no proof
+    /// against the slave: on a machine that is busy with something else, or was stopped, whatever the slave
+    /// is may have stood still as well.
     fn pause_before(&self, now: Instant) -> (Duration, Duration) {
         if self.pause.is_zero() {
             return (Duration::ZERO, now.since(self.last_at));
         }
         let paused = self.ended_at.map_or(Duration::ZERO, |at| now.since(at));
-        let paused = match paused <= self.pause + TIMER_SLACK {
-            true => paused.min(self.pause),
-            false => paused,
-        };
-        (paused, paused)
+        let least = paused.min(self.pause);
+        match paused <= self.pause + TIMER_SLACK {
+            true => (least, least),
+            false => (least, paused),
+        }
     }
 
     fn after_transfer(&mut self, now: Instant) {

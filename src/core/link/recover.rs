@@ -36,6 +36,7 @@ impl Link {
         self.too_big_since = None;
         self.bad_fcs = 0;
         self.bad = 0;
+        self.is_long = false;
         self.rearm.reset();
         self.gap.slave_restarted();
         self.answers = Answers::default();
@@ -123,7 +124,7 @@ impl Link {
     /// How often the link failed since it last worked. A silence that may be a boot counts after two
     /// seconds, too: whoever waits wants to know.
     pub fn failures_in_a_row(&self) -> u32 {
-        self.failures + u32::from(self.bad >= BAD_MAX)
+        self.failures + u32::from(self.is_long)
     }
 
     pub(super) fn failure_pause(&self) -> Duration {
