@@ -88,7 +88,7 @@ impl Rearm {
 
     /// The slave refused a frame of `len` octets, showed room for `room`, and gave none itself.
     pub fn refused(&mut self, now: Instant, room: usize, len: usize) {
-        self.busy_since.get_or_insert(now);
+        let busy_since = *self.busy_since.get_or_insert(now);
         let refused_since = *self.refused_since.get_or_insert(now);
         if room > self.last_room {
             self.refusals = 0;
@@ -98,7 +98,11 @@ impl Rearm {
         self.stuck_since.get_or_insert(now);
         self.refusals = self.refusals.saturating_add(1);
         let delay = now.since(refused_since) / 4 + self.estimate / 16;
-        let delay = self.until_there_is_room(now, room, len).unwrap_or(delay);
+        // A frame that went along with a transaction that had to be may have been too early.
+        let left = self.estimate.saturating_sub(now.since(busy_since));
+        let delay = self
+            .until_there_is_room(now, room, len)
+            .unwrap_or(delay.max(left));
         self.next_offer = now + delay.clamp(RETRY_MIN, RETRY_MAX);
     }
 

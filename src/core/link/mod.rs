@@ -209,6 +209,8 @@ pub struct Link {
     taken_at: Option<Instant>,
 
     level: Level,
+    /// A frame was offered again and fetched since INT's last edge.
+    fetched: bool,
     /// When a level that is believed inactive is read again.
     level_at: Instant,
     /// When a level that is active leads to a transaction: later and later while nothing comes of it.
@@ -371,6 +373,7 @@ impl Link {
             pause: Duration::ZERO,
             taken_at: None,
             level: Level::Unknown,
+            fetched: false,
             level_at: Instant::ZERO,
             level_allowed: Instant::ZERO,
             stuck: 0,
@@ -575,7 +578,12 @@ impl Link {
 
     /// INT became active.
     pub fn handle_edge(&mut self, now: Instant) {
-        self.level = Level::Active;
+        // A slave whose frame did not fit makes an edge when it offers it again, which may be told when the
+        // frame was fetched already, and the level read: it is read once more.
+        self.level = match core::mem::take(&mut self.fetched) {
+            true => Level::Unknown,
+            false => Level::Active,
+        };
         if self.is_long {
             // A sign of life: it need not wait for the next probe.
             self.not_before = self.not_before.min(now + BAD_DELAY);
@@ -837,5 +845,6 @@ impl Link {
         if self.level == Level::Active {
             self.level = Level::Unknown;
         }
+        self.fetched |= self.remembered > 0;
     }
 }
