@@ -86,6 +86,22 @@ fn under_load_both_ways_a_transaction_carries_a_frame_each_way() {
     }
 }
 
+/// The answer confirms the question; under load each frame confirms the one before of the other way.
+#[test]
+fn under_crc_an_echo_costs_three_transactions_and_a_pair_under_load_hardly_more_than_two() {
+    for len in SIZES {
+        for (pace, most) in [(Pace::Lone, 3.0), (Pace::Load, 2.1)] {
+            let case = Case {
+                crc: true,
+                ..Case::new(len, Way::Echo, pace)
+            };
+            let counts = model::run(&case, 1_000);
+            let each = 2.0 * counts.per_frame(counts.calls.transfers);
+            assert!(each <= most, "{len} octets, {pace:?}: {each} a pair");
+        }
+    }
+}
+
 #[test]
 fn a_busy_slave_is_asked_in_time_and_not_more_often_than_today() {
     for busy in [300, 1_500, 3_000, 12_000].map(Duration::from_micros) {

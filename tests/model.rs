@@ -11,9 +11,9 @@ use spinel_bridge::sim::slave::faults::Fault::{
     DataLen, Eio, Flip, Garbage, LateHeader, LoseEdge, Refuse, Void,
 };
 use spinel_bridge::sim::slave::faults::{Behind, Fault, Faults};
+use spinel_bridge::sim::slave::wires::Wires;
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::Spec;
-use spinel_bridge::sim::slave::wires::Wires;
 use spinel_bridge::sim::{Firmware, ResetCause};
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::trace::Way;

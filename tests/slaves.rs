@@ -1,6 +1,6 @@
 //! Slaves as nobody has thought of them: times, sizes and rules drawn from a seed, each served by the
 //! link and by a model of OpenThread's posix host, on the same bus in virtual time: never less delivered,
-//! and no slower, but for what `SLACK` says.
+//! and no slower, but for those that [`is_slower`] names.
 //!
 //! `SLAVES=n` draws n of them, `SLAVES_SEED=n` begins with another seed.
 
@@ -8,7 +8,7 @@ mod hosts;
 mod measure;
 mod process;
 
-use measure::slaves::{ours, theirs, us, Draw, Run, FRAMES, SLOW};
+use measure::slaves::{boot, ours, theirs, us, Draw, Run, FRAMES, SLOW};
 use spinel_bridge::sim::rng::Rng;
 use spinel_bridge::sim::spec::{Rate, Spec};
 use std::time::Duration;
@@ -71,7 +71,8 @@ fn no_slower_and_never_less_delivered_than_openthreads_own_host() {
             transactions += ours.transactions as f64 / theirs.transactions as f64;
             ratios += ours.time.as_secs_f64() / theirs.time.as_secs_f64();
         }
-        let slower = theirs.delivered == FRAMES && ours.time > theirs.time * SLACK / 100 + LEARNING;
+        let share = if is_slower(&draw) { SLOWER } else { 100 };
+        let slower = theirs.delivered == FRAMES && ours.time > theirs.time * share / 100 + SLACK;
         if !whole || slower {
             let Draw {
                 spec,
@@ -161,13 +162,89 @@ fn without_an_option_it_comes_close_to_the_best_fixed_gap() {
     }
 }
 
+/// From none to the 30 s of a verified one, whatever the wires show meanwhile: the start, which resets the slave,
+/// takes its boot and a fifth more, and a probe.
+#[test]
+fn a_slave_is_up_soon_after_its_boot() {
+    let boots = [
+        0, 5, 50, 300, 1_000, 2_500, 3_000, 5_000, 10_000, 20_000, 30_000,
+    ];
+    for wires in ["", "boot-low", "boot-int", "no-int"] {
+        for took in boots.map(Duration::from_millis) {
+            let spec: Spec = wires.parse().expect("what follows sim:");
+            let (up, transactions) = boot(&Spec { boot: took, ..spec });
+            let most = PULSE + took * 6 / 5 + PROBE;
+            assert!(
+                up <= most,
+                "{wires}, boots in {took:?}: up after {up:?}, {transactions} transactions"
+            );
+        }
+    }
+}
+
+/// An answer comes in two parts where it does not fit, each with an edge; what is told of the second is old.
+#[test]
+fn an_edge_that_is_old_costs_nothing() {
+    let draw = Draw {
+        shortest: 8,
+        longest: 1_295,
+        ..plain(0, true)
+    };
+    let (ours, theirs) = (ours(&draw), theirs(&draw));
+    assert!(
+        ours.time <= theirs.time * 101 / 100,
+        "{:?}, the posix host {:?}",
+        ours.time,
+        theirs.time
+    );
+}
+
+/// A slave that is busy for 5 ms, and takes nothing before its reply is fetched: under CRC a frame, its
+/// confirmation, its answer, which may not fit at first, and the confirmation of that.
+#[test]
+fn under_crc_a_slave_that_is_busy_is_not_asked_in_vain() {
+    let draw = Draw {
+        shortest: 33,
+        longest: 256,
+        window: 8,
+        spec: Spec {
+            crc: true,
+            busy: us(5_000),
+            stale_room: true,
+            no_reset: true,
+            ..Spec::default()
+        },
+        ..plain(0, false)
+    };
+    let run = ours(&draw);
+    assert_eq!(run.delivered, FRAMES);
+    assert!(
+        run.transactions <= 5 * FRAMES as u64,
+        "{} transactions for {FRAMES} echoes",
+        run.transactions
+    );
+}
+
+/// The reset at start, and what a slave that is dead for long is left alone for.
+const PULSE: Duration = Duration::from_millis(20);
+const PROBE: Duration = Duration::from_millis(10);
+
 /// How many are drawn, unless SLAVES says so.
 const SLAVES: u64 = 300;
 
 /// What it may take to find out what a slave needs.
 const LEARNING: Duration = Duration::from_millis(30);
 
-/// Per cent of its time. Where lengths are a matter of chance the link offers more octets than it needs,
-/// a tenth in all (docs/figures.md, "Figures"); and a slave that takes now 2 ms to arm again and now 4 is met a
-/// little later by who waits for it than by who asks each millisecond, with twice the transactions.
-const SLACK: u32 = 115;
+/// What the 600 transactions of a run may take longer together: 20 times what each costs beside its octets.
+const SLACK: Duration = Duration::from_millis(2);
+
+/// Those that may take longer with us, which 11 of 300 do. Who asks each millisecond meets a slave that needs now 2 ms
+/// to arm and now 4, or just 1 ms, earlier than who waits for it, with up to twice the transactions. And one
+/// that takes nothing before its reply is fetched, which it has at a time that varies, is waited for a little too
+/// long.
+fn is_slower(draw: &Draw) -> bool {
+    draw.rearm >= 500 || (draw.spec.stale_room && !draw.spec.busy.is_zero())
+}
+
+/// By so much, in per cent of its time.
+const SLOWER: u32 = 112;

@@ -10,9 +10,9 @@ use spinel_bridge::hdlc::Port;
 use spinel_bridge::link::{Link, Settings};
 use spinel_bridge::sim::echo::Echo;
 use spinel_bridge::sim::slave::faults::{Fault, Faults};
+use spinel_bridge::sim::slave::wires::Wires;
 use spinel_bridge::sim::slave::Slave;
 use spinel_bridge::sim::spec::{Rate, Spec};
-use spinel_bridge::sim::wires::Wires;
 use spinel_bridge::time::{Duration, Instant};
 use spinel_bridge::wire::spi::FRAME_MAX;
 

@@ -194,7 +194,10 @@ impl Client {
 pub fn ours(draw: &Draw) -> Run {
     let mut now = START;
     let settings = Settings {
-        crc: CrcMode::Off,
+        crc: match draw.spec.crc {
+            true => CrcMode::On,
+            false => CrcMode::Off,
+        },
         speed_hz: draw.speed_hz,
         has_reset: false,
         ..Settings::default()
@@ -299,21 +302,18 @@ pub const SLOW: Duration = Duration::from_secs(2);
 /// Frames of a run.
 pub const FRAMES: usize = 200;
 
-/// When a slave that boots for so long after its reset at start has said that it was reset, and how many
+/// When a slave that is reset at the start has said that it was reset, and how many
 /// transactions that took.
-pub fn boot(boot: Duration) -> (Duration, u64) {
-    let spec = Spec {
-        boot,
-        ..Spec::default()
-    };
+pub fn boot(spec: &Spec) -> (Duration, u64) {
     let settings = Settings {
         crc: CrcMode::Off,
         reset_at_start: true,
+        has_interrupt: !spec.no_interrupt,
         ..Settings::default()
     };
     let mut now = START;
     let mut bridge = Bridge {
-        bus: Slave::new(Echo::new(), &spec, START),
+        bus: Slave::new(Echo::new(), spec, START),
         link: Link::new(settings, now),
         upper: Port::new(),
     };

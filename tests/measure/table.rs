@@ -171,15 +171,17 @@ fn load(text: &mut String) {
 fn crc(text: &mut String) {
     line!(
         text,
-        "With CRC, which today's hosts do not have: transactions a frame\n"
+        "With CRC, which today's hosts do not have: transactions a frame; a pair of frames, each way, of an echo\n"
     );
     line!(
         text,
-        "  {:>6} | {:>9} {:>9} | {:>9} {:>9}",
+        "  {:>6} | {:>9} {:>9} | {:>9} {:>9} | {:>10} {:>9}",
         "octets",
         "to, lone",
         "load",
         "from, lone",
+        "load",
+        "echo, lone",
         "load"
     );
     for len in SIZES {
@@ -193,11 +195,13 @@ fn crc(text: &mut String) {
         };
         line!(
             text,
-            "  {len:>6} | {:>9.2} {:>9.2} | {:>10.2} {:>9.2}",
+            "  {len:>6} | {:>9.2} {:>9.2} | {:>10.2} {:>9.2} | {:>10.2} {:>9.2}",
             each(Way::To, Pace::Lone),
             each(Way::To, Pace::Load),
             each(Way::From, Pace::Lone),
-            each(Way::From, Pace::Load)
+            each(Way::From, Pace::Load),
+            2.0 * each(Way::Echo, Pace::Lone),
+            2.0 * each(Way::Echo, Pace::Load)
         );
     }
     line!(text);
@@ -386,7 +390,10 @@ fn boots(text: &mut String) {
         "transactions"
     );
     for boot in [0, 300, 1_000, 3_000, 10_000, 30_000] {
-        let (up, transactions) = slaves::boot(Duration::from_millis(boot));
+        let (up, transactions) = slaves::boot(&Spec {
+            boot: Duration::from_millis(boot),
+            ..Spec::default()
+        });
         line!(
             text,
             "  {boot:>10} | {:>9} | {transactions:>12}",
