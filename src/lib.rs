@@ -113,6 +113,105 @@
 //! | INT, RES | the slave's "I have a frame", the host's reset line; both active low on the wire |
 //! | offer | RECV_LEN, what the sender of a header takes in this transaction |
 //! | TID, property | as in the Spinel specification |
+//!
+//! # Use it as a library
+//!
+//! Decode a frame, as the log shows it ([`wire::describe`]), or piece by piece ([`wire::spinel`]):
+//!
+//! ```
+//! use spinel_bridge::wire::describe::Described;
+//! use spinel_bridge::wire::spinel::Frame;
+//!
+//! // The co-processor says that its protocol is version 4.3, in its answer to TID 1.
+//! let octets = [0x81, 0x06, 0x01, 0x04, 0x03];
+//! let frame = Frame::parse(&octets).unwrap();
+//! let (property, value) = frame.property().unwrap();
+//! assert_eq!(frame.header.tid().map(u8::from), Some(1));
+//! assert_eq!(value, [4, 3]);
+//! assert_eq!(property.to_string(), "PROTOCOL_VERSION");
+//! assert!(Described(&octets).to_string().contains("PROTOCOL_VERSION"));
+//! ```
+//!
+//! Bring a bus of your own: [`bus::Bus`] is all that the link wants of hardware. This one has a slave that echoes,
+//! and neither INT nor RES. The [`link::Link`] plans each transaction and judges what came of it, in virtual time: the
+//! caller says what time it is, so nothing waits, and each run is the same.
+//!
+//! ```
+//! use spinel_bridge::bus::{Bus, Line};
+//! use spinel_bridge::link::{Link, Settings};
+//! use spinel_bridge::sim;
+//! use spinel_bridge::time::{Duration, Instant};
+//! use std::io;
+//!
+//! /// Counts the transactions of a bus below it; a real one would drive hardware here.
+//! struct Counted {
+//!     below: Box<dyn Bus>,
+//!     transactions: u32,
+//! }
+//!
+//! impl Bus for Counted {
+//!     fn transfer(&mut self, now: Instant, mosi: &[u8], miso: &mut [u8]) -> io::Result<()> {
+//!         self.transactions += 1;
+//!         self.below.transfer(now, mosi, miso)
+//!     }
+//!     fn interrupt(&mut self, _: Instant) -> io::Result<Option<Line>> {
+//!         Ok(None) // not wired: the link polls
+//!     }
+//!     fn take_edge(&mut self, _: Instant) -> io::Result<bool> {
+//!         Ok(false)
+//!     }
+//!     fn set_reset(&mut self, _: Instant, _: Line) -> io::Result<bool> {
+//!         Ok(false) // not wired
+//!     }
+//!     fn has_interrupt(&self) -> bool {
+//!         false
+//!     }
+//!     fn has_reset(&self) -> bool {
+//!         false
+//!     }
+//! }
+//!
+//! # #[cfg(feature = "sim")]
+//! # fn main() -> io::Result<()> {
+//! let mut now = Instant::from_millis(0);
+//! let below = sim::open(&"echo".parse().unwrap(), now); // what "sim:echo" is
+//! let mut bus = Counted { below, transactions: 0 };
+//! let settings = Settings { has_interrupt: false, has_reset: false, ..Settings::default() };
+//! let mut link = Link::new(settings, now);
+//! let (mut received, mut sent) = (Vec::new(), false);
+//! while received.len() < 2 {
+//!     if let Some(line) = link.poll_reset_line(now) {
+//!         let result = bus.set_reset(now, line);
+//!         link.reset_line_set(now, result)?;
+//!     }
+//!     if let (false, Some(room)) = (sent, link.vacant()) {
+//!         room.fill(&[0x81, 0x02, 0x01]);
+//!         sent = true;
+//!     }
+//!     if let Some(transfer) = link.poll_transfer(now, true) {
+//!         match bus.transfer(now, transfer.mosi, transfer.miso) {
+//!             Ok(()) => received.extend(link.handle_transfer(now).delivered.map(<[u8]>::to_vec)),
+//!             Err(error) => link.handle_error(now, error)?,
+//!         }
+//!     } else if link.wants_level(now, true) {
+//!         let level = bus.interrupt(now);
+//!         link.handle_level(now, level)?;
+//!     } else {
+//!         let next = link.poll_timeout(true).expect("without INT it always polls");
+//!         now = next.max(now + Duration::from_micros(1));
+//!     }
+//! }
+//! // It says that it was reset, and then what it was told.
+//! assert_eq!(received, [&[0x80, 0x06, 0x00, 0x70][..], &[0x81, 0x02, 0x01]]);
+//! assert!(bus.transactions < 8, "{}", bus.transactions);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sim"))]
+//! # fn main() {}
+//! ```
+//!
+//! [`bridge::Bridge`] runs these steps for a bus and a face, as [`event_loop`] uses it: `step` until it is idle, then wait
+//! until its `poll_timeout` or an edge.
 
 // The folders are floors to find one's way by; every room keeps its short path.
 mod core;
