@@ -33,8 +33,9 @@ fail() {
 	exit 1
 }
 
-[ -x "$binary" ] && [ -x "${binary%/*}/spinelctl" ] ||
+if [ ! -x "$binary" ] || [ ! -x "${binary%/*}/spinelctl" ]; then
 	fail "$binary and spinelctl must be there: run cargo build --release, or set BINARY"
+fi
 
 # pack NAME: an archive of $stage/NAME, the same each time.
 pack() {
@@ -72,12 +73,12 @@ git -C "$top" archive --format=tar --prefix="spinel-bridge-$version/" HEAD | gzi
 	>"$out/spinel-bridge-$version.tar.gz"
 echo "$out/spinel-bridge-$version.tar.gz"
 
-name=spinel-bridge-$version-$target
-DESTDIR=$stage/$name BINARY=$binary MAN=${MAN:-$top/target/man} "$here/install.sh" \
+programs=spinel-bridge-$version-$target
+DESTDIR=$stage/$programs BINARY=$binary MAN=${MAN:-$top/target/man} "$here/install.sh" \
 	binary udev systemd completions man examples licenses >/dev/null
 licences >"$stage/THIRD-PARTY.txt"
-install -m 644 "$stage/THIRD-PARTY.txt" "$top/README.md" "$top/CHANGELOG.md" "$stage/$name"
-pack "$name"
+install -m 644 "$stage/THIRD-PARTY.txt" "$top/README.md" "$top/CHANGELOG.md" "$stage/$programs"
+pack "$programs"
 
 ARCH=${ARCH:-$(dpkg --print-architecture)} BINARY=$binary MAN=${MAN:-$top/target/man} "$here/debian/build.sh" "$out"
 

@@ -29,6 +29,8 @@ main() {
 	local spinel_cli
 	spinel_cli=$(tests/setup.sh | tail -n 1)
 	tests/arm/setup.sh
+	need lintian lintian dpkg-deb dpkg readelf binutils
+	check "the manual pages are made" cargo run --quiet --locked --example man -- "$work/man"
 	# shellcheck source=tests/arm/env.sh
 	. tests/arm/env.sh
 	# Nothing here reads the debug information, and the target folder of the host stays as it is.
@@ -54,6 +56,11 @@ board() {
 		check "$name: ${program##*/} --version" "${run[@]}" "$program" --version
 		check "$name: ${program##*/} --help" "${run[@]}" "$program" --help
 	done
+	check "$name: the packages are made" env ARCH="$name" BINARY="$bridge" MAN="$work/man" init/debian/build.sh \
+		"$work/debs-$name"
+	# Debian's Perl, with its own libraries.
+	check "$name: lintian finds no error in them" env -u LD_LIBRARY_PATH lintian --allow-root --fail-on error \
+		"$work/debs-$name"/spinel-bridge_*.deb "$work/debs-$name"/spinelctl_*.deb
 	check "$name: --check sim:" "${run[@]}" "$bridge" --check sim:
 	check "$name: standard input of 3 GiB" large_input
 	check "$name: spinel-cli on pipes" on_pipes

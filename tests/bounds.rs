@@ -7,6 +7,7 @@
 
 mod hosts;
 mod measure;
+mod needs;
 mod process;
 
 use measure::model::{self, Case};
@@ -19,6 +20,9 @@ use std::time::Duration;
 
 #[test]
 fn a_lone_frame_costs_five_calls_from_the_co_processor_and_four_to_it() {
+    if !needs::program("strace") {
+        return;
+    }
     for len in SIZES {
         let calls = real::lone_calls(len, ECHOES);
         let each = |count: f64| count / ECHOES as f64;
@@ -41,6 +45,9 @@ fn a_lone_frame_costs_five_calls_from_the_co_processor_and_four_to_it() {
 
 #[test]
 fn under_load_a_frame_costs_less_than_three_calls_either_way() {
+    if !needs::program("strace") {
+        return;
+    }
     for len in SIZES {
         for (way, name) in WAYS {
             let counts = model::run(&Case::new(len, way, Pace::Load), 1_000);
@@ -179,6 +186,9 @@ fn memory_of_its_own_is_half_a_megabyte() {
 #[test]
 fn the_host_driver_costs_twelve_calls_an_echo_less_than_four_a_packet_under_load_and_four_megabytes(
 ) {
+    if !needs::root() || !needs::program("strace") {
+        return;
+    }
     const BUS: u64 = 4;
     let driver = real::driver();
     let (lone, load) = (&driver.lone, &driver.load);
@@ -212,6 +222,9 @@ fn the_committed_table_is_what_is_counted() {
 
 #[test]
 fn the_committed_plot_is_made_of_the_committed_table() {
+    if !needs::program("python3") {
+        return;
+    }
     let output = Command::new("python3")
         .arg("benches/plot.py")
         .current_dir(env!("CARGO_MANIFEST_DIR"))

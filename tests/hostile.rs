@@ -15,6 +15,8 @@ mod floods;
 mod hosts;
 #[path = "hostile/lies.rs"]
 mod lies;
+#[path = "needs/mod.rs"]
+mod needs;
 #[path = "hostile/packets.rs"]
 mod packets;
 #[path = "hostile/world.rs"]
@@ -43,6 +45,9 @@ fn rounds() -> u64 {
 
 #[test]
 fn values_of_every_property_that_nobody_asked_for() {
+    if !needs::root() {
+        return;
+    }
     let mut world = World::new(seed(), &[]);
     let mut liar = Liar::new(seed());
     for _ in 0..4 * rounds() {
@@ -63,6 +68,9 @@ fn values_of_every_property_that_nobody_asked_for() {
 
 #[test]
 fn answers_that_are_other_than_what_was_asked_for() {
+    if !needs::root() {
+        return;
+    }
     let mut world = World::new(seed(), &[]);
     for round in 0..6 * rounds() {
         world.coprocessor.lie([5, 20, 60][round as usize % 3]);
@@ -95,6 +103,9 @@ fn answers_that_are_other_than_what_was_asked_for() {
 
 #[test]
 fn addresses_and_routes_of_others() {
+    if !needs::root() {
+        return;
+    }
     for options in [&[][..], &["--no-routes", "--no-slaac"], &["--show-rloc"]] {
         let mut world = World::new(seed(), options);
         let honest = |host: &hosts::Host, name: &str| {
@@ -148,6 +159,9 @@ fn addresses_and_routes_of_others() {
 
 #[test]
 fn packets_from_ourselves_and_from_nobody() {
+    if !needs::root() {
+        return;
+    }
     let mut world = World::new(seed(), &[]);
     // Addresses that somebody gave the interface; the co-processor is about to deny that it has them.
     for address in ["fdaa:0:0:2::7/64", "fe80::7/64", "2001:db8:aa::7/64"] {
@@ -208,6 +222,9 @@ fn packets_from_ourselves_and_from_nobody() {
 
 #[test]
 fn routers_and_redirects_of_the_mesh() {
+    if !needs::root() {
+        return;
+    }
     let mut world = World::new(seed(), &[]);
     // As where the kernel's settings cannot be written, in a container.
     for setting in [
@@ -264,6 +281,9 @@ fn routers_and_redirects_of_the_mesh() {
 /// Members of the group may manage the network. Nobody said that they may manage this host.
 #[test]
 fn members_of_the_group() {
+    if !needs::root() {
+        return;
+    }
     let mut world = World::new(seed(), &["--control-group", "65534"]);
     // Two of them bury themselves in what they may: each property, each way, as it is and made up.
     let mut liar = Liar::new(seed());
@@ -383,6 +403,9 @@ fn hex(octets: &[u8]) -> String {
 #[test]
 #[ignore = "the service of other tests"]
 fn the_service() {
+    if !needs::root() {
+        return;
+    }
     let socket = UdpSocket::bind(("::", world::PORT)).unwrap();
     let mut buffer = [0; 64];
     while let Ok((n, from)) = socket.recv_from(&mut buffer) {

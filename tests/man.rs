@@ -1,5 +1,7 @@
 //! The manual pages: they say all that the programs take, and both readers of such pages like them.
 
+mod needs;
+
 use spinel_bridge::ctl::verbs::VERBS;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,6 +58,9 @@ fn run(command: &mut Command) -> (String, String) {
 
 #[test]
 fn mandoc_finds_no_mistake() {
+    if !needs::program("mandoc") {
+        return;
+    }
     let pages = Pages::new("lint");
     let files = pages.files();
     assert_eq!(files.len(), 3);
@@ -74,6 +79,9 @@ fn mandoc_finds_no_mistake() {
 
 #[test]
 fn pages_say_all_that_the_programs_take() {
+    if !needs::program("man") {
+        return;
+    }
     let pages = Pages::new("all");
     let bridge = pages.shown("spinel-bridge.8");
     let help = spinel_bridge::cli::help();

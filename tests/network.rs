@@ -4,6 +4,7 @@
 //! Runs as root, because a TUN interface takes that.
 
 mod hosts;
+mod needs;
 
 use hosts::{Folder, Host};
 use serde_json::Value;
@@ -86,6 +87,9 @@ fn assert_tables_are_equal(host: &Host) {
 
 #[test]
 fn a_network_is_formed_and_its_addresses_are_the_interface_s() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     assert_eq!(host.state(), "offline");
@@ -99,6 +103,9 @@ fn a_network_is_formed_and_its_addresses_are_the_interface_s() {
 
 #[test]
 fn two_hosts_ping_each_other() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, "");
     assert_tables_are_equal(&first);
@@ -155,6 +162,9 @@ fn transfer(from: &Host, to: &Host, folder: &Folder) {
 
 #[test]
 fn ten_megabytes_arrive_unchanged() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, "");
     transfer(&first, &second, &folder);
@@ -162,6 +172,9 @@ fn ten_megabytes_arrive_unchanged() {
 
 #[test]
 fn ten_megabytes_arrive_unchanged_over_a_faulty_bus() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, ":void=2%:refuse=2%:lose-edge=2%");
     transfer(&second, &first, &folder);
@@ -186,6 +199,9 @@ fn ncp_on_tcp(host: &Host, folder: &Folder, spec: &str) -> (hosts::Process, Stri
 
 #[test]
 fn kill_9_and_a_restart_keep_the_running_network() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let radio = folder.radio();
     let mut first = Host::new(&folder, "first");
@@ -226,6 +242,9 @@ fn kill_9_and_a_restart_keep_the_running_network() {
 
 #[test]
 fn a_reset_of_the_co_processor_is_recovered() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, "");
     first.run(&["ip", "-6", "address", "add", "fd99::1/64", "dev", "wpan0"]);
@@ -242,6 +261,9 @@ fn a_reset_of_the_co_processor_is_recovered() {
 /// Crashes by itself all the time: in the middle of everything.
 #[test]
 fn a_co_processor_that_restarts_again_and_again_is_followed() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let host = Host::start(&folder, "only", "sim:hurry:extras:seed=3:reset=2000ppm");
     host.wait_for("a network", |host| {
@@ -262,6 +284,9 @@ fn a_co_processor_that_restarts_again_and_again_is_followed() {
 
 #[test]
 fn addresses_follow_both_ways_and_nothing_echoes() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, "");
     let own: Ipv6Addr = "fd99::1".parse().unwrap();
@@ -303,6 +328,9 @@ fn commands_sent(host: &Host) -> u64 {
 
 #[test]
 fn a_prefix_gives_addresses_to_everybody() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, "");
     first.ctl("add-prefix fd77::/64 -s -o -a -f");
@@ -324,6 +352,9 @@ fn a_prefix_gives_addresses_to_everybody() {
 
 #[test]
 fn a_joiner_is_let_in_by_its_passphrase() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let radio = folder.radio();
     let first = Host::start(
@@ -352,6 +383,9 @@ fn a_joiner_is_let_in_by_its_passphrase() {
 
 #[test]
 fn multicast_reaches_the_other_host() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (first, second) = two_hosts(&folder, "");
     second.ping(mesh_local(&first));
@@ -367,6 +401,9 @@ fn multicast_reaches_the_other_host() {
 
 #[test]
 fn what_is_kept_survives_a_factory_reset() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let file = folder.join("kept").display().to_string();
     let mut host = Host::new(&folder, "only");
@@ -398,6 +435,9 @@ fn folder_of_nobody(folder: &Folder, name: &str) -> std::path::PathBuf {
 
 #[test]
 fn what_is_kept_is_read_where_it_is_written_below_another_root() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let root = folder_of_nobody(&folder, "root");
     let mut host = Host::new(&folder, "only");
@@ -422,6 +462,9 @@ fn what_is_kept_is_read_where_it_is_written_below_another_root() {
 
 #[test]
 fn the_firmware_gate_upgrades_once_and_closes_the_device_meanwhile() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let flashed = folder.join("flashed").display().to_string();
     let check = format!("grep -q SIM && test ! -e {flashed}");
@@ -445,6 +488,9 @@ fn the_firmware_gate_upgrades_once_and_closes_the_device_meanwhile() {
 
 #[test]
 fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let flashed = folder.join("flashed").display().to_string();
     let upgrade = format!("touch {flashed}");
@@ -473,6 +519,9 @@ fn without_auto_upgrade_the_firmware_stays_and_the_log_says_what_to_do() {
 
 #[test]
 fn a_co_processor_of_another_major_version_is_a_fault_that_says_so() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     host.start_bridge_anyhow(&["sim:hurry:extras:seed=1:major=3"]);
@@ -484,6 +533,9 @@ fn a_co_processor_of_another_major_version_is_a_fault_that_says_so() {
 
 #[test]
 fn two_drivers_side_by_side_on_one_host() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let radio = folder.radio();
     let mut host = Host::new(&folder, "both");
@@ -504,6 +556,9 @@ fn two_drivers_side_by_side_on_one_host() {
 
 #[test]
 fn unneeded_rights_are_given_up() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     host.start_bridge(&["--user", "nobody", "sim:hurry:extras:seed=1"]);
@@ -533,6 +588,9 @@ fn assert_it_works(host: &Host) {
 
 #[test]
 fn a_co_processor_behind_a_command() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     let device = format!(
@@ -552,6 +610,9 @@ fn a_co_processor_behind_a_command() {
 
 #[test]
 fn a_command_has_the_user_s_rights_from_its_first_start() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let users = folder_of_nobody(&folder, "users").join("user");
     let ncp = hosts::example("sim-ncp");
@@ -566,6 +627,9 @@ fn a_command_has_the_user_s_rights_from_its_first_start() {
 
 #[test]
 fn a_co_processor_that_comes_later_is_waited_for() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     host.start_bridge_anyhow(&["tcp:[::1]:9000"]);
@@ -579,6 +643,9 @@ fn a_co_processor_that_comes_later_is_waited_for() {
 
 #[test]
 fn a_co_processor_on_a_serial_port() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::new(&folder, "only");
     let name = folder.join("pty");
@@ -597,6 +664,9 @@ fn a_co_processor_on_a_serial_port() {
 /// Ten seconds in a network in which nothing happens: the loop wakes up for its own housekeeping alone.
 #[test]
 fn an_idle_network_costs_nothing() {
+    if !needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = Host::start(&folder, "only", "sim:hurry:extras:seed=1");
     host.ctl("form test");

@@ -24,12 +24,26 @@ main() {
 	check "the same source gives the same package" same_again
 	check "lintian finds no error" lintian --allow-root --fail-on error \
 		"$debs"/*_0.1.0-1_"$arch".deb
+	check "the files of a release are made" env BINARY="$binary" "$top/init/release.sh" "$work/release"
+	check "... their checksums are right" sh -c "cd '$work/release' && sha256sum --quiet -c SHA256SUMS"
+	check "... with the licences of all crates" licences
 	debian_root
 	root=$work/root
 	cp -a --reflink=auto "$debian" "$root"
 	cp "$debs"/*.deb "$root/"
 	in_root
 	result
+}
+
+# Each crate that is linked has its licence in the archive of the programs: a text, or whose it is.
+licences() {
+	tar -xzOf "$work"/release/spinel-bridge-*-*.tar.gz --wildcards '*/THIRD-PARTY.txt' >"$work/licences"
+	cargo tree --locked --manifest-path "$top/Cargo.toml" --edges normal --prefix none --no-dedupe --format '{p}' |
+		sed 's/ v/-/;s/ .*//' | grep -v '^spinel-bridge-' | sort -u >"$work/crates"
+	test "$(wc -l <"$work/crates")" -ge 20
+	while read -r crate; do
+		grep -qF "======== $crate: " "$work/licences" || { echo "no licence of $crate"; return 1; }
+	done <"$work/crates"
 }
 
 same_again() {

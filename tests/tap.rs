@@ -1,5 +1,6 @@
 //! `--tap`: what passed is in the file, Wireshark's reader understands it, and keys are not in it.
 
+mod needs;
 mod process;
 
 use nix::sys::signal::Signal;
@@ -61,6 +62,9 @@ fn set_key() -> Vec<u8> {
 
 #[test]
 fn frames_are_kept_both_ways_and_read_by_name() {
+    if !needs::program("tshark") {
+        return;
+    }
     let scratch = Scratch::new();
     let file = scratch.path("tap.pcapng");
     let name = [0x83, 3, 68, b't', b'e', b's', b't', 0]; // SET NET_NETWORK_NAME
@@ -120,6 +124,9 @@ fn frames_are_kept_both_ways_and_read_by_name() {
 
 #[test]
 fn keys_are_kept_only_where_that_was_asked_for() {
+    if !needs::program("tshark") {
+        return;
+    }
     let scratch = Scratch::new();
     for (options, expected) in [("", false), ("--log-keys ", true)] {
         let file = scratch.path("keys.pcapng");
@@ -136,6 +143,9 @@ fn keys_are_kept_only_where_that_was_asked_for() {
 /// As an RCP is spoken to: what goes on the air, and what comes from there, is told apart and decoded.
 #[test]
 fn frames_of_the_air_have_an_interface_of_their_own() {
+    if !needs::program("tshark") {
+        return;
+    }
     let scratch = Scratch::new();
     let file = scratch.path("air.pcapng");
     let beacon_request = [3, 8, 0x2A, 0xFF, 0xFF, 0xFF, 0xFF, 7];
@@ -174,6 +184,9 @@ fn frames_of_the_air_have_an_interface_of_their_own() {
 
 #[test]
 fn two_files_in_turn_are_the_most() {
+    if !needs::program("tshark") {
+        return;
+    }
     let scratch = Scratch::new();
     let file = scratch.path("turn.pcapng");
     let frame = random_frame(1_200, 1);

@@ -6,6 +6,7 @@
 //! namespace or another process's limits.
 
 mod hosts;
+mod needs;
 mod process;
 
 #[path = "worst_day/clients.rs"]

@@ -109,6 +109,9 @@ fn line(stream: &UnixStream) -> String {
 
 #[test]
 fn a_stop_of_two_seconds_loses_no_packet_that_waits_at_the_interface() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (mut first, mut second, address) = two_hosts(&folder, &[]);
     let pings = ping(&first, address, 5);
@@ -130,6 +133,9 @@ fn a_stop_of_two_seconds_loses_no_packet_that_waits_at_the_interface() {
 
 #[test]
 fn an_interface_that_is_deleted_ends_it_with_one_line() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = one_host(&folder, &[]);
     host.run(&["ip", "link", "del", "wpan0"]);
@@ -152,6 +158,9 @@ fn an_interface_that_is_deleted_ends_it_with_one_line() {
 
 #[test]
 fn a_thousand_control_clients_leave_nothing_behind() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let mut host = one_host(&folder, &[]);
     let id = pid(&mut host);
@@ -185,6 +194,9 @@ fn a_thousand_control_clients_leave_nothing_behind() {
 
 #[test]
 fn sixteen_clients_of_which_two_are_hostile_disturb_nobody() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (mut first, _second, address) = two_hosts(&folder, &[]);
     let id = pid(&mut first);
@@ -279,6 +291,9 @@ fn sixteen_clients_of_which_two_are_hostile_disturb_nobody() {
 
 #[test]
 fn a_user_may_look_but_not_peek() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     // Where the user can execute it.
@@ -312,6 +327,9 @@ fn a_user_may_look_but_not_peek() {
 
 #[test]
 fn without_descriptors_pings_go_on_and_clients_are_refused() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let (mut host, _second, address) = two_hosts(&folder, &[]);
     let id = pid(&mut host);
@@ -349,6 +367,9 @@ fn without_descriptors_pings_go_on_and_clients_are_refused() {
 
 #[test]
 fn a_driver_without_descriptors_fails_in_one_line() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     let host = Host::new(&folder, "few");
     let socket = host.socket().display().to_string();
@@ -393,6 +414,9 @@ fn a_driver_without_descriptors_fails_in_one_line() {
 
 #[test]
 fn a_sandboxed_driver_does_its_work_and_cleans_up() {
+    if !crate::needs::root() {
+        return;
+    }
     let folder = Folder::new();
     // In a folder of its own, or what is allowed there would be allowed for the socket.
     fs::create_dir(folder.join("kept")).unwrap();

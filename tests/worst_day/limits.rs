@@ -47,6 +47,9 @@ fn fails_in_one_line_until_it_runs(line: &str) -> u32 {
 
 #[test]
 fn a_start_without_descriptors_fails_in_one_line() {
+    if !crate::needs::root() {
+        return;
+    }
     let scratch = Scratch::new();
     let log = scratch.path("log");
     // Standard input, output and error; then poll, signals, and whatever else there is.
@@ -57,6 +60,9 @@ fn a_start_without_descriptors_fails_in_one_line() {
 
 #[test]
 fn a_pty_without_descriptors_fails_in_one_line() {
+    if !crate::needs::root() {
+        return;
+    }
     let scratch = Scratch::new();
     let link = scratch.path("ncp");
     let mut failed = 0;
@@ -96,6 +102,9 @@ fn a_pty_without_descriptors_fails_in_one_line() {
 
 #[test]
 fn without_descriptors_traffic_and_clients_go_on() {
+    if !crate::needs::root() {
+        return;
+    }
     let scratch = Scratch::new();
     let log = scratch.path("log");
     let options = format!("--pty --log file:{}", log.display());
@@ -140,6 +149,9 @@ fn with_small_disk(folder: &Path, size: &str, line: &str) -> Command {
 
 #[test]
 fn a_full_disk_stops_the_log_and_nothing_else_and_room_brings_it_back() {
+    if !crate::needs::root() {
+        return;
+    }
     let scratch = Scratch::new();
     let folder = scratch.path("");
     let log = scratch.path("log");
@@ -169,6 +181,9 @@ fn a_full_disk_stops_the_log_and_nothing_else_and_room_brings_it_back() {
 
 #[test]
 fn a_monotonic_clock_that_is_years_ahead_changes_nothing() {
+    if !crate::needs::root() {
+        return;
+    }
     // Of wall clocks nothing but the log's time stamps is made (the next test); this one is what
     // every pause and time-out is made of. The kernel takes 30 years at the most together.
     for years in [1, 25] {
@@ -192,6 +207,9 @@ fn a_monotonic_clock_that_is_years_ahead_changes_nothing() {
 /// where the kernel lets programs do so, and nobody may set it for a test; so the source is asked.
 #[test]
 fn nothing_but_time_stamps_comes_from_the_wall_clock() {
+    if !crate::needs::root() {
+        return;
+    }
     let mut readers = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
