@@ -183,12 +183,12 @@ fn res_pulses() -> Outcome {
         }
         drop(slave);
         let least: f64 = wanted.parse().map_err(|_| "not a number")?;
-        for width in pulse_widths()? {
-            if width < least || width > least + PULSE_SLACK_MS {
-                return Err(format!("{width:.1} ms, wanted {wanted}"));
-            }
-            all.push(format!("{width:.1}"));
+        let widths = pulse_widths()?;
+        let shortest = widths.iter().copied().fold(f64::INFINITY, f64::min);
+        if shortest < least || shortest > least + PULSE_SLACK_MS {
+            return Err(format!("{widths:.1?} ms, wanted {wanted}"));
         }
+        all.extend(widths.iter().map(|width| format!("{width:.1}")));
     }
     Ok(format!("{} ms (start, asked for, exit)", all.join(" ")))
 }
@@ -420,8 +420,9 @@ const CPU_MAX: f64 = 15.0;
 /// Lines of log that a fault of some seconds may cost.
 const LOG_MAX: usize = 20;
 
-/// How much longer than asked for a pulse may be: programs that take turns with whatever else the machine does.
-const PULSE_SLACK_MS: f64 = 2_000.0;
+/// How much longer than asked for the shortest of three pulses may be: programs take turns with whatever else the
+/// machine does.
+const PULSE_SLACK_MS: f64 = 60.0;
 
 /// A few pages that were touched for the first time.
 const RSS_SLACK_KB: u64 = 64;
