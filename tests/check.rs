@@ -660,6 +660,15 @@ fn what_a_command_speaks() {
             "use: spinel-bridge --tun 'system:",
         ],
     );
+    finds_behind(
+        &format!("{ncp}iid=2"),
+        FAILED,
+        &[
+            "FAIL interface it answers on interface id 2, not on 0 -> --iid 2",
+            "ok kind NCP with a Thread stack",
+            "fail: 1 failed, 0 with a warning use: spinel-bridge --tun --iid 2 'system:",
+        ],
+    );
     for (command, rows) in [
         (
             "cat",

@@ -542,7 +542,7 @@ fn messages_about_the_device() {
         ("sim", "sim: write sim: with the colon to simulate a co-processor"),
         (
             "sim:foo",
-            "sim:foo: no key foo; known are ncp echo seed radio state major bootloader auto-init link-raw extras hurry addresses groups crc align busy buffer ring drain stale-room boot boot-low boot-int half-duplex no-int no-res dead-res \
+            "sim:foo: no key foo; known are ncp echo seed radio state major iid bootloader auto-init link-raw extras hurry addresses groups crc align busy buffer ring drain stale-room boot boot-low boot-int half-duplex no-int no-res dead-res \
              stuck-int dead miso-low loopback mode max-speed rearm rearm-spread void garbage late-header data-len flip flip-any refuse lose-edge late-int reset eio",
         ),
         ("sim:crc=1", "sim:crc=1: crc takes no value"),
@@ -668,7 +668,7 @@ fn the_examples_of_the_help_text_parse() {
 
 #[test]
 fn simulated_co_processors() {
-    let text = "echo:seed=0x2A:radio=/run/air:state=ncp.state:major=3:bootloader:auto-init:link-raw:extras:hurry:addresses=6:groups=0:crc:align=7:busy=3:buffer=512:ring=1500:drain=20:stale-room:boot=1s:boot-low:boot-int:half-duplex:no-int:no-res:dead-res:stuck-int:\
+    let text = "echo:seed=0x2A:radio=/run/air:state=ncp.state:major=3:iid=2:bootloader:auto-init:link-raw:extras:hurry:addresses=6:groups=0:crc:align=7:busy=3:buffer=512:ring=1500:drain=20:stale-room:boot=1s:boot-low:boot-int:half-duplex:no-int:no-res:dead-res:stuck-int:\
                 dead:miso-low:loopback:mode=3:max-speed=1.5M:rearm=200us:rearm-spread=1ms:void=1%:garbage=0.1%:late-header=2%:data-len=3%:flip=0.01:flip-any=200ppm:refuse=100%:lose-edge=0.0001%:late-int=500us:reset=1:\
                 eio=0.5%";
     let rate = |ppm| Rate { ppm };
@@ -678,6 +678,7 @@ fn simulated_co_processors() {
         radio: Some("/run/air".into()),
         state: Some("ncp.state".into()),
         major: Some(3),
+        iid: Some(2),
         bootloader: true,
         auto_init: true,
         link_raw: true,
@@ -722,7 +723,7 @@ fn simulated_co_processors() {
     assert_eq!(text.parse::<Spec>(), Ok(spec.clone()));
     assert_eq!(
         spec.to_string(),
-        "echo:seed=42:radio=/run/air:state=ncp.state:major=3:bootloader:auto-init:link-raw:extras:hurry:addresses=6:groups=0:crc:align=7:busy=3ms:buffer=512:ring=1500:drain=20:stale-room:boot=1000ms:boot-low:boot-int:half-duplex:no-int:no-res:dead-res:\
+        "echo:seed=42:radio=/run/air:state=ncp.state:major=3:iid=2:bootloader:auto-init:link-raw:extras:hurry:addresses=6:groups=0:crc:align=7:busy=3ms:buffer=512:ring=1500:drain=20:stale-room:boot=1000ms:boot-low:boot-int:half-duplex:no-int:no-res:dead-res:\
          stuck-int:dead:miso-low:loopback:mode=3:max-speed=1500000:rearm=200us:rearm-spread=1ms:void=1%:garbage=1000ppm:late-header=2%:data-len=3%:flip=1%:flip-any=200ppm:refuse=100%:lose-edge=1ppm:late-int=500us:reset=100%:eio=5000ppm"
     );
     assert_eq!(Spec::default().to_string(), "");
@@ -851,6 +852,7 @@ const NUMBERS_AND_WORDS: &[&str] = &[
     "--retain-command",
     "--set",
     "--commissioning-port",
+    "--iid",
     "--config",
 ];
 
@@ -938,6 +940,7 @@ proptest! {
             radio: None,
             state: None,
             major: None,
+            iid: None,
             bootloader: false,
             auto_init: false,
             link_raw: false,

@@ -256,3 +256,29 @@ fn a_port_that_is_missing_at_the_start_is_waited_for() {
         host.status()?["diagnosis"].is_null().then_some(())
     });
 }
+
+/// One that serves another interface id says so, and what to start with; so started, it works.
+#[test]
+fn another_interface_id_is_the_reason_and_the_option_is_the_way_out() {
+    let folder = Folder::new();
+    let bridge = env!("CARGO_BIN_EXE_spinel-bridge");
+    let stream = format!("system:{bridge} --log none --stdio sim:hurry:auto-init:iid=1");
+    for device in ["sim:hurry:auto-init:iid=1", &stream] {
+        let mut host = Host::new(&folder, "only");
+        host.start_bridge_anyhow(&[device]);
+        host.wait_for("the reason", |host| {
+            let status = host.status()?;
+            let text = status["diagnosis"].as_str()?;
+            text.contains("does not serve interface id 0").then_some(())
+        });
+        // At once: nobody waits for what cannot come.
+        let (code, text) = host.refused("get PHY_CHAN");
+        assert_eq!(code, 5, "{text}");
+        assert!(text.contains("--iid"), "{text}");
+        host.kill_bridge();
+        host.start_bridge(&["--iid", "1", device]);
+        host.ctl("form test");
+        host.wait_for_state("associated");
+        host.ping("ff02::1".parse().unwrap());
+    }
+}

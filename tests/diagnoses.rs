@@ -51,6 +51,7 @@ const FAULTS: &[&str] = &[
     "late-int=5ms",
     "eio=1%",
     "eio=20%",
+    "iid=1",
 ];
 
 /// Virtual time.

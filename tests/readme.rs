@@ -166,7 +166,7 @@ fn the_tables_have_every_option_with_its_range_and_default() {
     }
 }
 
-const LIMITS: [(&str, Limits); 11] = [
+const LIMITS: [(&str, Limits); 12] = [
     ("mtu", config::MTU),
     ("poll-ms", config::POLL_PERIOD),
     ("spi-speed", config::SPI_SPEED),
@@ -178,6 +178,7 @@ const LIMITS: [(&str, Limits); 11] = [
     ("spi-reset-pulse", config::RESET_PULSE),
     ("spi-reset-delay", config::RESET_SETTLE),
     ("commissioning-port", config::COMMISSIONING_PORT),
+    ("iid", config::IID),
 ];
 
 /// Those of spi-hdlc-adapter, as people have them in their files, work and are in the table for them.

@@ -85,6 +85,8 @@ pub struct Settings {
     pub has_upgrade_command: bool,
     /// Replace the firmware without being asked to, where the check or a failure says so.
     pub auto_upgrade: bool,
+    /// The interface of the co-processor that is spoken to, 0..=3 (protocol §1.1).
+    pub iid: u8,
     /// The port whose insecure traffic passes while devices may join, where a request names none.
     pub commissioning_port: u16,
     /// Properties that are set in each start-up, with their packed values, in this order.
@@ -109,6 +111,7 @@ impl Default for Settings {
             check_firmware: false,
             has_upgrade_command: false,
             auto_upgrade: true,
+            iid: 0,
             commissioning_port: COMMISSIONING_PORT,
             reapply: Vec::new(),
             seed: [0; 32],
@@ -185,14 +188,14 @@ impl Host {
     /// A host that begins with the handshake. Its co-processor may have been up for days.
     pub fn new(settings: Settings, now: Instant) -> Host {
         let mut host = Host {
-            engine: Engine::new(),
+            engine: Engine::new(settings.iid),
             session: Session::new(&settings, now),
             tasks: Tasks::default(),
             requests: Requests::default(),
             netif: Netif::new(settings.netif),
             netif_waits: false,
             sessions: Sessions::new(),
-            slots: Slots::new(),
+            slots: Slots::new(settings.iid),
             outbox: Outbox::default(),
             random: Random::new(settings.seed),
             groups_changed: false,

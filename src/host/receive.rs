@@ -29,8 +29,8 @@ impl Host {
                 return self.stats.not_spinel += 1;
             }
         };
-        if frame.header.iid() != 0 {
-            return self.stats.other_interface += 1;
+        if !self.with_session(|session, ground| session.is_for_us(ground, &frame)) {
+            return;
         }
         if self.receive_packet(&frame) {
             return;
@@ -83,7 +83,7 @@ impl Host {
 
     /// Nothing but the notification of a reset counts now.
     fn listen_for_reset(&mut self, frame: &Frame<'_>) {
-        match status_of(frame) {
+        match frame.last_status() {
             Some(status) if status.is_reset() => {
                 self.with_session(|session, ground| session.reset_seen(ground, status));
             }
@@ -98,7 +98,7 @@ impl Host {
         let Some((told_property, value)) = reply_content(frame) else {
             return self.stats.odd += 1;
         };
-        let status = status_of(frame);
+        let status = frame.last_status();
         self.session.replied(self.now);
         let matched = self.engine.reply(self.now, tid, status);
         let Matched::Completed {
@@ -156,7 +156,7 @@ impl Host {
 
     fn receive_update(&mut self, frame: &Frame<'_>) {
         self.stats.unsolicited += 1;
-        let status = status_of(frame);
+        let status = frame.last_status();
         if let Some(status) = status.filter(|status| status.is_reset()) {
             return self.with_session(|session, ground| session.reset_seen(ground, status));
         }
@@ -346,17 +346,6 @@ fn reply_content<'a>(frame: &Frame<'a>) -> Option<(Option<Property>, &'a [u8])> 
             Some((Some(property), value))
         }
         Command::PEEK_RET | Command::PROP_VALUES_ARE => Some((None, frame.payload)),
-        _ => None,
-    }
-}
-
-/// What a frame carries if it is a LAST_STATUS.
-fn status_of(frame: &Frame<'_>) -> Option<Status> {
-    if frame.command != Command::PROP_VALUE_IS {
-        return None;
-    }
-    match frame.property() {
-        Ok((Property::LAST_STATUS, value)) => Reader::new(value).uint_packed().ok().map(Status),
         _ => None,
     }
 }

@@ -390,6 +390,9 @@ pub const TAP_SIZE: Limits = limits(1, 65_536, 64, "MiB");
 /// `--commissioning-port`. Default: protocol §7.7.
 pub const COMMISSIONING_PORT: Limits = limits(1, 65_535, 5_684, "");
 
+/// `--iid`. Default: the one of a co-processor that has no other (protocol §1.1); two bits.
+pub const IID: Limits = limits(0, 3, 0, "");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,6 +412,7 @@ mod tests {
             POLL_PERIOD,
             TAP_SIZE,
             COMMISSIONING_PORT,
+            IID,
         ];
         for limits in all {
             assert_eq!(

@@ -5,6 +5,7 @@ mod explored;
 mod fuzz;
 #[path = "../host_world/mod.rs"]
 mod host_world;
+mod interfaces;
 mod lossy;
 mod members;
 mod radio;

@@ -10,7 +10,7 @@
 //! [`Frame::parse`] guarantees a header with FLG 2 and a command; what the payload holds is for the
 //! command to say. Nothing that is parsed here is copied.
 
-use super::ids::{Command, Property};
+use super::ids::{Command, Property, Status};
 use super::packed::{Malformed, Overflow, Reader, Writer};
 use core::{fmt, num::NonZeroU8};
 
@@ -149,6 +149,17 @@ impl<'a> Frame<'a> {
         let mut reader = Reader::new(self.payload);
         let property = Property(reader.uint_packed()?);
         Ok((property, reader.rest()))
+    }
+
+    /// The status that it carries, if it is a LAST_STATUS.
+    pub fn last_status(&self) -> Option<Status> {
+        if self.command != Command::PROP_VALUE_IS {
+            return None;
+        }
+        match self.property() {
+            Ok((Property::LAST_STATUS, value)) => Reader::new(value).uint_packed().ok().map(Status),
+            _ => None,
+        }
     }
 }
 

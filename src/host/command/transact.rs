@@ -26,6 +26,8 @@ use std::collections::VecDeque;
 /// The engine; `O` says whom a command belongs to.
 #[derive(Debug)]
 pub struct Engine<O> {
+    /// The interface that everything goes to.
+    iid: u8,
     waiting: VecDeque<Job<O>>,
     /// By TID; 0 is never used.
     outstanding: [Option<Outstanding<O>>; TIDS],
@@ -142,9 +144,10 @@ pub enum Expired<O> {
 }
 
 impl<O: Copy> Engine<O> {
-    /// An engine with nothing to do, one command at a time.
-    pub fn new() -> Self {
+    /// An engine with nothing to do, one command at a time, for the co-processor's interface `iid`, 0..=3.
+    pub fn new(iid: u8) -> Self {
         Engine {
+            iid,
             waiting: VecDeque::new(),
             outstanding: Default::default(),
             delayed: Vec::new(),
@@ -362,7 +365,7 @@ impl<O: Copy> Engine<O> {
     fn write_reset(&mut self, kind: Option<u8>) -> usize {
         let written = write_frame(
             &mut self.frame,
-            Header::UNSOLICITED,
+            Header::new(self.iid, 0).unwrap_or(Header::UNSOLICITED),
             Command::RESET,
             |payload| kind.map_or(Ok(()), |kind| payload.uint8(kind)),
         );
@@ -408,14 +411,14 @@ impl<O: Copy> Engine<O> {
         };
         self.stats.sent += 1;
         self.stats.repeated += 1;
-        sent.job.write(&mut self.frame, tid)
+        sent.job.write(&mut self.frame, self.iid, tid)
     }
 
     fn write_next(&mut self, now: Instant) -> Option<usize> {
         let first = self.first_free()?;
         let tid = self.next_tid()?;
         let job = self.waiting.remove(first)?;
-        let len = job.write(&mut self.frame, tid)?;
+        let len = job.write(&mut self.frame, self.iid, tid)?;
         self.last_tid = tid;
         self.stats.sent += 1;
         let wait = match job.may_repeat() {
@@ -458,12 +461,6 @@ impl<O: Copy> Engine<O> {
     }
 }
 
-impl<O: Copy> Default for Engine<O> {
-    fn default() -> Self {
-        Engine::new()
-    }
-}
-
 impl<O> Outstanding<O> {
     /// Whether it is to be sent again, now that no reply came in time.
     fn repeat(&mut self) -> bool {
@@ -480,8 +477,8 @@ impl<O> Outstanding<O> {
 
 impl<O> Job<O> {
     /// The frame; `Engine::submit` saw that it fits.
-    fn write(&self, frame: &mut [u8], tid: u8) -> Option<usize> {
-        let header = Header::new(0, tid)?;
+    fn write(&self, frame: &mut [u8], iid: u8, tid: u8) -> Option<usize> {
+        let header = Header::new(iid, tid)?;
         write_frame(frame, header, self.command, |payload| {
             payload.data(&self.payload)
         })

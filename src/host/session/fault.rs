@@ -110,14 +110,37 @@ impl Session {
         is_certain: bool,
     ) -> bool {
         let is_certain = is_certain && diagnosis.is_some();
-        let is_new = self.known.diagnosis.as_deref() != diagnosis;
+        let startup = &mut self.startup;
+        if startup.seen.as_deref() == diagnosis && startup.seen_is_certain == is_certain {
+            return false;
+        }
+        startup.seen = diagnosis.map(str::to_owned);
+        startup.seen_is_certain = is_certain;
+        self.diagnose(ground)
+    }
+
+    /// The diagnosis from what the transport sees, or else from what the frames say. True if it is new.
+    pub(in crate::host) fn diagnose(&mut self, ground: &mut Ground<'_>) -> bool {
+        let of_frames = || {
+            let diagnosis = self.interfaces.diagnosis(ground.settings.iid);
+            diagnosis.filter(|_| !self.is_ready())
+        };
+        let (diagnosis, is_certain) = match &self.startup.seen {
+            Some(seen) => (Some(seen.clone()), self.startup.seen_is_certain),
+            None => {
+                let diagnosis = of_frames();
+                let is_certain = diagnosis.is_some();
+                (diagnosis, is_certain)
+            }
+        };
+        let is_new = self.known.diagnosis != diagnosis;
         if !is_new && self.startup.is_certain == is_certain {
             return false;
         }
         self.startup.is_certain = is_certain;
         if is_new {
-            self.known.diagnosis = diagnosis.map(str::to_owned);
-            if let Some(diagnosis) = diagnosis {
+            self.known.diagnosis = diagnosis;
+            if let Some(diagnosis) = &self.known.diagnosis {
                 let fields = Fields::new().with("text", Field::text(diagnosis));
                 ground.outbox.event(Event {
                     name: "diagnosis",

@@ -6,12 +6,14 @@
 //! | `startup` | the handshake, and failing it (protocol §7.3) |
 //! | `recover` | resets, misbehaviour, liveness (§7.2, §7.4) |
 //! | `fault` | giving up, and what leads out of that (§7.2) |
+//! | `interfaces` | which of the co-processor's interfaces is ours, and what the others say (§1.1) |
 //! | `state` | the states and what leads from one to another (§7.2) |
 //! | `firmware` | replacing it (§7.12) |
 //! | `keep` | what a reset of the co-processor must not lose |
 
 mod fault;
 mod firmware;
+mod interfaces;
 mod keep;
 mod recover;
 mod startup;
@@ -29,6 +31,7 @@ use crate::host::stats::Stats;
 use crate::host::Settings;
 use crate::time::Instant;
 use crate::wire::ids::{Command, Property};
+use interfaces::Interfaces;
 use keep::Keep;
 use recover::Watch;
 use startup::Startup;
@@ -99,6 +102,7 @@ pub(in crate::host) struct Session {
     pub(in crate::host) known: Known,
     phase: Phase,
     startup: Startup,
+    interfaces: Interfaces,
     watch: Watch,
     keep: Keep,
     wants_reset_line: bool,
@@ -113,6 +117,7 @@ impl Session {
             known: Known::new(),
             phase: Phase::Pausing { until: now },
             startup: Startup::new(),
+            interfaces: Interfaces::default(),
             watch: Watch::new(now, settings.auto_resume),
             keep: Keep::new(settings.retained.clone()),
             wants_reset_line: false,

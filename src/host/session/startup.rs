@@ -59,7 +59,10 @@ pub(in crate::host) struct Startup {
     pub(in crate::host) rescue: Rescue,
     /// How many frames had come when the transport was opened, or it was ready last.
     pub(in crate::host) frames: u64,
-    /// What the transport sees makes it useless to wait.
+    /// What the transport sees in the way of frames, and whether it is of no use to wait.
+    pub(in crate::host) seen: Option<String>,
+    pub(in crate::host) seen_is_certain: bool,
+    /// The diagnosis makes it useless to wait.
     pub(in crate::host) is_certain: bool,
 }
 
@@ -77,6 +80,8 @@ impl Startup {
             before: Known::new(),
             rescue: Rescue::default(),
             frames: 0,
+            seen: None,
+            seen_is_certain: false,
             is_certain: false,
         }
     }
@@ -458,6 +463,9 @@ impl Session {
     /// An attempt failed: another one after a reset (§7.3), or none any more.
     pub(in crate::host) fn fail_attempt(&mut self, ground: &mut Ground<'_>, why: &str) {
         self.startup.failures += 1;
+        let certain = self.known.diagnosis.clone();
+        let certain = certain.filter(|_| self.startup.is_certain);
+        let why = certain.as_deref().unwrap_or(why);
         if self.known.state == State::Fault {
             log::debug!("the co-processor still cannot be initialised: {why}");
         } else {

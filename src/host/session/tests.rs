@@ -22,7 +22,7 @@ impl Bench {
             session: Session::new(&settings, Instant::ZERO),
             settings,
             now: Instant::ZERO,
-            engine: Engine::new(),
+            engine: Engine::new(0),
             outbox: Outbox::default(),
             stats: Stats::default(),
             tasks: Tasks::default(),

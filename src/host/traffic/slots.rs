@@ -14,6 +14,8 @@ use crate::wire::spinel::Header;
 
 #[derive(Debug)]
 pub(in crate::host) struct Slots {
+    /// The interface that packets go to.
+    iid: u8,
     /// A STREAM frame: room for its head, then the packet, as it was read.
     up: Box<[u8]>,
     /// Length of the packet in `up`; 0: none.
@@ -33,8 +35,9 @@ pub(in crate::host) struct Slots {
 }
 
 impl Slots {
-    pub(in crate::host) fn new() -> Self {
+    pub(in crate::host) fn new(iid: u8) -> Self {
         Slots {
+            iid,
             up: vec![0; HEAD_LEN + MTU + 1].into_boxed_slice(),
             up_len: 0,
             taken: true,
@@ -104,7 +107,7 @@ impl Slots {
         self.taken = !self.asked;
         self.pace.passed(now);
         self.flow.sent(now, self.up_len);
-        self.up[0] = Header::new(0, tid)?.to_octet();
+        self.up[0] = Header::new(self.iid, tid)?.to_octet();
         self.up.get(..HEAD_LEN + self.up_len)
     }
 
@@ -402,7 +405,7 @@ mod tests {
 
     #[test]
     fn a_packet_is_framed_where_it_was_read() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::new(0);
         assert_eq!(slots.input().len(), 1_281);
         fill(&mut slots, &[0x60, 1, 2]);
         assert!(slots.input().is_empty(), "one at a time");
@@ -416,7 +419,7 @@ mod tests {
 
     #[test]
     fn packets_for_the_tun_come_out_whole_and_in_order() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::new(0);
         let mut sent = 0_u32;
         let mut got = 0_u32;
         for round in 0..50 {
@@ -440,7 +443,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_halved_for_a_tenth_of_a_second() {
-        let mut slots = Slots::new();
+        let mut slots = Slots::new(0);
         for millis in (0..400).step_by(4) {
             fill(&mut slots, &[0x60]);
             assert!(slots.next_frame(at(millis), 0).is_some());

@@ -81,6 +81,9 @@ As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
   --auto-upgrade[=yes|no]    without being asked to by spinelctl (default no)
   --commissioning-port N     its traffic passes insecure while devices may join
                              ({port}; default {port_default})
+  --iid N                    the interface id to speak to, where the co-processor
+                             serves several; --check finds it
+                             ({iid}; default {iid_default})
   --no-slaac[=yes|no]        form no addresses of our own on the network's
                              prefixes (default no)
   --publish-prefixes[=yes|no]
@@ -186,6 +189,8 @@ Exit codes:
         speed = config::SPI_SPEED,
         speed_default = config::SPI_SPEED.default,
         mode = config::SPI_MODE,
+        iid = config::IID,
+        iid_default = config::IID.default,
         tap = config::TAP_SIZE,
         tap_default = config::TAP_SIZE.default,
         mode_default = config::SPI_MODE.default,

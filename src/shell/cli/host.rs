@@ -47,6 +47,10 @@ impl Args {
             // At most 65535, which `number` has checked.
             host.commissioning_port = given.number(config::COMMISSIONING_PORT)? as u16;
         }
+        if let Some(given) = last("--iid", &self.iid) {
+            // At most 3, which `number` has checked.
+            host.iid = given.number(config::IID)? as u8;
+        }
         let (mut no_slaac, mut no_routes) = (!host.slaac, !host.routes);
         for (option, values, switch) in [
             ("--control-raw", &self.control_raw, &mut host.control.raw),

@@ -235,6 +235,9 @@ struct Args {
     /// passes while devices may join
     #[argh(option)]
     commissioning_port: Vec<String>,
+    /// of several interfaces
+    #[argh(option)]
+    iid: Vec<String>,
     /// form no addresses
     #[argh(option)]
     no_slaac: Vec<String>,

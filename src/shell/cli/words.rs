@@ -311,6 +311,7 @@ pub(super) static OPTIONS: &[Opt] = &[
     host("--retain-command", Takes::Value),
     host("--set", Takes::Value),
     host("--commissioning-port", Takes::Value),
+    host("--iid", Takes::Value),
     host("--no-slaac", SWITCH),
     host("--publish-prefixes", SWITCH),
     host("--skip-link-local", SWITCH),

@@ -1,6 +1,6 @@
 //! What only the host driver (`--tun`) needs to know.
 
-use super::{NotAChoice, COMMISSIONING_PORT};
+use super::{NotAChoice, COMMISSIONING_PORT, IID};
 use crate::nearest::nearest;
 use crate::wire::ids::{Access, Property, PROPERTIES};
 use crate::wire::packed::Writer;
@@ -32,6 +32,8 @@ pub struct Host {
     /// `--commissioning-port`: whose insecure traffic passes while devices may join (protocol §7.7):
     /// [`COMMISSIONING_PORT`].
     pub commissioning_port: u16,
+    /// `--iid`: the co-processor's interface that is spoken to, of one that serves several: [`IID`](super::IID).
+    pub iid: u8,
     /// Whether we form an address on a prefix with the SLAAC flag where the co-processor does not
     /// (protocol §7.8). Default: yes; `--no-slaac`.
     pub slaac: bool,
@@ -64,6 +66,7 @@ impl Default for Host {
             set: Vec::new(),
             // The default lies in its range (tested), which ends at 65535.
             commissioning_port: COMMISSIONING_PORT.default as u16,
+            iid: IID.default as u8, // 0
             slaac: true,
             publish_prefixes: false,
             skip_link_local: false,

@@ -467,6 +467,7 @@ fn host_settings(config: &Config) -> io::Result<host::Settings> {
         check_firmware: wanted.firmware.check.is_some(),
         has_upgrade_command: wanted.firmware.upgrade.is_some(),
         auto_upgrade: wanted.firmware.auto_upgrade,
+        iid: wanted.iid,
         commissioning_port: wanted.commissioning_port,
         reapply: wanted.set.clone(),
         seed,

@@ -37,6 +37,9 @@ pub fn command_line(config: &Config) -> String {
     if config.spi.crc != CrcMode::Auto {
         add("--spi-crc ", config.spi.crc.to_string());
     }
+    if matches!(config.face, Face::Tun { .. }) && config.host.iid != plain.host.iid {
+        add("--iid ", config.host.iid.to_string());
+    }
     for (option, given) in [
         ("--no-reset", !config.reset_at_start_and_exit),
         ("--ready-when-up", config.ready_when_up),

@@ -4,9 +4,9 @@ use super::board::{Board, Count, Sight, Time};
 use super::interview::interview;
 use super::judge::{self, Lines};
 use super::report::{Finding, Level, Report};
-use super::talk::Talk;
+use super::talk::{Conversation as _, Talk};
 use crate::bus::{Bus, Line};
-use crate::config::Config;
+use crate::config::{Config, Face};
 use crate::link::{CrcMode, Settings};
 use crate::time::Duration;
 use crate::wire::spi::Header;
@@ -274,8 +274,10 @@ impl Examination<'_, '_> {
 
     /// True if it is a co-processor that the bridge can serve.
     fn talk<'t>(&mut self, board: Board<'t>) -> (Board<'t>, io::Result<bool>) {
-        let mut talk = Talk::new(board, self.settings());
-        let result = interview(&mut talk, self.fit.reset_settle, self.report);
+        let mut talk = Talk::new(board, self.settings(), self.fit.host.iid);
+        let is_host = matches!(self.fit.face, Face::Tun { .. });
+        let result = interview(&mut talk, is_host, self.fit.reset_settle, self.report);
+        self.fit.host.iid = talk.desk().iid();
         (talk.into_board(), result)
     }
 

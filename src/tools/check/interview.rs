@@ -5,20 +5,26 @@ use super::talk::{Answer, Conversation};
 use crate::time::Duration;
 use crate::wire::ids::{Capability, Property, Status};
 use crate::wire::packed::Reader;
+use crate::wire::spinel::IID_MAX;
 use std::io;
 
-/// Asks for protocol, firmware and kind. `settle` is how long the link waits after RES. True if it is a
+/// Asks for protocol, firmware and kind. `is_host`: for our own host driver, not for a host behind the translator, which
+/// names the interface itself. `settle` is how long the link waits after RES. True if it is a
 /// co-processor that the bridge can serve.
 ///
 /// # Errors
 /// Only when the device is gone.
 pub fn interview(
     talk: &mut dyn Conversation,
+    is_host: bool,
     settle: Duration,
     report: &mut Report<'_>,
 ) -> io::Result<bool> {
     let patience = PATIENCE + settle;
-    let answer = talk.ask_surely(Property::PROTOCOL_VERSION, patience)?;
+    let mut answer = talk.ask_surely(Property::PROTOCOL_VERSION, patience)?;
+    if matches!(answer, INVALID_INTERFACE | Answer::Elsewhere(_)) {
+        answer = interface(talk, answer, is_host, report)?;
+    }
     let Answer::Value(version) = answer else {
         report.add(no_answer(&answer, talk));
         return Ok(false);
@@ -39,6 +45,40 @@ pub fn interview(
     let good = finding.level != Level::Fail;
     report.add(finding);
     Ok(good)
+}
+
+/// It serves other interfaces than the one that was asked, or says that it does not serve that one: each is asked.
+fn interface(
+    talk: &mut dyn Conversation,
+    asked: Answer,
+    is_host: bool,
+    report: &mut Report<'_>,
+) -> io::Result<Answer> {
+    let ours = talk.desk().iid();
+    let said = match asked {
+        Answer::Elsewhere(iid) => Some(iid),
+        _ => None,
+    };
+    for iid in said
+        .into_iter()
+        .chain((0..=IID_MAX).filter(|iid| *iid != ours))
+    {
+        talk.ask_interface(iid);
+        let answer = talk.ask_surely(Property::PROTOCOL_VERSION, PATIENCE)?;
+        if matches!(answer, Answer::Value(_)) {
+            let detail = format!("it answers on interface id {iid}, not on {ours}");
+            report.add(match is_host {
+                true => Finding::fail("interface", detail).remedy(format!("--iid {iid}")),
+                // The translator passes all of them on.
+                false => Finding::warn("interface", detail).remedy(format!(
+                    "tell the host: iid={iid} in its radio URL, or --tun --iid {iid}"
+                )),
+            });
+            return Ok(answer);
+        }
+    }
+    talk.ask_interface(ours);
+    Ok(asked)
 }
 
 fn protocol(value: &[u8], reason: &str, report: &mut Report<'_>) -> bool {
@@ -185,6 +225,9 @@ fn printable(text: &[u8]) -> String {
     let text = text.strip_suffix(&[0]).unwrap_or(text);
     String::from_utf8_lossy(text).replace(char::is_control, "\u{fffd}")
 }
+
+/// What an interface answers that is not served (protocol §1.1).
+const INVALID_INTERFACE: Answer = Answer::Status(Status::INVALID_INTERFACE.0);
 
 /// Damaged frames on a serial line.
 const SERIAL_REMEDY: &str =

@@ -105,7 +105,11 @@ fn summary(fit: Option<&Config>, report: &mut Report<'_>) {
     match fit {
         Some(fit) => {
             report.line(&format!("use: {}", command::command_line(fit)));
-            if fit.host != Host::default() {
+            let checked = Host {
+                iid: fit.host.iid,
+                ..Host::default()
+            };
+            if fit.host != checked {
                 report
                     .line("     with your other options of the host driver, which are not checked");
             }

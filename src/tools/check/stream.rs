@@ -20,7 +20,8 @@ pub fn examine(config: &Config, time: &mut dyn Time, report: &mut Report<'_>) ->
     if !matches!(fit.face, Face::Tun { .. }) {
         fit.face = Face::Tun { name: None };
     }
-    let mut wire = match Wire::open(&config.device, time) {
+    let iid = config.host.iid;
+    let mut wire = match Wire::open(&config.device, iid, time) {
         Ok(wire) => wire,
         Err(error) => {
             report.add(Finding::fail("device", error));
@@ -49,7 +50,7 @@ pub fn examine(config: &Config, time: &mut dyn Time, report: &mut Report<'_>) ->
             let noise = wire.hdlc.is_silent();
             let trouble = wire.trouble();
             drop(wire);
-            let found = trouble.is_none().then(|| hunt(&config.device, time));
+            let found = trouble.is_none().then(|| hunt(&config.device, iid, time));
             match found.flatten() {
                 Some(found) => Some(found).filter(|(device, _)| {
                     other_settings(&config.device, device, report);
@@ -64,7 +65,8 @@ pub fn examine(config: &Config, time: &mut dyn Time, report: &mut Report<'_>) ->
     };
     let (device, mut wire) = found?;
     fit.device = device;
-    let works = interview(&mut wire, Duration::ZERO, report);
+    let works = interview(&mut wire, true, Duration::ZERO, report);
+    fit.host.iid = wire.desk.iid();
     works.unwrap_or(false).then_some(fit)
 }
 
@@ -141,7 +143,7 @@ fn nothing(device: &Device, is_silent: bool, trouble: Option<String>) -> Finding
 }
 
 /// Tries other speeds, and the other flow control.
-fn hunt<'t>(device: &Device, time: &'t mut dyn Time) -> Option<(Device, Wire<'t>)> {
+fn hunt<'t>(device: &Device, iid: u8, time: &'t mut dyn Time) -> Option<(Device, Wire<'t>)> {
     let Device::Serial {
         path,
         speed: asked,
@@ -168,14 +170,14 @@ fn hunt<'t>(device: &Device, time: &'t mut dyn Time) -> Option<(Device, Wire<'t>
             now: *now,
         };
         // A port that does not do it is none of those.
-        let answers = Wire::open(&candidate, time).is_ok_and(|mut wire| wire.try_out(TRY));
+        let answers = Wire::open(&candidate, iid, time).is_ok_and(|mut wire| wire.try_out(TRY));
         if answers {
             found = Some(candidate);
             break;
         }
     }
     let device = found?;
-    let wire = Wire::open(&device, time).ok()?;
+    let wire = Wire::open(&device, iid, time).ok()?;
     Some((device, wire))
 }
 
@@ -189,7 +191,7 @@ struct Wire<'t> {
 
 impl<'t> Wire<'t> {
     /// Opens it, and waits until it is open.
-    fn open(device: &Device, time: &'t mut dyn Time) -> Result<Self, String> {
+    fn open(device: &Device, iid: u8, time: &'t mut dyn Time) -> Result<Self, String> {
         let mut device = device.clone();
         if let Device::Serial { now, .. } = &mut device {
             *now = true;
@@ -198,7 +200,7 @@ impl<'t> Wire<'t> {
         let mut wire = Wire {
             stream,
             hdlc: Carrier::new(),
-            desk: Desk::default(),
+            desk: Desk::new(iid),
             time,
         };
         let until = wire.time.now() + PATIENCE;
@@ -248,8 +250,13 @@ impl<'t> Wire<'t> {
     /// Whether a co-processor answers.
     fn try_out(&mut self, patience: Duration) -> bool {
         let answer = self.ask(Property::PROTOCOL_VERSION, patience);
-        matches!(answer, Ok((Answer::Value(_) | Answer::Status(_), _)))
-            && self.hdlc.diagnosis().is_none()
+        matches!(
+            answer,
+            Ok((
+                Answer::Value(_) | Answer::Status(_) | Answer::Elsewhere(_),
+                _
+            ))
+        ) && self.hdlc.diagnosis().is_none()
     }
 
     /// What answers, if it is no co-processor: a command line prompts after a line, a Zigbee firmware (ASH)
@@ -305,6 +312,10 @@ impl Conversation for Wire<'_> {
 
     fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    fn ask_interface(&mut self, iid: u8) {
+        self.desk.ask_interface(iid);
     }
 
     fn counts(&self) -> Counts {

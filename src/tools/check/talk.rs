@@ -18,6 +18,8 @@ pub enum Answer {
     Value(Vec<u8>),
     /// A status in place of it (protocol §1.4).
     Status(u32),
+    /// The answer came on this interface, not on the one that was asked.
+    Elsewhere(u8),
     /// Our own frame.
     Echo,
     /// Nothing.
@@ -35,6 +37,9 @@ pub trait Conversation {
 
     /// Who asks.
     fn desk(&self) -> &Desk;
+
+    /// Which interface is asked from now on (0..=3).
+    fn ask_interface(&mut self, iid: u8);
 
     /// What was counted on the way.
     fn counts(&self) -> Counts;
@@ -77,14 +82,15 @@ pub struct Talk<'t> {
 
 impl<'t> Talk<'t> {
     /// Starts a link on the board's bus.
-    pub fn new(board: Board<'t>, settings: Settings) -> Self {
+    /// Interface `iid` is asked (0..=3).
+    pub fn new(board: Board<'t>, settings: Settings, iid: u8) -> Self {
         let Board { bus, time } = board;
         let link = Link::new(settings, time.now());
         Talk {
             bridge: Bridge {
                 bus,
                 link,
-                upper: Desk::default(),
+                upper: Desk::new(iid),
             },
             time,
         }
@@ -144,6 +150,10 @@ impl Conversation for Talk<'_> {
         &self.bridge.upper
     }
 
+    fn ask_interface(&mut self, iid: u8) {
+        self.bridge.upper.ask_interface(iid);
+    }
+
     fn counts(&self) -> Counts {
         let stats = self.bridge.link.stats();
         Counts {
@@ -158,6 +168,7 @@ impl Conversation for Talk<'_> {
 /// The client's side: one question, one answer.
 #[derive(Debug, Default)]
 pub struct Desk {
+    iid: u8,
     question: Vec<u8>,
     sent: bool,
     tid: u8,
@@ -166,6 +177,22 @@ pub struct Desk {
 }
 
 impl Desk {
+    pub(super) fn new(iid: u8) -> Self {
+        Desk {
+            iid,
+            ..Desk::default()
+        }
+    }
+
+    pub(super) fn ask_interface(&mut self, iid: u8) {
+        self.iid = iid;
+    }
+
+    /// The interface that is asked.
+    pub fn iid(&self) -> u8 {
+        self.iid
+    }
+
     /// The status that the co-processor reported after its reset (§5.10), if it did.
     pub fn reset_status(&self) -> Option<u32> {
         self.reset_status
@@ -181,7 +208,7 @@ impl Desk {
         self.tid = self.tid % 15 + 1;
         let mut buf = [0; 8];
         let get = Command::PROP_VALUE_GET;
-        let length = Header::new(0, self.tid)
+        let length = Header::new(self.iid, self.tid)
             .ok_or(Overflow)
             .and_then(|header| write_property(&mut buf, header, get, property, |_| Ok(())));
         // Header, command and property take five octets at the most.
@@ -202,6 +229,9 @@ impl Desk {
         {
             return None;
         }
+        if frame.header.iid() != self.iid {
+            return Some(Answer::Elsewhere(frame.header.iid()));
+        }
         match property {
             property if property == asked => Some(Answer::Value(value.to_vec())),
             Property::LAST_STATUS => Reader::new(value).uint_packed().ok().map(Answer::Status),
@@ -216,7 +246,8 @@ impl Upper for Desk {
     }
 
     fn deliver(&mut self, frame: &[u8]) {
-        if let [0x80, 0x06, 0x00, status, ..] = *frame {
+        // TID 0, on whatever interface.
+        if let [0x80 | 0x90 | 0xA0 | 0xB0, 0x06, 0x00, status, ..] = *frame {
             self.reset_status = Some(u32::from(status));
         }
         if self.answer.is_none() {

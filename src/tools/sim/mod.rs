@@ -35,6 +35,7 @@ pub fn open(spec: &Spec, now: Instant) -> Box<dyn Bus> {
 pub fn firmware(spec: &Spec, surroundings: Surroundings) -> Box<dyn Firmware> {
     let variant = Variant {
         major: spec.major.unwrap_or(Variant::default().major),
+        iid: spec.iid.unwrap_or(0),
         bootloader: spec.bootloader,
         auto_init: spec.auto_init,
         link_raw: spec.link_raw,

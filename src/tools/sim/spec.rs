@@ -10,6 +10,7 @@
 //! | `radio=PATH` | folder | it shares a radio with all who name the same folder |
 //! | `state=PATH` | file | its non-volatile memory: who it is, and its network |
 //! | `major=N` | 0..=127 | its major protocol version instead of 4 |
+//! | `iid=N` | 0..=3 | the interface that it serves is this one instead of 0 (protocol §1.1) |
 //! | `bootloader` | | it runs its bootloader (interface type 0) |
 //! | `crc` | | the slave offers and checks a CRC (protocol §5.11) |
 //! | `align=N` | 0..=16 | junk octets FF before the slave's header (protocol §5.8) |
@@ -123,6 +124,8 @@ pub struct Spec {
     pub state: Option<PathBuf>,
     /// `major=N`: its major protocol version; `None`: 4.
     pub major: Option<u8>,
+    /// `iid=N`: the interface that it serves, 0..=3; `None`: 0.
+    pub iid: Option<u8>,
     /// `bootloader`: its interface type is 0.
     pub bootloader: bool,
     /// `auto-init`: its firmware makes a dataset of single properties.
@@ -271,9 +274,9 @@ impl Spec {
                 let value = usize::try_from(integer(value)?).ok()?;
                 *number(self) = Some(value).filter(|value| range.contains(value))?;
             }
-            Field::Mode => {
-                let mode = u8::try_from(integer(value)?).ok()?;
-                self.mode = Some(Some(mode).filter(|mode| *mode <= MAX_MODE)?);
+            Field::TwoBits(place) => {
+                let number = u8::try_from(integer(value)?).ok()?;
+                *place(self) = Some(Some(number).filter(|number| *number <= TWO_BITS)?);
             }
             Field::Clock => {
                 let hertz = parse_clock(value).filter(|hertz| *hertz > 0)?;
@@ -308,7 +311,7 @@ impl fmt::Display for Spec {
                     (number != 0).then(|| format!("={number}"))
                 }
                 Field::Room(room) => room(&mut spec).map(|count| format!("={count}")),
-                Field::Mode => spec.mode.map(|mode| format!("={mode}")),
+                Field::TwoBits(number) => number(&mut spec).map(|number| format!("={number}")),
                 Field::Clock => (spec.max_speed_hz != 0).then(|| format!("={}", spec.max_speed_hz)),
                 Field::Time(time) => {
                     let time = *time(&mut spec);
@@ -384,7 +387,7 @@ enum Field {
     Major,
     Number(fn(&mut Spec) -> &mut usize, &'static RangeInclusive<usize>),
     Room(fn(&mut Spec) -> &mut Option<u8>),
-    Mode,
+    TwoBits(fn(&mut Spec) -> &mut Option<u8>),
     Clock,
     Time(fn(&mut Spec) -> &mut Duration),
     Rate(fn(&mut Spec) -> &mut Rate),
@@ -401,7 +404,7 @@ impl Field {
             Field::Number(_, range) if **range == BUFFER => "write a number of octets, 64..=4096",
             Field::Number(..) => "write a number of octets in a millisecond, 1..=100000",
             Field::Room(_) => "write a number, 0..=32",
-            Field::Mode => "write a number, 0..=3",
+            Field::TwoBits(_) => "write a number, 0..=3",
             Field::Clock => "write a clock in Hz, like 8000000, 500k or 8M",
             Field::Time(_) => "write a time up to 60s, like 3ms, 500us or 1s",
             Field::Rate(_) => WANT_RATE,
@@ -454,6 +457,7 @@ pub const HELP: &str = "  ncp, echo          a Spinel NCP (default), or all fram
   radio=PATH         shares a radio with all who name the same folder
   state=PATH         keeps its identity and network in this file
   major=N            its protocol version; bootloader: its interface type is 0
+  iid=N              the interface id that it serves, of 0 to 3
   auto-init          firmware that makes a dataset of single properties
   link-raw           firmware that can give its radio to the host
   extras             GPIO, random numbers, PEEK, CMD_MULTI and more
@@ -491,6 +495,7 @@ const KEYS: &[(&str, Field)] = &[
     ("radio", Field::Path(|spec| &mut spec.radio)),
     ("state", Field::Path(|spec| &mut spec.state)),
     ("major", Field::Major),
+    ("iid", Field::TwoBits(|spec| &mut spec.iid)),
     ("bootloader", Field::Flag(|spec| &mut spec.bootloader)),
     ("auto-init", Field::Flag(|spec| &mut spec.auto_init)),
     ("link-raw", Field::Flag(|spec| &mut spec.link_raw)),
@@ -516,7 +521,7 @@ const KEYS: &[(&str, Field)] = &[
     ("dead", Field::Flag(|spec| &mut spec.dead)),
     ("miso-low", Field::Flag(|spec| &mut spec.miso_low)),
     ("loopback", Field::Flag(|spec| &mut spec.loopback)),
-    ("mode", Field::Mode),
+    ("mode", Field::TwoBits(|spec| &mut spec.mode)),
     ("max-speed", Field::Clock),
     ("rearm", Field::Time(|spec| &mut spec.rearm)),
     ("rearm-spread", Field::Time(|spec| &mut spec.rearm_spread)),
@@ -546,8 +551,8 @@ const BUFFER: RangeInclusive<usize> = 64..=4096;
 /// From a thousandth of the slowest bus that is in use to one that takes no time.
 const DRAIN: RangeInclusive<usize> = 1..=100_000;
 
-/// Clock polarity and phase are two bits.
-const MAX_MODE: u8 = 3;
+/// Clock polarity and phase are two bits, and so is an interface id.
+const TWO_BITS: u8 = 3;
 
 /// As many as the simulated tables hold.
 const MAX_ROOM: u8 = 32;

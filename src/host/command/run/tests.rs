@@ -17,7 +17,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let mut engine = Engine::new();
+        let mut engine = Engine::new(0);
         engine.set_one_at_a_time(Instant::ZERO, false);
         Bench {
             tasks: Tasks::default(),

@@ -14,7 +14,7 @@ fn tid(tid: u8) -> NonZeroU8 {
 
 /// Engine with `n` GETs of property 33 from owners 0..n, eight at a time.
 fn engine(n: u32) -> Engine<u32> {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new(0);
     engine.set_one_at_a_time(at(0), false);
     for owner in 0..n {
         engine.submit(at(0), owner, GET, vec![33]).unwrap();
@@ -153,7 +153,7 @@ fn the_first_of_several_replies_counts_and_the_others_are_nobodys() {
 
 #[test]
 fn writes_to_one_property_keep_their_order() {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new(0);
     engine.set_one_at_a_time(at(0), false);
     let set = Command::PROP_VALUE_SET;
     for value in [1, 2] {
@@ -240,7 +240,7 @@ fn the_queue_is_bounded_and_so_is_a_frame() {
 
 #[test]
 fn last_status_can_be_asked_for() {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new(0);
     engine.submit(at(0), 7, GET, vec![0]).unwrap();
     assert_eq!(sent(&mut engine, at(0)), [0x81]);
     assert_eq!(owner(engine.reply(at(0), tid(1), Some(Status::BUSY))), 7);

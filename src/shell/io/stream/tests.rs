@@ -373,7 +373,10 @@ fn xoff_holds_a_port_up_that_was_asked_for_it_until_xon() {
         // A pty hands what comes to its other end in a moment of its own.
         let deadline = std::time::Instant::now() + Duration::from_secs(30);
         let mut taken = 0;
-        while xonxoff {
+        loop {
+            if !xonxoff {
+                break;
+            }
             match stream.write(b"~", clock.0) {
                 Write::Octets(n) => taken += n,
                 Write::Blocked => break,

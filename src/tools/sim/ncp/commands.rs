@@ -12,7 +12,7 @@ use crate::wire::packed::Reader;
 
 impl Ncp {
     pub(super) fn handle(&mut self, now: Instant, header: u8, command_and_payload: &[u8]) {
-        if header & IID_MASK != 0 {
+        if header & IID_MASK != self.variant.iid << IID_SHIFT {
             return self.reply_status(header, INVALID_INTERFACE);
         }
         let mut payload = Reader::new(command_and_payload);
@@ -217,4 +217,5 @@ fn append(values: &mut Vec<u8>, result: Result<(u32, Vec<u8>), Status>) {
 
 /// Protocol §1.1: bits 5-4 and 3-0 of the header.
 const IID_MASK: u8 = 0x30;
-const TID_MASK: u8 = 0x0F;
+pub(super) const IID_SHIFT: u8 = 4;
+pub(super) const TID_MASK: u8 = 0x0F;

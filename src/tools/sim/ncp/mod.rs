@@ -59,6 +59,7 @@ mod thread;
 mod traffic;
 mod values;
 
+use self::commands::{IID_SHIFT, TID_MASK};
 use self::commission::{Commissioner, Joiner};
 use self::gadgets::Gadgets;
 use self::migration::Pending;
@@ -221,6 +222,10 @@ impl Firmware for Ncp {
         }
         self.advance(now);
         let length = self.next_frame(now, buf)?;
+        // TID 0: what is no reply, which repeats the header of its command.
+        if buf[0] & TID_MASK == 0 {
+            buf[0] |= self.variant.iid << IID_SHIFT;
+        }
         self.store.count(CNTR_TX_SPINEL_TOTAL, 1);
         Some(length)
     }

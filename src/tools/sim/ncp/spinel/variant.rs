@@ -5,6 +5,8 @@
 pub struct Variant {
     /// The major protocol version: 4.
     pub major: u8,
+    /// The interface that it serves, 0..=3: 0.
+    pub iid: u8,
     /// It runs its bootloader (interface type 0).
     pub bootloader: bool,
     /// Built with OPERATIONAL_DATASET_AUTO_INIT: a leader without a dataset makes one of the single properties, and
@@ -39,6 +41,7 @@ impl Default for Variant {
     fn default() -> Self {
         Variant {
             major: 4,
+            iid: 0,
             bootloader: false,
             auto_init: false,
             link_raw: false,
