@@ -81,8 +81,8 @@ As the host (no other program; needs root or CAP_NET_ADMIN; see spinelctl):
   --auto-upgrade[=yes|no]    without being asked to by spinelctl (default no)
   --commissioning-port N     its traffic passes insecure while devices may join
                              ({port}; default {port_default})
-  --iid N                    the interface id to speak to, where the co-processor
-                             serves several; --check finds it
+  --iid N                    the interface id to speak to, of a co-processor
+                             that serves several; --check finds it
                              ({iid}; default {iid_default})
   --no-slaac[=yes|no]        form no addresses of our own on the network's
                              prefixes (default no)
