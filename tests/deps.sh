@@ -29,6 +29,7 @@ builders=" anyhow generic-array getrandom libc memoffset nix num-traits paste pr
 # allocations. Each says why where it stands.
 unsafes="benches/table.rs
 src/shell/io/pty.rs
+src/shell/io/pty/tests.rs
 tests/no_alloc.rs
 tests/process/mod.rs"
 

@@ -231,7 +231,7 @@ impl Session {
     }
 
     /// The transport was lost, like a serial port that was unplugged: nothing is asked, and nothing is
-    /// held against the co-processor, until [`Host::transport_opened`].
+    /// held against the co-processor, until the transport is opened again.
     pub(in crate::host) fn transport_lost(&mut self, ground: &mut Ground<'_>) {
         if matches!(self.phase, Phase::Upgrading | Phase::Gone) {
             return;

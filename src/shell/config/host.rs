@@ -32,7 +32,7 @@ pub struct Host {
     /// `--commissioning-port`: whose insecure traffic passes while devices may join (protocol §7.7):
     /// [`COMMISSIONING_PORT`].
     pub commissioning_port: u16,
-    /// `--iid`: the co-processor's interface that is spoken to, of one that serves several: [`IID`](super::IID).
+    /// `--iid`: the co-processor's interface that is spoken to, of one that serves several: [`IID`].
     pub iid: u8,
     /// Whether we form an address on a prefix with the SLAAC flag where the co-processor does not
     /// (protocol §7.8). Default: yes; `--no-slaac`.
