@@ -360,7 +360,7 @@ fn int_without_edges() {
 #[test]
 fn slow_boot() {
     finds(
-        "sim:boot=2s",
+        "sim:boot=2100ms",
         PASSED,
         &[
             "warn header after 2",
