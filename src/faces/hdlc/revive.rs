@@ -66,8 +66,12 @@ pub struct Reviver {
     /// The client sent RESET itself: the notification is its answer, and no news. (zigbee-on-host ends at the reset
     /// sequence.)
     asked: bool,
-    /// Since when a frame waits for an answer.
+    /// Since when a question waits for an answer.
     unanswered: Option<Instant>,
+    /// Another one was asked since. One lost answer alone is no reason to reset anything.
+    asked_again: bool,
+    /// Times in a row that it was opened anew in vain: it may boot slowly, and must not be reset while it does.
+    failures: u32,
     /// [`Action::Renew`] is due.
     renew: bool,
     /// The client's first frame, until the co-processor is there; empty: none.
@@ -100,6 +104,8 @@ impl Reviver {
             told: false,
             asked: false,
             unanswered: None,
+            asked_again: false,
+            failures: 0,
             renew: false,
             held: Vec::with_capacity(FRAME_MAX),
             passed: Vec::with_capacity(FRAME_MAX),
@@ -198,7 +204,7 @@ impl Reviver {
                 // One that was reset by hardware tells so by itself.
                 self.state = State::Asking {
                     tries: 0,
-                    at: now + self.settings.settle + ASK_AGAIN * 2,
+                    at: now + self.settings.settle + self.patience() * 2,
                 };
                 Some(Action::Release)
             }
@@ -234,8 +240,14 @@ impl Reviver {
 
     fn hangs_at(&self) -> Option<Instant> {
         self.unanswered
-            .filter(|_| self.is_up())
+            .filter(|_| self.is_up() && self.asked_again)
             .map(|since| since + HUNG)
+    }
+
+    /// How long the first answer to RESET may take, this time. After a failure it is four times as long, and sixteen
+    /// times from then on: 7 s, 28 s, 112 s for all of them, which outgrows any boot.
+    fn patience(&self) -> Duration {
+        ASK_AGAIN * 4_u32.pow(self.failures.min(2))
     }
 
     fn up(&mut self) {
@@ -266,12 +278,13 @@ impl Reviver {
         if tries >= TRIES {
             log::warn!("the co-processor does not answer RESET: opening its device anew");
             self.renew = true;
+            self.failures = self.failures.saturating_add(1);
             self.state = State::Closed;
             return None;
         }
         self.state = State::Asking {
             tries: tries + 1,
-            at: now + ASK_AGAIN * (1 << tries.min(TRIES)),
+            at: now + self.patience() * (1 << tries.min(TRIES)),
         };
         self.stats.resets_sent += 1;
         // The stack alone first, for which an RCP with USB of its own need not leave the bus.
@@ -285,6 +298,7 @@ impl Reviver {
     /// Takes note of a frame; whether the client is to be told of a restart before it.
     fn came(&mut self, frame: &[u8]) -> bool {
         self.unanswered = None;
+        self.failures = 0;
         let is_restart = is_restart(frame);
         let told = core::mem::take(&mut self.told);
         match self.state {
@@ -323,6 +337,7 @@ impl Reviver {
         let has_tid = frame.first().is_some_and(|header| header & TID != 0);
         self.asked |= is_reset(frame);
         if has_tid || is_reset(frame) {
+            self.asked_again = self.unanswered.is_some();
             self.unanswered.get_or_insert(now);
         }
         Some(frame)
@@ -467,8 +482,7 @@ const ASK_FIRST: Duration = Duration::from_millis(300);
 /// the one before it.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// RESETs without an answer after which the stream is opened anew, after 7 s by then: boards were seen that need 5 s to
-/// boot.
+/// RESETs without an answer after which the stream is opened anew: that starts a command again, and may reset a board.
 const TRIES: u32 = 3;
 
 /// RESETs after which a co-processor that says anything is there: it may know no notification.
@@ -588,7 +602,7 @@ mod tests {
     #[test]
     fn reset_is_repeated_with_growing_pauses_then_the_stream_is_opened_anew() {
         let mut scene = Scene::new(true, false);
-        for _ in 0..3 {
+        for times in [1, 4, 16, 16] {
             scene.reviver.opened(scene.now);
             let mut pauses = Vec::new();
             for expected in [&[0x80, 1, 2][..], &[0x80, 1], &[0x80, 1, 1]] {
@@ -597,8 +611,8 @@ mod tests {
                 assert_eq!(scene.reviver.poll(scene.now), None);
                 assert_eq!(scene.sent().as_deref(), Some(expected));
             }
-            assert_eq!(pauses, [300, 1_000, 2_000]);
-            assert_eq!(scene.wait(), 4_000);
+            assert_eq!(pauses, [300, 1_000 * times, 2_000 * times]);
+            assert_eq!(scene.wait(), 4_000 * times);
             assert_eq!(scene.sent(), None);
             assert_eq!(scene.wait(), 0);
             assert_eq!(scene.reviver.poll(scene.now), Some(Action::Renew));
@@ -606,7 +620,36 @@ mod tests {
             scene.reviver.closed();
             assert_eq!(scene.reviver.poll_timeout(), None);
         }
-        assert_eq!(scene.reviver.stats().resets_sent, 9);
+        assert_eq!(scene.reviver.stats().resets_sent, 12);
+    }
+
+    #[test]
+    fn a_board_that_boots_slowly_is_not_reset_for_ever() {
+        for boot in [1_000, 5_000, 10_000, 30_000, 60_000, 90_000] {
+            let mut scene = Scene::new(true, true);
+            let mut up_at = None;
+            scene.reviver.opened(scene.now);
+            while !scene.reviver.is_up() {
+                assert!(scene.now < Instant::from_millis(1_000 + 3 * boot + 60_000));
+                scene.now = match up_at {
+                    Some(at) => scene.now.max(scene.reviver.poll_timeout().unwrap().min(at)),
+                    None => scene.now.max(scene.reviver.poll_timeout().unwrap()),
+                };
+                match scene.reviver.poll(scene.now) {
+                    Some(Action::Hold) => up_at = None,
+                    Some(Action::Release) => up_at = Some(scene.now + Duration::from_millis(boot)),
+                    Some(Action::Renew) => {
+                        scene.reviver.closed();
+                        scene.reviver.opened(scene.now);
+                    }
+                    None => {}
+                }
+                scene.sent();
+                if up_at.is_some_and(|at| at <= scene.now) {
+                    scene.comes(&RESTARTED);
+                }
+            }
+        }
     }
 
     #[test]
@@ -691,7 +734,13 @@ mod tests {
         let mut scene = Scene::up(true);
         scene.says(&QUESTION);
         assert_eq!(scene.sent().unwrap(), QUESTION);
-        scene.pass(4_999);
+        // An answer was lost: who asks asks again.
+        scene.pass(4_998);
+        assert_eq!(scene.reviver.poll(scene.now), None);
+        assert_eq!(scene.reviver.poll_timeout(), None);
+        scene.says(&QUESTION);
+        assert_eq!(scene.sent().unwrap(), QUESTION);
+        scene.pass(1);
         assert_eq!(scene.reviver.poll(scene.now), None);
         scene.pass(1);
         assert_eq!(scene.reviver.poll(scene.now), Some(Action::Hold));
