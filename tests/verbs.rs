@@ -84,7 +84,7 @@ const CASES: &[(&str, &str, Then)] = &[
     ("children", "children", Says("")),
     ("routers", "routers", Says("rloc16")),
     ("netdata", "netdata", Says("commissioning")),
-    ("whois", "whois 0xfc01", Says("rloc16")),
+    ("whois", "whois 0xfc01", Refused(1, "ping it")),
     ("whois", "whois me", Refused(2, "EUI-64")),
     ("scan", "scan", Says("sim-0")),
     ("scan", "scan --energy -c 11-13", Says("12")),

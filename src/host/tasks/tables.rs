@@ -2,7 +2,7 @@
 
 use super::property::hex;
 use super::status::hex16;
-use super::{reader, require, usage, wrong_state};
+use super::{reader, require, wrong_state};
 use crate::ctl::request::Whose;
 use crate::ctl::{Code, Failure, Field, Fields};
 use crate::host::known::{Known, State};
@@ -69,47 +69,51 @@ fn rows(value: &[u8], row: impl Fn(&mut Reader<'_>) -> Result<Fields, Malformed>
     rows
 }
 
-/// Neighbours of THREAD_NEIGHBOR_TABLE: `A(t(ESLCcCbLLc))`.
 fn neighbour_rows(value: &[u8]) -> Vec<Fields> {
-    rows(value, |item| {
-        let node = node(item)?;
-        let age = item.uint32()?;
-        let quality = item.uint8()?;
-        let (rssi, mode) = (item.int8()?, item.uint8()?);
-        let is_child = item.boolean()?;
-        let (_link_frames, _mle_frames) = (item.uint32()?, item.uint32()?);
-        let last = item.int8()?;
-        Ok(Fields::new()
-            .with("rloc16", hex16(node.rloc16))
-            .with("eui64", hex(&node.eui64))
-            .with("is", Field::word(if is_child { "child" } else { "router" }))
-            .with("mode", mode_letters(mode))
-            .with("age_s", age)
-            .with("link_quality", quality)
-            .with("rssi_dbm", rssi)
-            .with("last_rssi_dbm", last))
-    })
+    rows(value, neighbour)
 }
 
-/// Children of THREAD_CHILD_TABLE: `A(t(ESLLCCcCc))`.
+/// One of THREAD_NEIGHBOR_TABLE: `A(t(ESLCcCbLLc))`.
+fn neighbour(item: &mut Reader<'_>) -> Result<Fields, Malformed> {
+    let node = node(item)?;
+    let age = item.uint32()?;
+    let quality = item.uint8()?;
+    let (rssi, mode) = (item.int8()?, item.uint8()?);
+    let is_child = item.boolean()?;
+    let (_link_frames, _mle_frames) = (item.uint32()?, item.uint32()?);
+    let last = item.int8()?;
+    Ok(Fields::new()
+        .with("rloc16", hex16(node.rloc16))
+        .with("eui64", hex(&node.eui64))
+        .with("is", Field::word(if is_child { "child" } else { "router" }))
+        .with("mode", mode_letters(mode))
+        .with("age_s", age)
+        .with("link_quality", quality)
+        .with("rssi_dbm", rssi)
+        .with("last_rssi_dbm", last))
+}
+
 fn child_rows(value: &[u8]) -> Vec<Fields> {
-    rows(value, |item| {
-        let node = node(item)?;
-        let (timeout, age) = (item.uint32()?, item.uint32()?);
-        let _network_data_version = item.uint8()?;
-        let quality = item.uint8()?;
-        let (rssi, mode) = (item.int8()?, item.uint8()?);
-        let last = item.int8()?;
-        Ok(Fields::new()
-            .with("rloc16", hex16(node.rloc16))
-            .with("eui64", hex(&node.eui64))
-            .with("mode", mode_letters(mode))
-            .with("age_s", age)
-            .with("timeout_s", timeout)
-            .with("link_quality", quality)
-            .with("rssi_dbm", rssi)
-            .with("last_rssi_dbm", last))
-    })
+    rows(value, child)
+}
+
+/// One of THREAD_CHILD_TABLE: `A(t(ESLLCCcCc))`.
+fn child(item: &mut Reader<'_>) -> Result<Fields, Malformed> {
+    let node = node(item)?;
+    let (timeout, age) = (item.uint32()?, item.uint32()?);
+    let _network_data_version = item.uint8()?;
+    let quality = item.uint8()?;
+    let (rssi, mode) = (item.int8()?, item.uint8()?);
+    let last = item.int8()?;
+    Ok(Fields::new()
+        .with("rloc16", hex16(node.rloc16))
+        .with("eui64", hex(&node.eui64))
+        .with("mode", mode_letters(mode))
+        .with("age_s", age)
+        .with("timeout_s", timeout)
+        .with("link_quality", quality)
+        .with("rssi_dbm", rssi)
+        .with("last_rssi_dbm", last))
 }
 
 /// The addresses of THREAD_CHILD_TABLE_ADDRESSES: `A(t(ESA(6)))`; a row for each.
@@ -135,25 +139,27 @@ fn for_each_child_address(value: &[u8], mut tell: impl FnMut(Node, Ipv6Addr)) {
     }
 }
 
-/// Routers of THREAD_ROUTER_TABLE: `A(t(ESCCCCCCb))`.
 fn router_rows(value: &[u8]) -> Vec<Fields> {
-    rows(value, |item| {
-        let node = node(item)?;
-        let (id, next_hop, cost) = (item.uint8()?, item.uint8()?, item.uint8()?);
-        let (quality_in, quality_out) = (item.uint8()?, item.uint8()?);
-        let age = item.uint8()?;
-        let is_linked = item.boolean()?;
-        Ok(Fields::new()
-            .with("rloc16", hex16(node.rloc16))
-            .with("eui64", known_eui64(&node.eui64))
-            .with("id", id)
-            .with("next_hop", router_name(next_hop))
-            .with("cost", cost)
-            .with("link_quality_in", quality_in)
-            .with("link_quality_out", quality_out)
-            .with("age_s", age)
-            .with("linked", is_linked))
-    })
+    rows(value, router)
+}
+
+/// One of THREAD_ROUTER_TABLE: `A(t(ESCCCCCCb))`.
+fn router(item: &mut Reader<'_>) -> Result<Fields, Malformed> {
+    let node = node(item)?;
+    let (id, next_hop, cost) = (item.uint8()?, item.uint8()?, item.uint8()?);
+    let (quality_in, quality_out) = (item.uint8()?, item.uint8()?);
+    let age = item.uint8()?;
+    let is_linked = item.boolean()?;
+    Ok(Fields::new()
+        .with("rloc16", hex16(node.rloc16))
+        .with("eui64", known_eui64(&node.eui64))
+        .with("id", id)
+        .with("next_hop", router_name(next_hop))
+        .with("cost", cost)
+        .with("link_quality_in", quality_in)
+        .with("link_quality_out", quality_out)
+        .with("age_s", age)
+        .with("linked", is_linked))
 }
 
 /// Network data; what cannot be read ends it.
@@ -354,72 +360,77 @@ struct Own {
 }
 
 fn find(whose: Whose, own: &Own, tables: &[Vec<u8>]) -> Result<Fields, Failure> {
-    let [neighbours, children, routers, addresses, cache, own_eui64] = tables else {
-        return Err(usage("no tables"));
+    let value = |index: usize| tables.get(index).map_or(&[][..], Vec::as_slice);
+    let [neighbours, children, routers, addresses, cache, own_eui64] = core::array::from_fn(value);
+    let with_eui64 = |eui64: [u8; 8]| {
+        let all = [neighbours, children, routers].into_iter();
+        let mut found = all.filter_map(|table| node_that(table, |node| node.eui64 == eui64));
+        found.next().map(|(node, _)| node.rloc16)
     };
-    let neighbours = neighbour_rows(neighbours);
-    let children = child_rows(children);
-    let routers = router_rows(routers);
     let wanted = match whose {
         Whose::Rloc16(rloc16) => Some(rloc16),
-        Whose::Eui64(eui64) if own_eui64[..] == eui64 => own.rloc16,
-        Whose::Eui64(eui64) => {
-            let eui64 = hex(&eui64);
-            let all = neighbours.iter().chain(&children).chain(&routers);
-            all.filter(|row| row.get("eui64") == Some(&eui64))
-                .find_map(rloc16_of)
-        }
+        Whose::Eui64(eui64) if own_eui64 == eui64 => own.rloc16,
+        Whose::Eui64(eui64) => with_eui64(eui64),
         Whose::Address(address) if own.addresses.contains(&address) => own.rloc16,
         Whose::Address(address) => locator(address)
             .or_else(|| child_with(addresses, address))
             .or_else(|| cached(cache, address)),
     };
-    let wanted = wanted.ok_or_else(|| {
+    let nobody = || {
         Failure::new(
             Code::Failed,
             "nobody here is known by it: a node is known once it was heard, or a packet was sent to its address: ping it",
         )
-    })?;
-    let of = |rows: &[Fields]| {
-        let is_it = |row: &&Fields| rloc16_of(row) == Some(wanted);
-        rows.iter().find(is_it).cloned()
     };
+    let wanted = wanted.ok_or_else(nobody)?;
+    let of = |table, rloc16| node_that(table, |node| node.rloc16 == rloc16).map(|found| found.1);
+    let (router_of_it, number) = (wanted & !CHILD_MASK, wanted & CHILD_MASK);
     let mut row = Fields::new().with("rloc16", hex16(wanted));
-    let (router, child) = (wanted & !CHILD_MASK, wanted & CHILD_MASK);
-    let is = match () {
-        () if own.rloc16 == Some(wanted) => "this node",
-        () if child != 0 => "child",
-        () => "router",
+    let is_ours = own.rloc16 == Some(wanted);
+    let is = match number {
+        _ if is_ours => "this node",
+        0 => "router",
+        _ => "child",
     };
     row.push("is", Field::text(is));
-    if child != 0 {
-        row.push("parent", hex16(router));
+    if number != 0 {
+        row.push("parent", hex16(router_of_it));
     }
-    let near = of(&children).or_else(|| of(&neighbours));
-    match near {
-        Some(near) => near
+    let near = of(children, wanted).and_then(|mut item| child(&mut item).ok());
+    let near =
+        near.or_else(|| of(neighbours, wanted).and_then(|mut item| neighbour(&mut item).ok()));
+    if let Some(near) = near {
+        let more = near
             .0
             .into_iter()
-            .filter(|(name, _)| !["rloc16", "is"].contains(&name.as_str()))
-            .for_each(|(name, value)| row.push(name, value)),
-        None if own.rloc16 == Some(wanted) => {}
-        None => {
-            let to = |rloc16| routers.iter().find(|row| rloc16_of(row) == Some(rloc16));
-            for name in ["next_hop", "cost"] {
-                if let Some(value) = to(router).and_then(|row| row.get(name)) {
-                    row.push(name, value.clone());
-                }
+            .filter(|(name, _)| row.get(name).is_none());
+        row.0.extend(more.collect::<Vec<_>>());
+    } else if !is_ours {
+        // Who is no router knows no others.
+        let far = of(routers, router_of_it).and_then(|mut item| router(&mut item).ok());
+        if far.is_none() && !routers.is_empty() {
+            return Err(nobody());
+        }
+        for name in ["next_hop", "cost"] {
+            if let Some(value) = far.as_ref().and_then(|far| far.get(name)) {
+                row.push(name, value.clone());
             }
         }
     }
     Ok(row)
 }
 
-fn rloc16_of(row: &Fields) -> Option<u16> {
-    let Some(Field::Word(text)) = row.get("rloc16") else {
-        return None;
-    };
-    u16::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+/// The first node of a table that is so, with its whole item.
+fn node_that(table: &[u8], is_it: impl Fn(Node) -> bool) -> Option<(Node, Reader<'_>)> {
+    let mut items = Reader::new(table);
+    while let Ok(item) = items.structure() {
+        let octets = item.rest();
+        match node(&mut Reader::new(octets)) {
+            Ok(node) if is_it(node) => return Some((node, Reader::new(octets))),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// An RLOC or a link-local address of one: `..:0:ff:fe00:RLOC16`. Anycast locators (0xFC00 and up) are no node's.

@@ -152,6 +152,8 @@ fn a_node_is_found_by_whatever_it_is_known_by() {
         // The leader's anycast locator is no node's.
         address("fd99::ff:fe00:fc00"),
         Whose::Eui64([9; 8]),
+        // No router has this number.
+        Whose::Rloc16(0x7C01),
     ] {
         let why = whois(unknown).unwrap_err();
         assert!(why.contains("ping it"), "{why}");
