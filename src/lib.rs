@@ -30,6 +30,9 @@
 //! 4 to 6 are repeated while there is more to do, for some milliseconds; then descriptors and signals are
 //! looked at again.
 //!
+//! A co-processor behind a stream (`serial:`, `tcp:`, `system:`) has [`hdlc::host`] in the place of link and bus, and
+//! [`hdlc::revive`], which resets it and has the stream opened anew.
+//!
 //! The host driver's turn is the same, with packets in place of the client's octets. Between the steps it
 //! hands over what else [`host::Host`] wants done: changes for the kernel, answers for control clients,
 //! commands to run.
@@ -48,7 +51,7 @@
 //!
 //! | folder | room | what lives there |
 //! | --- | --- | --- |
-//! | `core` | [`wire`] | formats: SPI header, FCS, Spinel frame, frames of the air, packing, identifiers, decoding for the log |
+//! | `core` | [`wire`] | formats: SPI header, FCS, Spinel frame, Thread's network data, frames of the air, packing, identifiers, decoding for the log |
 //! | | [`link`] | the SPI link engine: planning, acceptance, CRC, back-off, counters |
 //! | | [`bridge`] | where link, bus and face meet |
 //! | | [`bus`] | the one seam to hardware |
